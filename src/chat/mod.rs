@@ -1,0 +1,9 @@
+//! The domain: rooms, their order, and each session's place in it.
+//!
+//! No framework and no I/O crate is named here. What it needs of the outside
+//! it says as traits in [`ports`], and what it decides is plain data, so that
+//! every schedule of loss, repetition and outage can be tested by hand.
+
+pub mod types;
+
+pub mod ports;

@@ -1,0 +1,200 @@
+//! What the domain asks of the outside, as traits with written contracts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::types::{Draft, Epoch, Message, Position, RoomName, Seq, UnixMs};
+
+/// What one commit stored, in the order of the log. A log hands it on when it
+/// has committed and never waits: a full channel loses it, and the sweep
+/// brings it later.
+pub type Commits = mpsc::Sender<Vec<Arc<Message>>>;
+
+/// The durable, ordered history of every room.
+///
+/// The log is the truth. A message exists once [`append`](Self::append) has
+/// returned it, and its `seq` is the only order that clients see.
+///
+/// Implementations pass the checks in `store::contract`.
+#[async_trait]
+pub trait MessageLog: Send + Sync {
+    /// The log's identity, the same on every node that shares it.
+    fn epoch(&self) -> Epoch;
+
+    /// The key that all nodes of this log share; made with the log, never shown.
+    /// What is signed or sealed derives its own key from it.
+    fn key(&self) -> &[u8; 32];
+
+    /// Stores a run of drafts of one sender, in their order, and gives each the
+    /// next place in its room.
+    ///
+    /// One call is one unit: all of it is stored or nothing, so that a failure
+    /// never lets a later draft overtake an earlier one. A nonce makes a retry
+    /// safe: a draft with the room, author id and nonce of an earlier one (in
+    /// this run, too) stores nothing and is [`Appended::Known`], with another
+    /// text or kind [`Appended::Conflict`]. Nonces are remembered for
+    /// `log.nonce_ttl`, also beyond a pruned message.
+    ///
+    /// Completes once the messages would survive a loss of power. Calls for one
+    /// room take effect one after the other, on every node. What was stored is
+    /// also sent to the log's [`Commits`], whether or not the caller still waits.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`] says whether anything can have been stored.
+    async fn append(&self, run: Vec<Draft>) -> Result<Vec<Appended>, AppendError>;
+
+    /// Reads up to `limit` messages after `after`, ascending. Without holes,
+    /// but the first may lie further on where history was pruned. It may return
+    /// fewer than `limit` to bound the bytes, but none only at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError>;
+
+    /// Reads the newest `limit` messages before `before`, ascending, bounded as [`read`](Self::read)
+    /// is (the newest are kept).
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn read_before(&self, room: &RoomName, before: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError>;
+
+    /// What of a room is there; an unknown room is an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError>;
+
+    /// Up to `limit` rooms after the one named `after`, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError>;
+
+    /// The rooms that have grown after a place in the whole log; the cheap
+    /// question that bounds how late a lost hint can be. One caller a node asks
+    /// it, each time with the position it was told last.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn growth(&self, after: Position) -> Result<Growth, ReadError>;
+
+    /// Whether the log takes messages, as far as the last tries told.
+    fn is_writable(&self) -> bool;
+
+    /// Waits until the commits under way are done and takes no more; a later
+    /// [`append`](Self::append) is refused as [`AppendError::Unavailable`].
+    async fn close(&self);
+}
+
+/// What became of one draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is stored at this place.
+    Stored(Receipt),
+    /// An earlier call stored it, at this place.
+    Known(Receipt),
+    /// Its nonce belongs to a message with another text or kind; nothing was stored.
+    Conflict,
+}
+
+/// Where and when a message was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its place in the room.
+    pub seq: Seq,
+    /// When the storing node took it.
+    pub at: UnixMs,
+}
+
+/// Why a run of drafts was not, or not surely, stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Nothing was stored, since more waits than the log takes; wait and try again.
+    #[error("the message log is busy")]
+    Busy,
+    /// Nothing was stored, since the log cannot be written now; wait and try again.
+    #[error("the message log cannot be written")]
+    Unavailable(#[source] anyhow::Error),
+    /// It is not known whether it was stored: only the same nonce settles it.
+    #[error("the message log failed half way")]
+    Unknown(#[source] anyhow::Error),
+}
+
+/// The log cannot be read now.
+#[derive(Debug, thiserror::Error)]
+#[error("the message log cannot be read")]
+pub struct ReadError(#[source] pub anyhow::Error);
+
+/// What of a room is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The last place that pruning took away; [`Seq::ZERO`] if nothing was.
+    pub pruned: Seq,
+    /// The newest message's place; [`Seq::ZERO`] in an empty room.
+    pub head: Seq,
+}
+
+/// A room and what of it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomExtent {
+    /// The room.
+    pub room: RoomName,
+    /// What of it is there.
+    pub extent: Extent,
+}
+
+/// How far a log has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// The newest place in the whole log.
+    pub position: Position,
+    /// The rooms that have grown since, each with its newest place.
+    pub heads: Vec<(RoomName, Seq)>,
+}
+
+/// Hints between nodes: late, repeated, reordered or lost, and nothing breaks.
+///
+/// None of the calls waits, fails or blocks. An implementation passes what it
+/// receives on to the [`Hints`] channel that it was made with.
+pub trait ClusterBus: Send + Sync {
+    /// Tells the other nodes of messages that are durable. Its queue is bounded
+    /// and it may drop: the sweep repairs.
+    fn publish(&self, messages: &[Arc<Message>]);
+
+    /// Wants hints about `room`, until [`unsubscribe`](Self::unsubscribe).
+    fn subscribe(&self, room: &RoomName);
+
+    /// Wants no more hints about `room`.
+    fn unsubscribe(&self, room: &RoomName);
+
+    /// Whether other nodes can be reached, as far as is known.
+    fn is_up(&self) -> bool;
+}
+
+/// Where a bus puts what it hears. Bounded: a full channel drops.
+pub type Hints = mpsc::Sender<Hint>;
+
+/// What a bus says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// These messages of one room are in the log, in ascending order.
+    Messages(Vec<Arc<Message>>),
+    /// The room has grown to this place; the messages did not fit.
+    Head(RoomName, Seq),
+    /// Hints about this room may have been lost until now: compare with the log.
+    Gap(RoomName),
+}
+
+/// The time, passed in so that tests and simulations can set it.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> UnixMs;
+}
