@@ -7,3 +7,10 @@
 pub mod types;
 
 pub mod ports;
+
+pub mod cursor;
+pub mod rate_limit;
+pub mod sender;
+
+#[cfg(test)]
+pub(crate) mod testing;
