@@ -161,7 +161,7 @@ impl Session {
     /// Moves the cursors until the session ends; it then leaves all rooms.
     ///
     /// If it has messages for the socket and cannot move for `stall_timeout`, it
-    /// cuts the connection: the client comes back and resumes.
+    /// cuts the connection and ends: the client comes back and resumes.
     pub async fn pump(&self, log: &dyn MessageLog, outlet: &dyn Outlet, stall_timeout: Duration) {
         let run = async {
             let mut moved_at = Instant::now();
@@ -199,7 +199,7 @@ impl Session {
             }
         };
         self.ended.run_until_cancelled(run).await;
-        self.ended.cancelled().await;
+        self.ended.cancel();
         self.leave_all();
     }
 }
