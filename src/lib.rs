@@ -5,4 +5,9 @@
 //! [`node`] joins the parts.
 
 pub mod chat;
+
+pub mod auth;
+pub mod gateway;
+
 pub mod config;
+pub mod telemetry;

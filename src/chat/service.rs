@@ -196,10 +196,13 @@ impl ChatService {
     }
 
     /// Starts a sender: one socket's posts, in their order.
+    ///
+    /// `waits` also keeps the order across refusals: later posts are refused until the refused one
+    /// returns. It is not for clients that may never send that one again.
     #[must_use]
-    pub fn sender(self: &Arc<Self>, author: Author) -> Sender {
+    pub fn sender(self: &Arc<Self>, author: Author, waits: bool) -> Sender {
         let rate = RateLimit::new(self.rules.messages_per_second, self.clock.now());
-        Sender { chat: self.clone(), author, order: Arc::default(), rate }
+        Sender { chat: self.clone(), author, order: waits.then(Arc::default), rate }
     }
 
     /// Stores one message that is part of no socket's order.
@@ -305,6 +308,12 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// The room.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        self.room.name()
+    }
+
     /// What the client is told.
     #[must_use]
     pub fn joined(&self) -> Joined {
@@ -322,19 +331,26 @@ impl Entered {
     }
 }
 
-/// One socket's posts: stored in the order in which it sent them, also across refusals and retries.
+/// One socket's posts: stored in the order in which it sent them.
 pub struct Sender {
     chat: Arc<ChatService>,
     author: Author,
-    order: Arc<Mutex<SenderOrder>>,
+    /// Shared with whoever reads the socket, who numbers what it reads and may have to refuse it.
+    order: Option<Arc<Mutex<SenderOrder>>>,
     rate: RateLimit,
 }
 
 impl Sender {
-    /// The order, for whoever reads the socket and must number, or refuse, what it reads.
+    /// The order across refusals, if this sender keeps it.
     #[must_use]
-    pub fn order(&self) -> Arc<Mutex<SenderOrder>> {
+    pub fn order(&self) -> Option<Arc<Mutex<SenderOrder>>> {
         self.order.clone()
+    }
+
+    /// Whose posts these are.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
     }
 
     /// Stores a run of posts and says what became of each, in their order.
@@ -367,8 +383,8 @@ impl Sender {
     }
 
     fn admit(&mut self, index: PostIndex, post: &Post) -> Result<(), PostError> {
-        if let Some(nonce) = &post.nonce
-            && !lock(&self.order).admits(index, &post.room, nonce)
+        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce)
+            && !lock(order).admits(index, &post.room, nonce)
         {
             return Err(PostError::RetryFirst);
         }
@@ -381,8 +397,8 @@ impl Sender {
 
     /// Later posts wait for this one; one without a nonce cannot be waited for.
     fn refused(&self, index: PostIndex, post: &Post) {
-        if let Some(nonce) = &post.nonce {
-            lock(&self.order).refused(index, &post.room, nonce);
+        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce) {
+            lock(order).refused(index, &post.room, nonce);
         }
     }
 }

@@ -12,7 +12,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -35,9 +35,10 @@ pub struct Link {
     drains: watch::Sender<()>,
     /// The session is to come back: its polling requests are answered as if it were unknown.
     cut: CancellationToken,
-    /// The websocket's connection is gone.
+    /// A connection that came to be its websocket is gone.
     lost: CancellationToken,
-    websocket: OnceLock<Weak<Connection>>,
+    /// The newest connection that came to be its websocket; an attempt may fail and another follow.
+    websocket: Mutex<Weak<Connection>>,
     links: Weak<Links>,
 }
 
@@ -82,9 +83,13 @@ impl Link {
     /// Makes the client come back, on whichever transport it is.
     pub fn cut(&self) {
         self.cut.cancel();
-        if let Some(connection) = self.websocket.get().and_then(Weak::upgrade) {
+        if let Some(connection) = self.websocket().upgrade() {
             connection.cut();
         }
+    }
+
+    fn websocket(&self) -> MutexGuard<'_, Weak<Connection>> {
+        self.websocket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the session is to come back.
@@ -93,7 +98,7 @@ impl Link {
         &self.cut
     }
 
-    /// Done when the websocket's connection is gone.
+    /// Done when a connection that came to be its websocket is gone.
     #[must_use]
     pub fn lost_token(&self) -> &CancellationToken {
         &self.lost
@@ -105,7 +110,7 @@ impl Link {
 
     /// Makes a connection this session's websocket.
     pub fn ride(self: &Arc<Self>, connection: &Arc<Connection>) {
-        self.websocket.get_or_init(|| Arc::downgrade(connection));
+        *self.websocket() = Arc::downgrade(connection);
         connection.carry(self.clone());
         if self.cut.is_cancelled() {
             connection.cut();
@@ -115,7 +120,7 @@ impl Link {
     /// Whether a connection is known to be this session's websocket.
     #[must_use]
     pub fn rides(&self) -> bool {
-        self.websocket.get().is_some()
+        self.websocket().strong_count() != 0
     }
 }
 
@@ -147,7 +152,7 @@ impl Links {
             drains: watch::Sender::new(()),
             cut: CancellationToken::new(),
             lost: CancellationToken::new(),
-            websocket: OnceLock::new(),
+            websocket: Mutex::default(),
             links: Arc::downgrade(self),
         });
         by_sid.insert(sid, Arc::downgrade(&link));
