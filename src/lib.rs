@@ -6,8 +6,21 @@
 
 pub mod chat;
 
+pub mod cluster;
+pub mod store;
+
 pub mod auth;
 pub mod gateway;
+pub mod http;
+
+pub mod lifecycle;
+pub mod node;
 
 pub mod config;
 pub mod telemetry;
+
+/// The commit that this was built from, or `unknown`.
+pub const COMMIT: &str = match option_env!("CHORUS_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
