@@ -6,3 +6,7 @@
 
 pub mod chat;
 pub mod config;
+
+pub mod cluster;
+
+pub mod telemetry;
