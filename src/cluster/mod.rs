@@ -4,6 +4,8 @@
 //! Everything here may be late, lost or repeated. The log is the truth, and the
 //! sweep finds what a bus did not bring.
 
+pub mod redis;
+
 pub mod memory;
 pub mod wire;
 
