@@ -261,7 +261,7 @@ async fn a_frozen_redis_is_noticed_and_found_again() {
     ada.bus.publish(&[message("red", 1)]);
     ada.is_down().await;
     bob.is_down().await;
-    let limit = server.settings().timeout * 2 + Duration::from_millis(400);
+    let limit = server.settings().timeout * 2 + Duration::from_secs(1);
     assert!(frozen.elapsed() < limit, "{:?}", frozen.elapsed());
     assert_eq!(count(&counters, "chorus_bus_up"), 0);
     until("the message was given up", || dropped(&counters, "redis_down") == 1).await;

@@ -62,7 +62,7 @@ impl Publisher {
         };
         let served = self.serve(&mut connection).await;
         if served.is_err() {
-            // Late answers may still come over it: it must not go back to the pool.
+            // Closed, or open and silent: the pool must not offer it again.
             drop(Connection::take(connection));
         }
         served
