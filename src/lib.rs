@@ -20,7 +20,7 @@ pub mod config;
 pub mod telemetry;
 
 /// The commit that this was built from, or `unknown`.
-pub const COMMIT: &str = match option_env!("CHORUS_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+pub const COMMIT: &str = env!("CHORUS_COMMIT");
+
+/// The version and the commit.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CHORUS_COMMIT"), ")");

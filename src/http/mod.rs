@@ -20,6 +20,7 @@ use crate::{
     gateway::{engine, link::Links},
 };
 
+pub mod healthcheck;
 pub mod serve;
 
 mod api;
