@@ -6,3 +6,5 @@
 
 pub mod chat;
 pub mod config;
+pub mod store;
+pub mod telemetry;

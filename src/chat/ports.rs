@@ -77,6 +77,14 @@ pub trait MessageLog: Send + Sync {
     /// [`ReadError`] if the log cannot be read now.
     async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError>;
 
+    /// The newest place in the whole log: where a node that starts begins to
+    /// ask for [`growth`](Self::growth).
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn position(&self) -> Result<Position, ReadError>;
+
     /// The rooms that have grown after a place in the whole log; the cheap
     /// question that bounds how late a lost hint can be. One caller a node asks
     /// it, each time with the position it was told last.
@@ -154,9 +162,10 @@ pub struct RoomExtent {
 /// How far a log has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Growth {
-    /// The newest place in the whole log.
+    /// How far this answer goes: the newest place in the whole log, or less
+    /// where more has grown than one answer tells.
     pub position: Position,
-    /// The rooms that have grown since, each with its newest place.
+    /// The rooms that have grown up to there, each with its newest place.
     pub heads: Vec<(RoomName, Seq)>,
 }
 

@@ -1,6 +1,12 @@
 //! The domain's values: valid by construction, parsed once at the edge.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+    sync::Arc,
+};
+
+use sha2::{Digest as _, Sha256};
 
 /// Why a piece of outside input is not a domain value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +113,25 @@ impl RoomName {
     #[must_use]
     pub fn lobby() -> Self {
         Self("lobby".into())
+    }
+}
+
+impl Nonce {
+    /// The nonce of a message from a tutorial client, which may give one client
+    /// offset to several messages: the offset and the content together.
+    #[must_use]
+    pub fn of_tutorial(client_offset: &str, content: &str) -> Self {
+        let hash = Sha256::new()
+            .chain_update((client_offset.len() as u64).to_le_bytes())
+            .chain_update(client_offset)
+            .chain_update(content)
+            .finalize();
+        let mut nonce = "t:".to_owned();
+        for byte in hash {
+            // Writing to a string cannot fail.
+            let _ = write!(nonce, "{byte:02x}");
+        }
+        Self(nonce.into())
     }
 }
 
@@ -279,6 +304,18 @@ mod tests {
         }
         for bad in ["", "nul\0", "\u{1b}[31m", &"é".repeat(51)] {
             assert_eq!(MessageText::new(bad, 100), Err(Invalid::Text { limit: 100 }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tutorial_nonce_tells_offsets_and_contents_apart() {
+        let nonce = Nonce::of_tutorial("undefined-0", "hello");
+        assert_eq!(nonce.as_str().parse(), Ok(nonce.clone()));
+        assert_eq!(nonce, Nonce::of_tutorial("undefined-0", "hello"));
+        for (offset, content) in
+            [("undefined-0", "hello!"), ("undefined-", "0hello"), ("", "undefined-0hello")]
+        {
+            assert_ne!(nonce, Nonce::of_tutorial(offset, content), "{offset} {content}");
         }
     }
 

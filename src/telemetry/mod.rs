@@ -1,0 +1,3 @@
+//! What a node tells its operators.
+
+pub mod metrics;
