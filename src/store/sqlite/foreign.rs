@@ -71,3 +71,111 @@ pub(crate) fn look_at(path: &Path) -> anyhow::Result<Connection> {
     connection.pragma_update(None, "writable_schema", true)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use super::*;
+    use crate::store::sqlite::{database::Database, tests::Fixture};
+
+    const SEED: &str = "CREATE TABLE messages
+        (id INTEGER PRIMARY KEY AUTOINCREMENT, client_offset TEXT UNIQUE, content TEXT)";
+
+    /// Expects that the fixture's file is refused and not one file of its folder changes.
+    fn refused(fixture: &Fixture) -> String {
+        let folder = fixture.path().parent().unwrap().to_owned();
+        let files = || -> BTreeMap<_, _> {
+            let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        };
+        let before = files();
+        let error = Database::prepare(&fixture.settings).err().expect("it is refused");
+        assert_eq!(files(), before);
+        format!("{error:#}")
+    }
+
+    fn foreign() -> Fixture {
+        let fixture = Fixture::new();
+        fs::create_dir(fixture.path().parent().unwrap()).unwrap();
+        fixture
+    }
+
+    #[test]
+    fn a_seed_is_refused_and_the_way_out_is_named() {
+        for mode in ["delete", "wal"] {
+            let fixture = foreign();
+            let connection = fixture.connection();
+            connection.pragma_update(None, "journal_mode", mode).unwrap();
+            connection.execute_batch(SEED).unwrap();
+            connection.close().unwrap();
+            let error = refused(&fixture);
+            assert!(error.contains("looks like") && error.contains("chorus import"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_seed_in_use_is_refused() {
+        let fixture = foreign();
+        let connection = fixture.connection();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+        connection.execute_batch(SEED).unwrap();
+        assert!(refused(&fixture).contains("chorus import"), "its table is in the WAL only");
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let fixture = foreign();
+        fixture.connection().execute_batch("CREATE TABLE mine (x)").unwrap();
+        assert!(refused(&fixture).contains("another program"));
+
+        let fixture = foreign();
+        fixture.connection().execute_batch("PRAGMA application_id = 7").unwrap();
+        assert!(refused(&fixture).contains("another program"));
+
+        let fixture = foreign();
+        fs::write(fixture.path(), "text ".repeat(1_000)).unwrap();
+        assert!(refused(&fixture).contains("not a SQLite database"));
+
+        let fixture = foreign();
+        fs::create_dir(fixture.path()).unwrap();
+        assert!(format!("{:#}", Database::prepare(&fixture.settings).err().unwrap()).contains("not a file"));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let fixture = Fixture::new();
+        drop(fixture.database());
+        let connection = fixture.connection();
+        connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        let error = Database::prepare(&fixture.settings).err().unwrap();
+        assert!(format!("{error:#}").contains("use a newer one"), "{error:#}");
+        connection.close().unwrap();
+        assert!(refused(&fixture).contains("use a newer one"));
+    }
+
+    #[test]
+    fn an_empty_file_becomes_a_log() {
+        let fixture = foreign();
+        fs::write(fixture.path(), "").unwrap();
+        fixture.database();
+        refuse(&fixture.path()).unwrap();
+    }
+
+    #[test]
+    fn a_log_whose_header_promises_pages_of_its_wal_is_recognized() {
+        let fixture = Fixture::new();
+        drop(fixture.database());
+        let file = fs::File::options().write(true).open(fixture.path()).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 4_096).unwrap();
+        refuse(&fixture.path()).unwrap();
+    }
+
+    #[test]
+    fn a_path_may_look_like_a_uri() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a?b#c%20.db");
+        Connection::open(&path).unwrap().execute_batch(SEED).unwrap();
+        assert!(refuse(&path).unwrap_err().to_string().contains("looks like"));
+    }
+}

@@ -168,3 +168,131 @@ fn checkpoint(connection: &Connection, lock: &SideLock, database: &Database) -> 
     connection.busy_timeout(super::database::WRITER_PATIENCE)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{atomic::Ordering, mpsc};
+
+    use super::*;
+    use crate::{
+        chat::{
+            ports::{Extent, MessageLog as _},
+            types::{Draft, RoomName, Seq, UnixMs},
+        },
+        store::{
+            contract::{append, draft, read, to},
+            sqlite::tests::Fixture,
+        },
+    };
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Moves the fixture's clock and does one round.
+    fn after(fixture: &Fixture, time: Duration) {
+        fixture.clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        let (_runs, stop) = mpsc::channel();
+        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
+        janitor.round(&stop).unwrap();
+    }
+
+    fn later(time: Duration, draft: Draft) -> Draft {
+        Draft { at: UnixMs(draft.at.0 + time.as_millis() as u64), ..draft }
+    }
+
+    fn fixture(retention: Duration, nonce_ttl: Duration) -> Fixture {
+        let mut fixture = Fixture::new();
+        (fixture.settings.retention, fixture.settings.nonce_ttl) = (retention, nonce_ttl);
+        fixture
+    }
+
+    #[tokio::test]
+    async fn what_is_pruned_is_the_beginning_of_each_room() {
+        let fixture = fixture(HOUR, 10 * HOUR);
+        let log = fixture.open();
+        let run = vec![
+            draft("a", "old"),
+            to("den", draft("b", "old")),
+            draft("c", "old"),
+            later(HOUR, draft("d", "young")),
+            draft("e", "old, but after one that is not"),
+        ];
+        assert_eq!(append(&*log, run).await, "1 1 2 3 4");
+
+        after(&fixture, HOUR + Duration::from_millis(1));
+        let extent = async |room: &str| log.extent(&room.parse().unwrap()).await.unwrap();
+        assert_eq!(extent("lobby").await, Extent { pruned: Seq(2), head: Seq(4) });
+        assert_eq!(extent("den").await, Extent { pruned: Seq(1), head: Seq(1) });
+        assert_eq!(read(&*log, "lobby", 0, 1).await, "3:young");
+        assert_eq!(read(&*log, "den", 0, 1).await, "");
+
+        let position = log.position().await.unwrap();
+        after(&fixture, 3 * HOUR);
+        assert_eq!(extent("lobby").await, Extent { pruned: Seq(4), head: Seq(4) });
+        assert_eq!(log.position().await.unwrap(), position);
+        assert_eq!(
+            append(&*log, vec![draft("a", "old"), draft("a", "new"), draft("f", "new")]).await,
+            "=1 ! 5"
+        );
+        assert!(position < log.position().await.unwrap(), "no position is given twice");
+    }
+
+    #[tokio::test]
+    async fn without_a_retention_messages_stay() {
+        let fixture = fixture(Duration::ZERO, HOUR);
+        let log = fixture.open();
+        append(&*log, vec![draft("a", "x")]).await;
+        after(&fixture, 1_000_000 * HOUR);
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x");
+    }
+
+    #[tokio::test]
+    async fn a_nonce_is_remembered_for_its_time() {
+        let fixture = fixture(Duration::ZERO, HOUR);
+        let log = fixture.open();
+        assert_eq!(append(&*log, vec![draft("a", "x"), later(HOUR, draft("b", "x"))]).await, "1 2");
+        after(&fixture, HOUR);
+        assert_eq!(append(&*log, vec![draft("a", "x"), draft("b", "x")]).await, "=1 =2");
+        after(&fixture, HOUR + Duration::from_millis(1));
+        assert_eq!(append(&*log, vec![draft("a", "x"), draft("b", "x")]).await, "3 =2");
+    }
+
+    #[tokio::test]
+    async fn a_round_takes_more_than_one_step() {
+        let fixture = fixture(HOUR, HOUR);
+        let log = fixture.open();
+        let old = STEP_ROWS_MAX * 2 + 1;
+        append(&*log, (0..old).map(|n| draft(&n.to_string(), "x")).collect()).await;
+        after(&fixture, 2 * HOUR);
+        let extent = log.extent(&RoomName::lobby()).await.unwrap();
+        assert_eq!(extent, Extent { pruned: Seq(old as u64), head: Seq(old as u64) });
+        let nonces: i64 =
+            fixture.connection().query_row("SELECT COUNT(*) FROM nonce", [], |row| row.get(0)).unwrap();
+        assert_eq!(nonces, 0);
+    }
+
+    #[tokio::test]
+    async fn a_large_wal_is_cut() {
+        let fixture = Fixture::new();
+        let log = fixture.open();
+        let text = "x".repeat(1024 * 1024);
+        while fixture.database().wal_bytes() <= WAL_BYTES_MAX {
+            append(&*log, (0..8).map(|_| draft("", &text)).collect()).await;
+        }
+        after(&fixture, HOUR);
+        assert_eq!(fixture.database().wal_bytes(), 0);
+        append(&*log, vec![draft("a", "x")]).await;
+    }
+
+    #[tokio::test]
+    async fn one_janitor_works_at_a_time() {
+        let fixture = fixture(HOUR, HOUR);
+        let log = fixture.open();
+        append(&*log, vec![draft("a", "x")]).await;
+        let turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
+        after(&fixture, 2 * HOUR);
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x");
+        drop(turn);
+        after(&fixture, 2 * HOUR);
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "");
+    }
+}

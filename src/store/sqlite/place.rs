@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::{
     chat::{
         ports::{Appended, Receipt},
-        types::{Draft, Message, Nonce, RoomName, Seq, UnixMs},
+        types::{Author, Draft, Message, MessageText, Nonce, RoomName, Seq, UnixMs, UserId},
     },
     store::digest::Digest,
 };
@@ -35,17 +35,18 @@ impl<'c> Places<'c> {
     pub(crate) fn place(&mut self, draft: &Draft) -> rusqlite::Result<Appended> {
         let connection = self.connection;
         let room = self.room(&draft.room)?;
-        let digest = Digest::of(&draft.kind, &draft.text);
-        if let Some(nonce) = &draft.nonce
-            && let Some(appended) = earlier(connection, room.id, draft, nonce, digest)?
-        {
-            return Ok(appended);
+        let receipt = Receipt { seq: room.head.next(), at: draft.at };
+        if let Some(nonce) = &draft.nonce {
+            let key = NonceKey { room: room.id, author: &draft.author.id, nonce };
+            let digest = Digest::of(&draft.kind, &draft.text);
+            if let Some(appended) = key.recall(connection, digest)? {
+                return Ok(appended);
+            }
+            key.remember(connection, receipt, digest)?;
         }
-
-        let seq = room.head.next();
-        insert(connection, room.id, seq, draft, digest)?;
-        (room.head, room.grown) = (seq, true);
-        Ok(Appended::Stored(Receipt { seq, at: draft.at }))
+        insert(connection, room.id, receipt.seq, draft)?;
+        (room.head, room.grown) = (receipt.seq, true);
+        Ok(Appended::Stored(receipt))
     }
 
     /// Writes the new heads; the caller commits.
@@ -76,55 +77,54 @@ fn find_or_create(connection: &Connection, name: &RoomName) -> rusqlite::Result<
     Ok(Room { id: connection.last_insert_rowid(), head: Seq::ZERO, grown: false })
 }
 
-/// What a used nonce makes of a draft.
-fn earlier(
-    connection: &Connection,
+/// Under what a nonce is remembered.
+struct NonceKey<'d> {
     room: i64,
-    draft: &Draft,
-    nonce: &Nonce,
-    digest: Digest,
-) -> rusqlite::Result<Option<Appended>> {
-    let mut find = connection.prepare_cached(
-        "SELECT seq, at, digest = ?4 FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3",
-    )?;
-    let key = params![room, draft.author.id.as_str(), nonce.as_str(), digest.as_bytes()];
-    let appended = find.query_row(key, |row| {
-        let receipt = Receipt { seq: Seq(from_sql(row.get(0)?)), at: UnixMs(from_sql(row.get(1)?)) };
-        Ok(if row.get(2)? { Appended::Known(receipt) } else { Appended::Conflict })
-    });
-    appended.optional()
+    author: &'d UserId,
+    nonce: &'d Nonce,
 }
 
-fn insert(
-    connection: &Connection,
-    room: i64,
-    seq: Seq,
-    draft: &Draft,
-    digest: Digest,
-) -> rusqlite::Result<()> {
-    let mut message = connection.prepare_cached(
+impl NonceKey<'_> {
+    /// What an earlier use makes of a message that says what `digest` tells.
+    fn recall(&self, connection: &Connection, digest: Digest) -> rusqlite::Result<Option<Appended>> {
+        let mut find = connection.prepare_cached(
+            "SELECT seq, at, digest = ?4 FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3",
+        )?;
+        let key = params![self.room, self.author.as_str(), self.nonce.as_str(), digest.as_bytes()];
+        let appended = find.query_row(key, |row| {
+            let receipt = Receipt { seq: Seq(from_sql(row.get(0)?)), at: UnixMs(from_sql(row.get(1)?)) };
+            Ok(if row.get(2)? { Appended::Known(receipt) } else { Appended::Conflict })
+        });
+        appended.optional()
+    }
+
+    fn remember(&self, connection: &Connection, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO nonce (room_id, author_id, nonce, seq, at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let (author, nonce) = (self.author.as_str(), self.nonce.as_str());
+        let (seq, at) = (to_sql(receipt.seq.0), to_sql(receipt.at.0));
+        insert.execute(params![self.room, author, nonce, seq, at, digest.as_bytes()])?;
+        Ok(())
+    }
+}
+
+fn insert(connection: &Connection, room: i64, seq: Seq, draft: &Draft) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
         "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let (seq, at) = (to_sql(seq.0), to_sql(draft.at.0));
-    let nonce = draft.nonce.as_ref().map(Nonce::as_str);
-    message.execute(params![
+    insert.execute(params![
         room,
-        seq,
-        at,
+        to_sql(seq.0),
+        to_sql(draft.at.0),
         draft.kind.as_str(),
         draft.author.id.as_str(),
         draft.author.name.as_str(),
-        nonce,
+        draft.nonce.as_ref().map(Nonce::as_str),
         draft.node.as_str(),
         draft.text.as_str(),
     ])?;
-    if nonce.is_some() {
-        let mut remember = connection.prepare_cached(
-            "INSERT INTO nonce (room_id, author_id, nonce, seq, at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        remember.execute(params![room, draft.author.id.as_str(), nonce, seq, at, digest.as_bytes()])?;
-    }
     Ok(())
 }
 
@@ -135,9 +135,9 @@ pub(super) fn message(room: &RoomName, row: &rusqlite::Row<'_>) -> anyhow::Resul
     let draft = Draft {
         room: room.clone(),
         kind: text(2)?.parse()?,
-        author: crate::chat::types::Author { id: text(3)?.parse()?, name: text(4)?.parse()? },
+        author: Author { id: text(3)?.parse()?, name: text(4)?.parse()? },
         nonce,
-        text: crate::chat::types::MessageText::from_log(row.get(7)?),
+        text: MessageText::from_log(row.get(7)?),
         at: UnixMs(from_sql(row.get(1)?)),
         node: text(6)?.parse()?,
     };
