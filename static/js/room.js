@@ -88,7 +88,10 @@ export class Room {
    * @param {readonly Message[]} messages
    */
   take(messages) {
-    if (this.#phase === "away") return;
+    // Before the node's answer to a first join, only what an earlier stay in this room left on its
+    // way can come; taken as the start, it would hide the history before it.
+    const entered = this.#phase === "joined" || (this.#phase !== "away" && this.place() !== null);
+    if (!entered) return;
     const { due, hole } = this.#cursor.offer(messages);
     if (0 < due.length) {
       this.ports.show(due);
