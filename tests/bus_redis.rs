@@ -296,16 +296,26 @@ async fn each_half_comes_back_if_only_its_connection_is_lost() {
 }
 
 #[tokio::test]
+async fn a_closed_subscription_is_noticed_before_the_next_ping() {
+    let mut server = RedisServer::started().await;
+    let settings = config::Bus { timeout: Duration::from_secs(600), ..server.settings() };
+    let bob = Node::start_with("bob", &settings, 1, &KEY, 8).joined("red").await;
+    server.kill();
+    bob.is_down().await;
+}
+
+#[tokio::test]
 async fn a_bus_starts_without_redis_and_is_up_when_it_appears() {
+    let (counters, _guard) = counted();
     let mut server = RedisServer::reserve();
     let ada = Node::start("ada", &server);
-    let bob = Node::start("bob", &server);
+    let mut bob = Node::start("bob", &server);
     bob.bus.subscribe(&"red".parse().unwrap());
     ada.bus.publish(&[message("red", 1)]);
+    assert_eq!(dropped(&counters, "redis_down"), 1);
     assert!(!ada.bus.is_up());
     server.start().await;
     ada.is_up().await;
-    let mut bob = bob;
     assert_eq!(bob.hears().await, gap("red"));
     ada.bus.publish(&[message("red", 2)]);
     assert_eq!(bob.hears().await, messages("red", &[2]));

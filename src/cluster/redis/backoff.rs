@@ -17,10 +17,11 @@ impl Backoff {
         Self { next: Self::MIN }
     }
 
-    /// The pause after a try that ended `held` after it began. One that held
-    /// longer than the longest pause was a success, and the pauses begin anew.
-    pub(super) fn pause(&mut self, held: Duration, random: u32) -> Duration {
-        if Self::MAX < held {
+    /// The pause after a try that took `took`. One that took longer than the
+    /// longest pause, be it a success or a timeout, was a pause itself: they
+    /// begin anew.
+    pub(super) fn pause(&mut self, took: Duration, random: u32) -> Duration {
+        if Self::MAX < took {
             self.next = Self::MIN;
         }
         let longest = self.next;
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_a_limit_and_begin_anew_after_a_success() {
+    fn pauses_double_up_to_a_limit_and_begin_anew_after_a_long_try() {
         let mut backoff = Backoff::new();
         let pauses: Vec<_> = (0..8).map(|_| backoff.pause(Duration::ZERO, 0).as_millis()).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);

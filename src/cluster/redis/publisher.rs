@@ -76,11 +76,11 @@ impl Publisher {
         loop {
             select! {
                 biased;
+                () = self.stop.cancelled(), if !self.queue.is_closed() => self.queue.close(),
                 count = self.queue.recv_many(&mut batches, PIPELINE_BATCHES_MAX) => match count {
                     0 => return Ok(()),
                     _ => self.send(connection, &batches).await.context("publishing")?,
                 },
-                () = self.stop.cancelled(), if !self.queue.is_closed() => self.queue.close(),
                 () = sleep(self.timeout / 2) => ping(connection).await.context("pinging")?,
             }
             batches.clear();
