@@ -333,7 +333,7 @@ pub enum Rule {
     #[error("log.url ({0:?}) must begin with sqlite:// or be memory://")]
     LogUrl(String),
     /// No adapter for this bus.
-    #[error("bus.url must begin with redis://, rediss:// or unix://")]
+    #[error("bus.url must begin with redis:// or unix://")]
     BusUrl,
     /// A key that can be guessed.
     #[error("auth.key must have at least 32 bytes")]
@@ -431,7 +431,7 @@ impl Settings {
         if !self.log.url.starts_with("sqlite://") && self.log.url != "memory://" {
             return Err(Rule::LogUrl(self.log.url.clone()));
         }
-        let schemes = ["redis://", "rediss://", "unix://"];
+        let schemes = ["redis://", "unix://"];
         if self.bus.url.as_ref().is_some_and(|url| !schemes.iter().any(|scheme| url.0.starts_with(scheme))) {
             return Err(Rule::BusUrl);
         }

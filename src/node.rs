@@ -62,6 +62,8 @@ impl Node {
     ///
     /// The log cannot be opened, or the address cannot be listened on. A bus that is down is no error.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        // First: the adapters count from their first moment on.
+        telemetry::metrics::install()?;
         let (id, life) = (node_id(&settings)?, Lifecycle::default());
         let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
         let (to_hints, hints) = mpsc::channel(HINTS_MAX);
