@@ -6,15 +6,15 @@
 //! their [`place`]; [`readers`] and [`growth`] answer questions beside it; the
 //! [`janitor`] tidies up.
 
-mod database;
+pub(super) mod database;
 mod filesystem;
-mod foreign;
+pub(super) mod foreign;
 mod schema;
 
 mod failpoint;
 mod health;
-mod lock;
-mod place;
+pub(super) mod lock;
+pub(super) mod place;
 mod queue;
 mod writer;
 
@@ -177,4 +177,4 @@ impl MessageLog for SqliteLog {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
