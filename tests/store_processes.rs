@@ -3,6 +3,8 @@
 //! A helper process is this test binary again, told by its environment which
 //! part to play ([`Helper`]); it reports on its standard output.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on panics as the test does")]
+
 use std::{
     io::{BufRead as _, BufReader, Lines},
     path::{Path, PathBuf},

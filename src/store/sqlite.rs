@@ -1,10 +1,10 @@
 //! A log in one SQLite file, which any number of processes on one machine share.
 //!
-//! In reading order: [`database`] finds or makes the file ([`filesystem`] and
-//! [`foreign`] say which not, [`schema`] what is in it); [`queue`] brings runs to
-//! the [`writer`], which takes the [`lock`] between processes and gives messages
-//! their [`place`]; [`readers`] and [`growth`] answer questions beside it; the
-//! [`janitor`] tidies up.
+//! In reading order: `database` finds or makes the file (`filesystem` and
+//! `foreign` say which not, `schema` what is in it); `queue` brings runs to
+//! the `writer`, which takes the `lock` between processes and gives messages
+//! their `place`; `readers` and `growth` answer questions beside it; the
+//! `janitor` tidies up.
 
 pub(super) mod database;
 mod filesystem;
