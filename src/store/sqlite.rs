@@ -1,20 +1,20 @@
 //! A log in one SQLite file, which any number of processes on one machine share.
 //!
-//! In reading order: [`database`] finds or makes the file ([`filesystem`] and
-//! [`foreign`] say which not, [`schema`] what is in it); [`queue`] brings runs to
-//! the [`writer`], which takes the [`lock`] between processes and gives messages
-//! their [`place`]; [`readers`] and [`growth`] answer questions beside it; the
-//! [`janitor`] tidies up.
+//! In reading order: `database` finds or makes the file (`filesystem` and
+//! `foreign` say which not, `schema` what is in it); `queue` brings runs to
+//! the `writer`, which takes the `lock` between processes and gives messages
+//! their `place`; `readers` and `growth` answer questions beside it; the
+//! `janitor` tidies up.
 
-mod database;
+pub(super) mod database;
 mod filesystem;
-mod foreign;
+pub(super) mod foreign;
 mod schema;
 
 mod failpoint;
 mod health;
-mod lock;
-mod place;
+pub(super) mod lock;
+pub(super) mod place;
 mod queue;
 mod writer;
 
@@ -177,4 +177,4 @@ impl MessageLog for SqliteLog {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

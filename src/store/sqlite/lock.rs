@@ -22,10 +22,10 @@ use rustix::{
 
 /// A side file that one of many threads and processes locks at a time. Each
 /// value is a contender of its own, also within one process.
-pub(super) struct SideLock(Arc<File>);
+pub(crate) struct SideLock(Arc<File>);
 
 /// The lock, until it is dropped.
-pub(super) struct Held(Arc<File>);
+pub(crate) struct Held(Arc<File>);
 
 impl SideLock {
     /// The side file of `database` that ends in `suffix`; it is created if it is not there.
@@ -35,7 +35,7 @@ impl SideLock {
     }
 
     /// Waits for the lock, for as long as it takes.
-    pub(super) fn wait(&self) -> io::Result<Held> {
+    pub(crate) fn wait(&self) -> io::Result<Held> {
         self.flock(FlockOperation::LockExclusive)?;
         Ok(Held(self.0.clone()))
     }
@@ -75,7 +75,7 @@ impl Drop for Held {
 }
 
 /// The path of a side file: the database's with `suffix` at its end.
-pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(database);
     path.push(suffix);
     path.into()

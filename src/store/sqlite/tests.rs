@@ -250,3 +250,12 @@ fn a_url_names_a_file() {
         assert!(Database::prepare(&settings).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn what_is_committed_survives_a_loss_of_power() {
+    let writer = Fixture::new().database().writer().unwrap();
+    let mode: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    let synchronous: i64 = writer.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    // 2 is FULL: in a WAL, each commit is synced. The effect itself no test can see.
+    assert_eq!((&*mode, synchronous), ("wal", 2));
+}

@@ -1,0 +1,266 @@
+//! Several processes on one log: real ones, killed and frozen for real.
+//!
+//! A helper process is this test binary again, told by its environment which
+//! part to play ([`Helper`]); it reports on its standard output.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on panics as the test does")]
+
+use std::{
+    io::{BufRead as _, BufReader, Lines},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chorus::{
+    chat::{
+        ports::{AppendError, Appended, Clock, MessageLog},
+        types::{Author, Draft, Kind, Message, MessageText, RoomName, Seq, UnixMs},
+    },
+    config,
+    store::sqlite::SqliteLog,
+};
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc;
+
+/// What a helper process is to do, and on which file.
+const PART: &str = "CHORUS_TEST_PART";
+const FILE: &str = "CHORUS_TEST_FILE";
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(1_700_000_000_000)
+    }
+}
+
+fn open(file: &Path) -> Arc<SqliteLog> {
+    let settings = config::Log {
+        url: format!("sqlite://{}", file.display()),
+        append_timeout: Duration::from_secs(2),
+        ..config::Log::default()
+    };
+    SqliteLog::open(&settings, Arc::new(FixedClock), mpsc::channel(1).0).unwrap()
+}
+
+fn draft(text: &str) -> Draft {
+    Draft {
+        room: RoomName::lobby(),
+        kind: Kind::text(),
+        author: Author { id: "ada".parse().unwrap(), name: "Ada".parse().unwrap() },
+        nonce: Some(text.parse().unwrap()),
+        text: MessageText::new(text, 8_192).unwrap(),
+        at: FixedClock.now(),
+        node: "node-1".parse().unwrap(),
+    }
+}
+
+async fn all(log: &SqliteLog) -> Vec<Arc<Message>> {
+    let mut messages = Vec::new();
+    loop {
+        let after = messages.last().map_or(Seq::ZERO, |message: &Arc<Message>| message.seq);
+        let page = log.read(&RoomName::lobby(), after, 1_000).await.unwrap();
+        if page.is_empty() {
+            return messages;
+        }
+        messages.extend(page);
+    }
+}
+
+/// A process of its own on the same log. It is killed when this is dropped.
+struct Helper {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Helper {
+    fn start(part: &str, file: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "helper", "--nocapture", "--test-threads=1"]);
+        command.env(PART, part).env(FILE, file).envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next line that the part has said, without the test harness's own.
+    fn says(&mut self) -> Option<String> {
+        self.lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("> ").map(|(_, said)| said.to_owned()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Plays the part that the environment names; as a test of its own it does nothing.
+#[tokio::test]
+async fn helper() {
+    let (Ok(part), Some(file)) = (std::env::var(PART), std::env::var_os(FILE)) else { return };
+    let log = open(&PathBuf::from(file));
+    let (verb, name) = part.split_once(' ').unwrap();
+    match verb {
+        // Says each text once it is acked, without end.
+        "ack" => {
+            for n in 0.. {
+                let text = format!("{name}-{n}");
+                if log.append(vec![draft(&text)]).await.is_ok() {
+                    println!("> {text}");
+                }
+            }
+        }
+        // Writes a set number of texts from several tasks, and says how long the slowest took.
+        "write" => {
+            let slowest = join_all((0..WRITERS).map(|writer| write(&log, format!("{name}-{writer}")))).await;
+            println!("> {}", slowest.into_iter().max().unwrap().as_millis());
+        }
+        // Writes its name once and says what came of it.
+        "say" => println!("> {:?}", log.append(vec![draft(name)]).await),
+        _ => unreachable!("no part {part}"),
+    }
+}
+
+const PROCESSES: usize = 3;
+const WRITERS: usize = 4;
+const EACH: usize = 50;
+
+/// Writes [`EACH`] texts one after the other; none may fail. Returns the longest wait.
+async fn write(log: &SqliteLog, name: String) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for n in 0..EACH {
+        let started = Instant::now();
+        let appended = log.append(vec![draft(&format!("{name}-{n}"))]).await.unwrap();
+        assert!(matches!(appended[..], [Appended::Stored(_)]), "{appended:?}");
+        slowest = slowest.max(started.elapsed());
+    }
+    slowest
+}
+
+#[tokio::test]
+async fn processes_that_write_at_once_make_one_sequence_and_none_starves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    // They also make the log at once.
+    let mut helpers: Vec<_> =
+        (0..PROCESSES).map(|process| Helper::start(&format!("write p{process}"), &file, &[])).collect();
+    for helper in &mut helpers {
+        let slowest_ms: u64 = helper.says().expect("it wrote all").parse().unwrap();
+        assert!(slowest_ms < 2_000, "one write took {slowest_ms} ms");
+    }
+
+    let messages = all(&open(&file)).await;
+    assert_eq!(messages.len(), PROCESSES * WRITERS * EACH);
+    assert!(messages.iter().zip(1..).all(|(message, seq)| message.seq == Seq(seq)), "there is a hole");
+    for process in 0..PROCESSES {
+        for writer in 0..WRITERS {
+            let name = format!("p{process}-{writer}-");
+            let texts =
+                messages.iter().filter_map(|message| message.draft.text.as_str().strip_prefix(&*name));
+            let order: Vec<usize> = texts.map(|n| n.parse().unwrap()).collect();
+            assert_eq!(order, (0..EACH).collect::<Vec<_>>(), "{name} lost its order");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_acked_outlives_its_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let mut acked = Vec::new();
+    for life in 0..3 {
+        let mut helper = Helper::start(&format!("ack {life}"), &file, &[]);
+        acked.extend((0..20).map(|_| helper.says().unwrap()));
+        helper.signal(Signal::KILL);
+        acked.extend(std::iter::from_fn(|| helper.says()));
+    }
+
+    let log = open(&file);
+    let texts: Vec<_> =
+        all(&log).await.iter().map(|message| message.draft.text.as_str().to_owned()).collect();
+    for text in &acked {
+        let times = texts.iter().filter(|stored| *stored == text).count();
+        assert_eq!(times, 1, "{text}");
+    }
+    let repeated = log.append(vec![draft(&acked[0])]).await.unwrap();
+    assert!(matches!(repeated[..], [Appended::Known(_)]), "{repeated:?}");
+}
+
+#[tokio::test]
+async fn a_frozen_process_hinders_the_others_at_most_until_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let log = open(&file);
+    let mut helper = Helper::start("ack frozen", &file, &[]);
+    helper.says().unwrap();
+
+    // Wherever the freeze hits it: stored or surely not, and readable all the time.
+    for n in 0..5 {
+        helper.signal(Signal::STOP);
+        let text = format!("other-{n}");
+        let stored = match log.append(vec![draft(&text)]).await {
+            Ok(_) => true,
+            Err(AppendError::Busy | AppendError::Unavailable(_)) => false,
+            Err(AppendError::Unknown(error)) => panic!("{error:#}"),
+        };
+        assert_eq!(all(&log).await.iter().any(|message| message.draft.text.as_str() == text), stored);
+        helper.signal(Signal::CONT);
+        helper.says().unwrap();
+    }
+    helper.signal(Signal::STOP);
+    helper.signal(Signal::KILL);
+    helper.child.wait().unwrap();
+    log.append(vec![draft("free")]).await.unwrap();
+    assert!(log.is_writable());
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn a_process_that_dies_between_commit_and_ack_leaves_a_message_that_its_retry_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let fail = [("CHORUS_FAILPOINT", "abort_after_commit")];
+    let mut helper = Helper::start("say abort_after_commit", &file, &fail);
+    assert_eq!(helper.says(), None, "it dies before it can say anything");
+
+    let log = open(&file);
+    assert_eq!(all(&log).await.len(), 1);
+    let retried = log.append(vec![draft("abort_after_commit")]).await.unwrap();
+    assert!(matches!(retried[..], [Appended::Known(_)]), "{retried:?}");
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn a_process_that_freezes_in_its_commit_makes_the_others_refuse_until_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let log = open(&file);
+    let mut helper = Helper::start("say stop_in_commit", &file, &[("CHORUS_FAILPOINT", "stop_in_commit")]);
+    let stat = format!("/proc/{}/stat", helper.child.id());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let refused = log.append(vec![draft("refused")]).await;
+    assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
+    assert!(!log.is_writable());
+    assert!(all(&log).await.is_empty());
+    assert!(all(&open(&file)).await.is_empty(), "a node can start meanwhile");
+
+    helper.signal(Signal::CONT);
+    assert!(helper.says().unwrap().contains("Stored"));
+    let appended = log.append(vec![draft("refused")]).await.unwrap();
+    assert!(matches!(appended[..], [Appended::Stored(receipt)] if receipt.seq == Seq(2)), "{appended:?}");
+}
