@@ -37,6 +37,8 @@ export class View {
   #form = element("form", HTMLFormElement);
   #input = element("input", HTMLTextAreaElement);
   #hint = element("hint", HTMLElement);
+  /** Whether the reader is at the end and wants to stay there. */
+  #follows = true;
 
   /**
    * @param {object} on What people do.
@@ -63,8 +65,12 @@ export class View {
     submitted(this.#room, (room) => on.enter(room));
     this.#newer.addEventListener("click", () => this.#toEnd());
     this.#scroller.addEventListener("scroll", () => {
-      if (this.#atEnd()) this.#newer.hidden = true;
+      const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+      this.#follows = scrollHeight - scrollTop - clientHeight <= END_PX;
+      if (this.#follows) this.#newer.hidden = true;
     });
+    // A phone's keyboard takes half of the window away.
+    new ResizeObserver(() => this.#follow()).observe(this.#scroller);
   }
 
   /** @param {string} name */
@@ -134,10 +140,10 @@ export class View {
    */
   pending(entries, author) {
     const more = this.#pending.childElementCount < entries.length;
-    const follow = more || this.#atEnd();
     this.#pending.replaceChildren(...entries.map((entry) => this.#pendingLine(entry, author)));
     this.#showEmpty();
-    if (follow) this.#toEnd();
+    if (more) this.#toEnd();
+    else this.#follow();
   }
 
   #write() {
@@ -149,12 +155,11 @@ export class View {
   /** @param {HTMLElement[]} lines */
   #append(lines) {
     if (lines.length === 0) return;
-    const follow = this.#atEnd();
     this.#messages.append(...lines.slice(-LINES_MAX));
     while (LINES_MAX < this.#messages.childElementCount) this.#messages.firstElementChild?.remove();
     this.#showEmpty();
-    if (follow) this.#toEnd();
-    else this.#newer.hidden = false;
+    this.#newer.hidden = this.#follows;
+    this.#follow();
   }
 
   /**
@@ -182,12 +187,12 @@ export class View {
     this.#empty.hidden = 0 < this.#messages.childElementCount + this.#pending.childElementCount;
   }
 
-  #atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight <= END_PX;
+  #follow() {
+    if (this.#follows) this.#toEnd();
   }
 
   #toEnd() {
+    this.#follows = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#newer.hidden = true;
   }

@@ -336,6 +336,19 @@ test("only so many may wait", () => {
   assert.equal(outbox.post("lobby", "one too many"), false);
 });
 
+test("what is shown and acked leaves its place to the next, whichever came first", () => {
+  const { outbox, sent } = open();
+  outbox.online("u1");
+  for (let n = 1; n <= 3 * ENTRIES_MAX; n += 1) {
+    assert.equal(outbox.post("lobby", "x"), true, `the ${n}th`);
+    const [post] = sent.splice(0);
+    if (n % 2 === 0) outbox.confirm(`n${n}`);
+    post?.answered(ok(n));
+    if (n % 2 === 1) outbox.confirm(`n${n}`);
+  }
+  assert.deepEqual(outbox.entries("lobby"), []);
+});
+
 test("what storage holds of others or in ruins is left alone", () => {
   const storage = memoryStorage();
   storage.setItem("chorus.outbox.n1", "{");
