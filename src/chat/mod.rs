@@ -7,3 +7,17 @@
 pub mod types;
 
 pub mod ports;
+
+pub mod service;
+
+pub mod session;
+
+pub mod hub;
+
+pub mod cursor;
+pub mod rate_limit;
+pub mod sender;
+pub mod stats;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -61,7 +61,12 @@ pub trait MessageLog: Send + Sync {
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
-    async fn read_before(&self, room: &RoomName, before: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError>;
+    async fn read_before(
+        &self,
+        room: &RoomName,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError>;
 
     /// What of a room is there; an unknown room is an empty one.
     ///
@@ -76,6 +81,13 @@ pub trait MessageLog: Send + Sync {
     ///
     /// [`ReadError`] if the log cannot be read now.
     async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError>;
+
+    /// The newest place in the whole log; what [`growth`](Self::growth) starts from.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn position(&self) -> Result<Position, ReadError>;
 
     /// The rooms that have grown after a place in the whole log; the cheap
     /// question that bounds how late a lost hint can be. One caller a node asks

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use sha2::{Digest as _, Sha256};
+
 /// Why a piece of outside input is not a domain value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -107,6 +109,18 @@ impl RoomName {
     #[must_use]
     pub fn lobby() -> Self {
         Self("lobby".into())
+    }
+}
+
+impl Nonce {
+    /// The nonce of the tutorial's dialect: its clients' offsets are not unique (all that type before
+    /// they connect send `undefined-0`), but the offset and the content together are.
+    #[must_use]
+    pub fn of_tutorial(client_offset: &str, content: &str) -> Self {
+        let length = (client_offset.len() as u64).to_le_bytes();
+        let hash = Sha256::new().chain_update(length).chain_update(client_offset).chain_update(content).finalize();
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("t:{digits}").into())
     }
 }
 
@@ -221,6 +235,14 @@ impl FromStr for Epoch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixMs(pub u64);
 
+impl Author {
+    /// Who speaks on namespace `/`, whose clients have no identity.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { id: UserId("anonymous".into()), name: UserName("anonymous".into()) }
+    }
+}
+
 /// Someone who posts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
@@ -279,6 +301,16 @@ mod tests {
         }
         for bad in ["", "nul\0", "\u{1b}[31m", &"é".repeat(51)] {
             assert_eq!(MessageText::new(bad, 100), Err(Invalid::Text { limit: 100 }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tutorial_nonce_is_that_of_an_offset_and_a_content() {
+        let nonce = Nonce::of_tutorial("undefined-0", "hi");
+        assert_eq!(nonce, Nonce::of_tutorial("undefined-0", "hi"));
+        assert_eq!(nonce.as_str().parse(), Ok(nonce.clone()));
+        for (offset, content) in [("undefined-0", "ho"), ("undefined-1", "hi"), ("undefined-", "0hi"), ("", "undefined-0hi")] {
+            assert_ne!(nonce, Nonce::of_tutorial(offset, content));
         }
     }
 

@@ -1,0 +1,349 @@
+//! This node's ordered fan-out: commits and hints in, rooms that grow without holes out.
+//!
+//! The hub holds the rooms that have members here. Each room checks its own
+//! continuity; a hole is read from the log by one task a room, and the sweep
+//! tells every room how far the log has come, so that a lost hint is late and no more.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    time::MissedTickBehavior,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    cursor::{RoomOrder, Tail, TailLimit},
+    ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
+    stats::Stats,
+    types::{Message, Position, RoomName, Seq},
+};
+
+/// How long a hole may close by itself before the log is asked: nodes' hints overtake each other by about this much.
+const REPAIR_GRACE: Duration = Duration::from_millis(20);
+/// Pauses between two tries to read a log that is out: the first, and the longest.
+pub(super) const RETRY_MIN: Duration = Duration::from_millis(50);
+pub(super) const RETRY_MAX: Duration = Duration::from_secs(1);
+/// Messages that a repair reads at once.
+const REPAIR_PAGE: usize = 256;
+
+/// Locks, also behind a panic: every section leaves its data whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The rooms that have members on this node.
+pub struct Hub {
+    log: Arc<dyn MessageLog>,
+    bus: Arc<dyn ClusterBus>,
+    stats: Arc<Stats>,
+    tail: TailLimit,
+    /// Bounded by the sessions' own limit of rooms.
+    rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
+    /// Asks for a sweep now.
+    sweep: Notify,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// One room, as this node shows it.
+pub struct Room {
+    name: RoomName,
+    /// The newest place that may be shown; what a cursor compares itself with, without a lock.
+    head: AtomicU64,
+    state: Mutex<RoomState>,
+}
+
+struct RoomState {
+    /// Nothing is shown before the log said where the room stands.
+    opened: bool,
+    order: RoomOrder,
+    tail: Tail,
+    /// Who is woken when the room grows, by session.
+    members: HashMap<u64, Arc<Notify>>,
+    /// A task is filling a hole.
+    repairing: bool,
+}
+
+impl Room {
+    fn new(name: RoomName, tail: TailLimit) -> Self {
+        let state = RoomState {
+            opened: false,
+            order: RoomOrder::default(),
+            tail: Tail::new(tail),
+            members: HashMap::new(),
+            repairing: false,
+        };
+        Self { name, head: AtomicU64::new(0), state: Mutex::new(state) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    /// The newest place that may be shown.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Acquire))
+    }
+
+    /// Up to `limit` messages after `shown` from memory; `None` if the log must be asked.
+    #[must_use]
+    pub fn tail_after(&self, shown: Seq, limit: usize) -> Option<Vec<Arc<Message>>> {
+        lock(&self.state).tail.after(shown, limit)
+    }
+
+    /// Takes messages that are in the log; returns whether a hole is left.
+    fn offer(&self, messages: &[Arc<Message>]) -> bool {
+        let mut state = lock(&self.state);
+        for message in messages {
+            if state.opened {
+                for ready in state.order.offer(message.clone()) {
+                    state.tail.push(ready);
+                }
+            } else {
+                state.order.learn(message.seq);
+            }
+        }
+        self.settle(&state)
+    }
+
+    /// Learns that the log reaches as far as `seq`; returns whether a hole is left.
+    fn learn(&self, seq: Seq) -> bool {
+        let mut state = lock(&self.state);
+        state.order.learn(seq);
+        self.settle(&state)
+    }
+
+    /// Learns, by having asked the log, that it reaches as far as `head`; the first answer opens the room.
+    fn open(&self, head: Seq) -> bool {
+        let mut state = lock(&self.state);
+        if !state.opened {
+            state.opened = true;
+            state.order.skip_to(head);
+        }
+        state.order.learn(head);
+        self.settle(&state)
+    }
+
+    /// Publishes the head and wakes the members if it moved. Returns whether a hole is left.
+    fn settle(&self, state: &RoomState) -> bool {
+        let head = state.order.head().0;
+        if self.head.swap(head, Ordering::AcqRel) < head {
+            state.members.values().for_each(|member| member.notify_one());
+        }
+        state.opened && state.order.missing().is_some()
+    }
+
+    /// Whether the caller is the one to repair; it says so once.
+    fn claims_repair(&self) -> bool {
+        !std::mem::replace(&mut lock(&self.state).repairing, true)
+    }
+
+    /// What is missing, as (after, up to); the repair ends where nothing is.
+    fn hole(&self) -> Option<(Seq, Seq)> {
+        let mut state = lock(&self.state);
+        let hole = state.order.missing().map(|known| (state.order.head(), known));
+        state.repairing = hole.is_some();
+        hole
+    }
+
+    /// Steps over what the log holds but memory need not.
+    fn skip_to(&self, seq: Seq) {
+        let mut state = lock(&self.state);
+        state.order.skip_to(seq);
+        self.settle(&state);
+    }
+
+    fn forget_missing(&self) {
+        lock(&self.state).order.forget_missing();
+    }
+}
+
+impl Hub {
+    /// A hub without rooms.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn MessageLog>,
+        bus: Arc<dyn ClusterBus>,
+        stats: Arc<Stats>,
+        tail: TailLimit,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let (rooms, sweep) = (Mutex::default(), Notify::new());
+        Arc::new(Self { log, bus, stats, tail, rooms, sweep, tracker, stop })
+    }
+
+    /// Makes `session` a member of a room, and returns it with what the log holds of it now.
+    ///
+    /// The room is entered before the log is read: what is committed meanwhile
+    /// is seen by the one or by the other.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read; the session is no member then.
+    pub async fn enter(
+        self: &Arc<Self>,
+        name: &RoomName,
+        session: u64,
+        wake: &Arc<Notify>,
+    ) -> Result<(Arc<Room>, Extent), ReadError> {
+        let room = self.admit(name, session, wake);
+        match self.log.extent(name).await {
+            Ok(extent) => {
+                if room.open(extent.head) {
+                    self.repair(&room);
+                }
+                Ok((room, extent))
+            }
+            Err(error) => {
+                self.leave(name, session);
+                Err(error)
+            }
+        }
+    }
+
+    fn admit(&self, name: &RoomName, session: u64, wake: &Arc<Notify>) -> Arc<Room> {
+        let mut rooms = lock(&self.rooms);
+        let room = match rooms.entry(name.clone()) {
+            Entry::Occupied(room) => room.into_mut(),
+            Entry::Vacant(place) => {
+                self.bus.subscribe(name);
+                self.stats.rooms.add(1);
+                place.insert(Arc::new(Room::new(name.clone(), self.tail)))
+            }
+        };
+        lock(&room.state).members.insert(session, wake.clone());
+        room.clone()
+    }
+
+    /// Ends a session's membership; the last one takes the room with it.
+    pub fn leave(&self, name: &RoomName, session: u64) {
+        let mut rooms = lock(&self.rooms);
+        let Some(room) = rooms.get(name) else { return };
+        let empty = {
+            let mut state = lock(&room.state);
+            state.members.remove(&session);
+            state.members.is_empty()
+        };
+        if empty {
+            rooms.remove(name);
+            self.bus.unsubscribe(name);
+            self.stats.rooms.add(-1);
+        }
+    }
+
+    fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
+        lock(&self.rooms).get(name).cloned()
+    }
+
+    /// Takes messages of any rooms that are in the log.
+    fn offer(self: &Arc<Self>, messages: &[Arc<Message>]) {
+        for run in messages.chunk_by(|a, b| a.draft.room == b.draft.room) {
+            if let Some(room) = self.room(&run[0].draft.room).filter(|room| room.offer(run)) {
+                self.repair(&room);
+            }
+        }
+    }
+
+    /// Takes what the log committed on this node, and tells the other nodes, until the log closes.
+    pub async fn take_commits(self: Arc<Self>, mut commits: mpsc::Receiver<Vec<Arc<Message>>>) {
+        while let Some(messages) = commits.recv().await {
+            self.bus.publish(&messages);
+            self.offer(&messages);
+        }
+    }
+
+    /// Takes what the other nodes tell, until the bus closes.
+    pub async fn take_hints(self: Arc<Self>, mut hints: mpsc::Receiver<Hint>) {
+        while let Some(hint) = hints.recv().await {
+            match hint {
+                Hint::Messages(messages) => self.offer(&messages),
+                Hint::Head(name, seq) => {
+                    if let Some(room) = self.room(&name).filter(|room| room.learn(seq)) {
+                        self.repair(&room);
+                    }
+                }
+                // The sweep compares every room with the log, this one too.
+                Hint::Gap(_) => self.sweep.notify_one(),
+            }
+        }
+    }
+
+    /// Asks the log at most `interval` apart which rooms have grown, from `position` on, until the node stops.
+    pub async fn sweep(self: Arc<Self>, mut position: Position, interval: Duration) {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = ticks.tick() => {}
+                () = self.sweep.notified() => {}
+            }
+            match self.log.growth(position).await {
+                Ok(growth) => {
+                    position = growth.position;
+                    growth.heads.into_iter().for_each(|(name, head)| self.learn_by_sweep(&name, head));
+                    failing = false;
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::warn!(error = &error as &dyn std::error::Error, "sweep cannot read the log; trying on");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn learn_by_sweep(self: &Arc<Self>, name: &RoomName, head: Seq) {
+        if let Some(room) = self.room(name).filter(|room| room.learn(head)) {
+            self.stats.sweep_hits.add(1);
+            self.repair(&room);
+        }
+    }
+
+    /// Fills a room's hole from the log, by one task at a time.
+    fn repair(self: &Arc<Self>, room: &Arc<Room>) {
+        if room.claims_repair() {
+            let (hub, room) = (self.clone(), room.clone());
+            let stop = self.stop.clone();
+            self.tracker.spawn(async move { stop.run_until_cancelled(hub.fill(&room)).await });
+        }
+    }
+
+    async fn fill(&self, room: &Room) {
+        let mut pause = RETRY_MIN;
+        tokio::time::sleep(REPAIR_GRACE).await;
+        while let Some((after, known)) = room.hole() {
+            // What would leave the tail at once is left to the cursors, which read the log themselves.
+            let far = Seq(known.0.saturating_sub(self.tail.messages as u64));
+            let after = after.max(far);
+            room.skip_to(after);
+            match self.log.read(room.name(), after, REPAIR_PAGE).await {
+                Ok(messages) if messages.is_empty() => room.forget_missing(),
+                Ok(messages) => {
+                    // Where history was pruned, the first lies further on.
+                    room.skip_to(Seq(messages[0].seq.0 - 1));
+                    room.offer(&messages);
+                    self.stats.gap_repairs.add(1);
+                    pause = RETRY_MIN;
+                }
+                Err(_) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The verbs: join, leave, post, history, rooms.
+
+use std::sync::{Arc, Mutex};
+
+use super::{
+    hub::{Hub, lock},
+    ports::{AppendError, Appended, Clock, Extent, MessageLog, ReadError, Receipt, RoomExtent},
+    rate_limit::RateLimit,
+    sender::{PostIndex, SenderOrder},
+    session::Session,
+    stats::Stats,
+    types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, Nonce, RoomName, Seq},
+};
+
+/// What clients can do, on whichever edge they come in.
+pub struct ChatService {
+    log: Arc<dyn MessageLog>,
+    hub: Arc<Hub>,
+    clock: Arc<dyn Clock>,
+    node: NodeId,
+    stats: Arc<Stats>,
+    rules: Rules,
+}
+
+/// The limits that the service keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Rooms that one session is in at one time.
+    pub rooms_per_session: usize,
+    /// Posts a second of one session; 0 has no limit.
+    pub messages_per_second: u32,
+}
+
+/// Where a session wants to begin in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With so many of the newest messages.
+    Newest(u64),
+    /// After the last one it has.
+    After {
+        /// The log that the place is in; `None` if the client cannot say.
+        epoch: Option<Epoch>,
+        /// The last place it has.
+        seq: Seq,
+        /// So many of the newest if that place means nothing here.
+        or_newest: u64,
+    },
+}
+
+/// Where a session begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The newest place when it joined.
+    pub head: Seq,
+    /// It gets all that follows the place it named. Always true for one that named none.
+    pub recovered: bool,
+}
+
+/// Why a session did not join a room.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The session is in as many rooms as it may be.
+    #[error("a session is in at most {0} rooms")]
+    TooManyRooms(usize),
+    /// The log cannot be read now.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Why a message was not, or not surely, stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostError {
+    /// The nonce belongs to a message with another text; no retry helps.
+    #[error("this nonce was used for another message")]
+    NonceConflict,
+    /// An earlier post of this socket was refused for a reason that passes, and has not come back.
+    #[error("an earlier message to this room was refused: send that one again first")]
+    RetryFirst,
+    /// The session posts faster than it may.
+    #[error("too many messages; retry in {retry_after_ms} ms")]
+    RateLimited {
+        /// Wait this long before the next try.
+        retry_after_ms: u64,
+    },
+    /// More requests of this socket wait than may.
+    #[error("too many requests at one time")]
+    Overloaded,
+    /// Nothing was stored, since more waits than the log takes.
+    #[error("the message log is busy")]
+    Busy,
+    /// Nothing was stored, since the log cannot be written now.
+    #[error("the message log cannot be written")]
+    Unavailable,
+    /// It is not known whether it was stored: only the same nonce settles it.
+    #[error("it is not known whether the message was stored: send it again with the same nonce")]
+    Unknown,
+}
+
+impl From<&AppendError> for PostError {
+    fn from(error: &AppendError) -> Self {
+        match error {
+            AppendError::Busy => Self::Busy,
+            AppendError::Unavailable(_) => Self::Unavailable,
+            AppendError::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
+impl PostError {
+    /// Whether the same post may succeed later.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        *self != Self::NonceConflict
+    }
+}
+
+/// A message as its sender posts it.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Where it is said.
+    pub room: RoomName,
+    /// What makes a retry safe; without it each call stores.
+    pub nonce: Option<Nonce>,
+    /// What is said.
+    pub text: MessageText,
+}
+
+impl ChatService {
+    /// The service of one node.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn MessageLog>,
+        hub: Arc<Hub>,
+        clock: Arc<dyn Clock>,
+        node: NodeId,
+        stats: Arc<Stats>,
+        rules: Rules,
+    ) -> Arc<Self> {
+        Arc::new(Self { log, hub, clock, node, stats, rules })
+    }
+
+    /// The log itself, for whoever pumps sessions or asks how it is.
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn MessageLog> {
+        &self.log
+    }
+
+    /// This node's name.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// What the domain counts.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    /// The clock that messages are dated by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// A session without rooms; it ends with `ended`, and the caller runs its pump.
+    #[must_use]
+    pub fn session(&self, ended: tokio_util::sync::CancellationToken) -> Arc<Session> {
+        Session::new(self.hub.clone(), self.stats.clone(), ended)
+    }
+
+    /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can answer first.
+    ///
+    /// A place is taken for what it is only if the log, asked now, is the
+    /// one it is from and reaches as far; else the session starts with the newest, and
+    /// is told that its recovery is incomplete.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]; the session's rooms are as they were, but a cursor in this room has ended
+    /// if the log could not be read.
+    pub async fn join(&self, session: &Arc<Session>, room: &RoomName, start: Start) -> Result<Entered, JoinError> {
+        let limit = self.rules.rooms_per_session;
+        if limit <= session.rooms() && !session.is_in(room) {
+            return Err(JoinError::TooManyRooms(limit));
+        }
+        let (id, wake) = session.member();
+        let (entered, extent) = self.hub.enter(room, id, wake).await.inspect_err(|_| session.leave(room))?;
+        let (shown, recovered) = begin(start, extent, self.log.epoch());
+        if let Start::After { .. } = start {
+            let count = if recovered { &self.stats.resumed } else { &self.stats.incomplete };
+            count.add(1);
+        }
+        let joined = Joined { head: extent.head, recovered };
+        Ok(Entered { session: session.clone(), room: entered, shown, joined })
+    }
+
+    /// Starts a sender: one socket's posts, in their order.
+    ///
+    /// `waits` also keeps the order across refusals: later posts are refused until the refused one
+    /// returns. It is not for clients that may never send that one again.
+    #[must_use]
+    pub fn sender(self: &Arc<Self>, author: Author, waits: bool) -> Sender {
+        let rate = RateLimit::new(self.rules.messages_per_second, self.clock.now());
+        Sender { chat: self.clone(), author, order: waits.then(Arc::default), rate }
+    }
+
+    /// Stores one message that is part of no socket's order.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`] says whether the same post may succeed later.
+    pub async fn post(&self, author: &Author, post: Post) -> Result<Receipt, PostError> {
+        let outcomes = self.append(vec![self.draft(author, post)]).await?;
+        outcomes.into_iter().next().expect("a log answers for each draft")
+    }
+
+    /// Reads up to `limit` messages before `before`, ascending, and whether there are more before them.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    pub async fn history(
+        &self,
+        room: &RoomName,
+        before: Seq,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Message>>, bool), ReadError> {
+        let messages = self.log.read_before(room, before, limit).await?;
+        let pruned = self.log.extent(room).await?.pruned;
+        let more = messages.first().is_some_and(|first| pruned.next() < first.seq);
+        Ok((messages, more))
+    }
+
+    /// Reads up to `limit` messages after `after`, ascending, and whether there are more after them.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    pub async fn following(
+        &self,
+        room: &RoomName,
+        after: Seq,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Message>>, bool), ReadError> {
+        let messages = self.log.read(room, after, limit).await?;
+        let head = self.log.extent(room).await?.head;
+        let more = messages.last().is_some_and(|last| last.seq < head);
+        Ok((messages, more))
+    }
+
+    /// Up to `limit` rooms after the one named `after`, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    pub async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+        self.log.rooms(after, limit).await
+    }
+
+    fn draft(&self, author: &Author, post: Post) -> Draft {
+        let Post { room, nonce, text } = post;
+        let (author, node, at) = (author.clone(), self.node.clone(), self.clock.now());
+        Draft { room, kind: Kind::text(), author, nonce, text, at, node }
+    }
+
+    /// Stores a run and says what became of each draft; a failure of the log is that of the whole run.
+    async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Receipt, PostError>>, PostError> {
+        let outcomes = self.log.append(drafts).await.map_err(|error| {
+            if !matches!(error, AppendError::Busy) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "messages were not stored");
+            }
+            PostError::from(&error)
+        })?;
+        let settle = |outcome| match outcome {
+            Appended::Stored(receipt) => {
+                self.stats.accepted.add(1);
+                Ok(receipt)
+            }
+            Appended::Known(receipt) => {
+                self.stats.known.add(1);
+                Ok(receipt)
+            }
+            Appended::Conflict => Err(PostError::NonceConflict),
+        };
+        Ok(outcomes.into_iter().map(settle).collect())
+    }
+}
+
+/// Where a session begins in a room of this extent, and whether it gets all it missed.
+fn begin(start: Start, extent: Extent, epoch: Epoch) -> (Seq, bool) {
+    let newest = |count: u64| Seq(extent.head.0.saturating_sub(count)).max(extent.pruned);
+    match start {
+        Start::Newest(count) => (newest(count), true),
+        Start::After { epoch: of, seq, or_newest } => {
+            let another_log = of.is_some_and(|of| of != epoch) || extent.head < seq;
+            if another_log { (newest(or_newest), false) } else { (seq.max(extent.pruned), extent.pruned <= seq) }
+        }
+    }
+}
+
+/// A session that has entered a room and does not follow it yet.
+pub struct Entered {
+    session: Arc<Session>,
+    room: Arc<super::hub::Room>,
+    shown: Seq,
+    joined: Joined,
+}
+
+impl Entered {
+    /// The room.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        self.room.name()
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn joined(&self) -> Joined {
+        self.joined
+    }
+
+    /// Starts the cursor.
+    pub fn follow(self) {
+        let name = self.room.name().clone();
+        self.session.follow(self.room, self.shown);
+        // A session that ended meanwhile has left its rooms already: this one, too.
+        if self.session.ended().is_cancelled() {
+            self.session.leave(&name);
+        }
+    }
+}
+
+/// One socket's posts: stored in the order in which it sent them.
+pub struct Sender {
+    chat: Arc<ChatService>,
+    author: Author,
+    /// Shared with whoever reads the socket, who numbers what it reads and may have to refuse it.
+    order: Option<Arc<Mutex<SenderOrder>>>,
+    rate: RateLimit,
+}
+
+impl Sender {
+    /// The order across refusals, if this sender keeps it.
+    #[must_use]
+    pub fn order(&self) -> Option<Arc<Mutex<SenderOrder>>> {
+        self.order.clone()
+    }
+
+    /// Whose posts these are.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Stores a run of posts and says what became of each, in their order.
+    ///
+    /// The run is one unit in the log: if it fails, each of it is refused, and none overtakes another.
+    pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
+        let admitted: Vec<Result<(), PostError>> = posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
+        let passing = posts.iter().zip(&admitted).filter(|(_, verdict)| verdict.is_ok());
+        let drafts: Vec<Draft> = passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
+        if drafts.is_empty() {
+            return admitted.into_iter().filter_map(Result::err).map(Err).collect();
+        }
+        let count = drafts.len();
+        let outcomes = match self.chat.append(drafts).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => vec![Err(error); count],
+        };
+        let mut outcomes = outcomes.into_iter();
+        let settled = admitted.into_iter().map(|verdict| match verdict {
+            Ok(()) => outcomes.next().expect("a log answers for each draft"),
+            Err(refusal) => Err(refusal),
+        });
+        let settled: Vec<_> = settled.collect();
+        for ((index, post), outcome) in posts.iter().zip(&settled) {
+            if outcome.as_ref().is_err_and(PostError::passes) {
+                self.refused(*index, post);
+            }
+        }
+        settled
+    }
+
+    fn admit(&mut self, index: PostIndex, post: &Post) -> Result<(), PostError> {
+        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce)
+            && !lock(order).admits(index, &post.room, nonce)
+        {
+            return Err(PostError::RetryFirst);
+        }
+        let taken = self.rate.take(self.chat.clock.now());
+        taken.map_err(|retry_after_ms| {
+            self.refused(index, post);
+            PostError::RateLimited { retry_after_ms }
+        })
+    }
+
+    /// Later posts wait for this one; one without a nonce cannot be waited for.
+    fn refused(&self, index: PostIndex, post: &Post) {
+        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce) {
+            lock(order).refused(index, &post.room, nonce);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_only_in_the_log_it_is_from_and_as_far_as_that_reaches() {
+        let (here, elsewhere) = (Epoch::from_random(1), Epoch::from_random(2));
+        let extent = Extent { pruned: Seq(10), head: Seq(100) };
+        let after = |epoch, seq| Start::After { epoch, seq: Seq(seq), or_newest: 5 };
+        let cases = [
+            (Start::Newest(5), 95, true),
+            (Start::Newest(1_000), 10, true),
+            (after(Some(here), 60), 60, true),
+            (after(None, 60), 60, true),
+            (after(Some(here), 100), 100, true),
+            (after(Some(here), 10), 10, true),
+            (after(Some(here), 9), 10, false),
+            (after(Some(here), 101), 95, false),
+            (after(None, u64::MAX), 95, false),
+            (after(Some(elsewhere), 60), 95, false),
+        ];
+        for (start, shown, recovered) in cases {
+            assert_eq!(begin(start, extent, here), (Seq(shown), recovered), "{start:?}");
+        }
+    }
+}

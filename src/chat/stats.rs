@@ -1,0 +1,68 @@
+//! What the domain counts; the telemetry reads it when it is asked.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Adds `more`.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Level(AtomicI64);
+
+impl Level {
+    /// Adds `more`, which may be less than nothing.
+    pub fn add(&self, more: i64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All that the domain counts.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Messages stored for this node's clients.
+    pub accepted: Count,
+    /// Retries of a message that was stored already.
+    pub known: Count,
+    /// Messages emitted by cursors that were at the head.
+    pub delivered_live: Count,
+    /// Messages emitted from memory by cursors that were behind.
+    pub delivered_tail: Count,
+    /// Messages emitted from the log by cursors that were behind.
+    pub delivered_log: Count,
+    /// Holes that were filled from the log.
+    pub gap_repairs: Count,
+    /// Rooms whose growth the sweep told before any hint did.
+    pub sweep_hits: Count,
+    /// Cursors that follow a room.
+    pub cursors: Level,
+    /// Those of them that are behind its head.
+    pub catching_up: Level,
+    /// Sessions cut since they took nothing for too long.
+    pub stalled: Count,
+    /// Joins with a place that got all they missed.
+    pub resumed: Count,
+    /// Joins with a place that could not.
+    pub incomplete: Count,
+    /// Rooms with members on this node.
+    pub rooms: Level,
+}

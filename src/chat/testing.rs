@@ -1,0 +1,20 @@
+//! Values for the domain's own tests.
+
+use std::sync::Arc;
+
+use super::types::{Author, Draft, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs, UserId, UserName};
+
+/// A draft by `ada` that says `text`, without a nonce.
+pub(crate) fn draft(room: &str, text: &str) -> Draft {
+    let id: UserId = "ada".parse().expect("a valid id");
+    let name: UserName = "Ada".parse().expect("a valid name");
+    let node: NodeId = "n1".parse().expect("a valid node");
+    let room: RoomName = room.parse().expect("a valid room");
+    let text = MessageText::new(text, 1_000).expect("a valid text");
+    Draft { room, kind: Kind::text(), author: Author { id, name }, nonce: None, text, at: UnixMs(1), node }
+}
+
+/// The message at `seq` of `room`, whose text has three bytes.
+pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
+    Arc::new(Message { seq: Seq(seq), draft: draft(room, "abc") })
+}

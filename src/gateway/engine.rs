@@ -1,0 +1,55 @@
+//! What is seen of Engine.IO from outside: which session a request is for, and that it drained.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{Method, StatusCode, header::CONTENT_TYPE},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use socketioxide::socket::Sid;
+
+use super::{connection::Connection, link::Links};
+
+/// Where Engine.IO listens.
+pub const PATH: &str = "/socket.io/";
+
+/// The engine's own answer to a session that it does not know; clients then begin a new one.
+const UNKNOWN_SESSION: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
+
+/// Stands before the Socket.IO layer and tells the session's link what its requests mean.
+pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next) -> Response {
+    let Some((sid, websocket)) = session(&request) else {
+        return next.run(request).await;
+    };
+    if websocket {
+        if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+            links.link(sid).ride(connection);
+        }
+        return next.run(request).await;
+    }
+    let Some(link) = links.get(sid) else {
+        return next.run(request).await;
+    };
+    let polls = request.method() == Method::GET;
+    match link.cut_token().run_until_cancelled(next.run(request)).await {
+        Some(response) => {
+            if polls {
+                link.drain();
+            }
+            response
+        }
+        None => (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response(),
+    }
+}
+
+/// The session that an Engine.IO request names, and whether it comes as a websocket.
+fn session(request: &Request) -> Option<(Sid, bool)> {
+    if !request.uri().path().starts_with(PATH) {
+        return None;
+    }
+    let pairs = || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let value = |key: &str| pairs().find(|(name, _)| *name == key).map(|(_, value)| value);
+    Some((value("sid")?.parse().ok()?, value("transport") == Some("websocket")))
+}

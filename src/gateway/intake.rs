@@ -1,0 +1,79 @@
+//! One socket's events, read in its order into a bounded queue.
+//!
+//! The Socket.IO layer runs each handler as a task of its own, which loses the
+//! order. So the handler does its work before it becomes a future: it
+//! puts the event into the queue, and one task takes it out again.
+
+use std::{
+    future::ready,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::sender::PostIndex;
+
+use super::protocol::Args;
+
+/// An event as it was read.
+pub(super) struct Incoming {
+    pub(super) event: String,
+    /// `None` if they are not JSON.
+    pub(super) args: Option<Args>,
+    pub(super) ack: AckSender,
+    /// Its place among all that this socket sent.
+    pub(super) index: PostIndex,
+}
+
+/// A socket's queue, and the end of the socket.
+pub(super) struct Intake {
+    pub(super) queue: mpsc::Receiver<Incoming>,
+    pub(super) ended: CancellationToken,
+}
+
+/// What a middleware leaves for the connect handler; taken once.
+struct Left<T>(Mutex<Option<T>>);
+
+impl Intake {
+    /// Registers a socket's handlers; to be called before the client is told that it is connected.
+    ///
+    /// `number` numbers each event as it is read, and `overflow` answers one for which the queue has no place.
+    pub(super) fn register(
+        socket: &SocketRef,
+        places: usize,
+        number: impl Fn() -> PostIndex + Send + Sync + 'static,
+        overflow: impl Fn(Incoming) + Send + Sync + 'static,
+    ) -> Self {
+        let (to_queue, queue) = mpsc::channel(places);
+        let ended = CancellationToken::new();
+        let take = Arc::new(move |incoming| match to_queue.try_send(incoming) {
+            // The task ends with the socket: nobody waits for an answer.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(incoming)) => overflow(incoming),
+        });
+        let number = Arc::new(number);
+        socket.on_fallback(move |Event(event): Event, args: TryData<Args>, ack: AckSender| {
+            take(Incoming { event, args: args.0.ok(), ack, index: number() });
+            ready(())
+        });
+        let end = ended.clone();
+        socket.on_disconnect(move || {
+            end.cancel();
+            ready(())
+        });
+        Self { queue, ended }
+    }
+}
+
+/// Leaves something with the socket between admission and connection.
+pub(super) fn leave<T: Send + 'static>(socket: &SocketRef, what: T) {
+    socket.extensions.insert(Arc::new(Left(Mutex::new(Some(what)))));
+}
+
+/// Takes what admission left.
+pub(super) fn take<T: Send + 'static>(socket: &SocketRef) -> Option<T> {
+    let left = socket.extensions.remove::<Arc<Left<T>>>()?;
+    left.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

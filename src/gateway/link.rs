@@ -1,0 +1,231 @@
+//! One Engine.IO session's way out: how much may be in it, and how it is cut.
+//!
+//! The engine buffers 128 packets a session and drops what does not fit; its
+//! heartbeat dies of a full buffer, and an upgrade of the transport deadlocks on
+//! one. So a session never fills it. It may emit [`PACKETS_PER_DRAIN`] packets
+//! between two drains, and a drain is seen from outside: the websocket's writer
+//! flushes, or a polling request is answered.
+//!
+//! A packet that was emitted just before a drain was noticed may still be there,
+//! so twice that number is in the buffer at most.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use socketioxide::socket::Sid;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Connection;
+
+/// Packets between two drains; twice this leaves room for heartbeats and the upgrade in a buffer of 128.
+pub const PACKETS_PER_DRAIN: usize = 48;
+
+/// An Engine.IO session, as the gateway sees it.
+#[derive(Debug)]
+pub struct Link {
+    sid: Sid,
+    /// Packets emitted since the last drain.
+    used: AtomicUsize,
+    drains: watch::Sender<()>,
+    /// The session is to come back: its polling requests are answered as if it were unknown.
+    cut: CancellationToken,
+    /// A connection that came to be its websocket is gone.
+    lost: CancellationToken,
+    /// The newest connection that came to be its websocket; an attempt may fail and another follow.
+    websocket: Mutex<Weak<Connection>>,
+    links: Weak<Links>,
+}
+
+impl Link {
+    /// Room for up to `want` packets, taken now; what is not used is given back by the next drain.
+    #[must_use]
+    pub fn take(&self, want: usize) -> usize {
+        let mut got = 0;
+        let grant = |used: usize| {
+            got = want.min(PACKETS_PER_DRAIN.saturating_sub(used));
+            Some(used + got)
+        };
+        // The closure never refuses.
+        let _ = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grant);
+        got
+    }
+
+    /// How many packets there is room for now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        PACKETS_PER_DRAIN.saturating_sub(self.used.load(Ordering::Acquire))
+    }
+
+    /// Notes that the engine has handed on all that waited.
+    pub(super) fn drain(&self) {
+        if self.used.swap(0, Ordering::AcqRel) != 0 {
+            self.drains.send_replace(());
+        }
+    }
+
+    /// Wakes whoever waits for room, for another reason than a drain.
+    pub(super) fn nudge(&self) {
+        self.drains.send_replace(());
+    }
+
+    /// Watches for drains.
+    #[must_use]
+    pub fn drains(&self) -> watch::Receiver<()> {
+        self.drains.subscribe()
+    }
+
+    /// Makes the client come back, on whichever transport it is.
+    pub fn cut(&self) {
+        self.cut.cancel();
+        if let Some(connection) = self.websocket().upgrade() {
+            connection.cut();
+        }
+    }
+
+    fn websocket(&self) -> MutexGuard<'_, Weak<Connection>> {
+        self.websocket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the session is to come back.
+    #[must_use]
+    pub fn cut_token(&self) -> &CancellationToken {
+        &self.cut
+    }
+
+    /// Done when a connection that came to be its websocket is gone.
+    #[must_use]
+    pub fn lost_token(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    pub(super) fn lose(&self) {
+        self.lost.cancel();
+    }
+
+    /// Makes a connection this session's websocket.
+    pub fn ride(self: &Arc<Self>, connection: &Arc<Connection>) {
+        *self.websocket() = Arc::downgrade(connection);
+        connection.carry(self.clone());
+        if self.cut.is_cancelled() {
+            connection.cut();
+        }
+    }
+
+    /// Whether a connection is known to be this session's websocket.
+    #[must_use]
+    pub fn rides(&self) -> bool {
+        self.websocket().strong_count() != 0
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(links) = self.links.upgrade() {
+            links.forget(self.sid);
+        }
+    }
+}
+
+/// The node's sessions by their id. One is here as long as a socket or a
+/// connection holds it, and no request makes one without being either.
+#[derive(Debug, Default)]
+pub struct Links {
+    by_sid: Mutex<HashMap<Sid, Weak<Link>>>,
+}
+
+impl Links {
+    /// The session's link; made if it is the first to ask.
+    pub fn link(self: &Arc<Self>, sid: Sid) -> Arc<Link> {
+        let mut by_sid = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = by_sid.get(&sid).and_then(Weak::upgrade) {
+            return link;
+        }
+        let link = Arc::new(Link {
+            sid,
+            used: AtomicUsize::new(0),
+            drains: watch::Sender::new(()),
+            cut: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            websocket: Mutex::default(),
+            links: Arc::downgrade(self),
+        });
+        by_sid.insert(sid, Arc::downgrade(&link));
+        link
+    }
+
+    /// The session's link, if it has one.
+    #[must_use]
+    pub fn get(&self, sid: Sid) -> Option<Arc<Link>> {
+        self.by_sid.lock().unwrap_or_else(PoisonError::into_inner).get(&sid).and_then(Weak::upgrade)
+    }
+
+    /// All sessions now.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Link>> {
+        self.by_sid.lock().unwrap_or_else(PoisonError::into_inner).values().filter_map(Weak::upgrade).collect()
+    }
+
+    fn forget(&self, sid: Sid) {
+        let mut by_sid = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        // A new link may have taken the place of the one that is being dropped.
+        if by_sid.get(&sid).is_some_and(|link| link.strong_count() == 0) {
+            by_sid.remove(&sid);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> (Arc<Links>, Arc<Link>) {
+        let links = Arc::new(Links::default());
+        let link = links.link(Sid::new());
+        (links, link)
+    }
+
+    #[test]
+    fn so_many_packets_fit_between_two_drains() {
+        let (_links, link) = link();
+        assert_eq!(link.take(40), 40);
+        assert_eq!((link.room(), link.take(40), link.take(1)), (8, 8, 0));
+        link.drain();
+        assert_eq!(link.room(), PACKETS_PER_DRAIN);
+    }
+
+    #[tokio::test]
+    async fn a_drain_between_the_look_and_the_wait_is_seen() {
+        let (_links, link) = link();
+        let mut drains = link.drains();
+        assert_eq!(link.take(99), PACKETS_PER_DRAIN);
+        link.drain();
+        drains.changed().await.unwrap();
+        assert!(!drains.has_changed().unwrap());
+    }
+
+    #[test]
+    fn a_session_is_forgotten_with_its_last_holder() {
+        let (links, link) = link();
+        let sid = link.sid;
+        assert!(Arc::ptr_eq(&link, &links.link(sid)));
+        drop(link);
+        assert!(links.get(sid).is_none() && links.by_sid.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_cut_reaches_a_websocket_that_comes_later() {
+        let (_links, link) = link();
+        link.cut();
+        let connection = Arc::new(Connection::default());
+        link.ride(&connection);
+        let lost = link.lost_token().clone();
+        drop(connection);
+        assert!(lost.is_cancelled());
+    }
+}

@@ -1,0 +1,87 @@
+//! Socket.IO: sockets in, the domain's verbs out.
+
+use std::{sync::Arc, time::Duration};
+
+use socketioxide::{SocketIo, layer::SocketIoLayer};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{auth::Tokens, chat::service::ChatService, config};
+
+pub mod protocol;
+
+mod native;
+mod tutorial;
+
+mod admission;
+mod intake;
+mod outlet;
+
+pub mod connection;
+pub mod engine;
+pub mod link;
+
+use link::Links;
+
+/// What all sockets of a node share.
+pub struct Gateway {
+    chat: Arc<ChatService>,
+    tokens: Arc<Tokens>,
+    links: Arc<Links>,
+    limits: config::Limits,
+    history: config::History,
+    stall_timeout: Duration,
+    tracker: TaskTracker,
+}
+
+/// What a message's frame takes beside its text: names, a nonce, the envelope.
+const FRAME_BYTES: usize = 4_096;
+
+impl Gateway {
+    /// A gateway without sockets.
+    #[must_use]
+    pub fn new(
+        settings: &config::Settings,
+        chat: Arc<ChatService>,
+        tokens: Arc<Tokens>,
+        links: Arc<Links>,
+        tracker: TaskTracker,
+    ) -> Arc<Self> {
+        let (limits, history) = (settings.limits.clone(), settings.history.clone());
+        let stall_timeout = limits.stall_timeout;
+        Arc::new(Self { chat, tokens, links, limits, history, stall_timeout, tracker })
+    }
+
+    /// Opens both namespaces.
+    ///
+    /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.
+    pub fn layer(self: &Arc<Self>, settings: &config::SocketIo) -> SocketIoLayer {
+        let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
+        let (layer, io) = SocketIo::builder()
+            .req_path("/socket.io")
+            .ping_interval(settings.ping_interval)
+            .ping_timeout(settings.ping_timeout)
+            .max_payload(settings.max_payload)
+            .ws_max_message_size(frame_bytes)
+            .ws_max_frame_size(frame_bytes)
+            // A page that is not acked by then never is: its session has been cut.
+            .ack_timeout(self.stall_timeout * 2)
+            .build_layer();
+        tutorial::attach(&io, self);
+        native::attach(&io, self);
+        layer
+    }
+
+    /// Counts a socket until it is dropped.
+    fn connected(&self, namespace: &'static str, _ended: &CancellationToken) -> Connected {
+        crate::telemetry::metrics::connections(namespace, 1);
+        Connected(namespace)
+    }
+}
+
+struct Connected(&'static str);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        crate::telemetry::metrics::connections(self.0, -1);
+    }
+}

@@ -1,0 +1,366 @@
+//! Namespace `/chat`: the native protocol of the page, the load test and rich clients.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use socketioxide::{
+    AckError, SocketIo,
+    extract::{AckSender, SocketRef, TryData},
+    handler::ConnectHandler as _,
+};
+
+use crate::chat::{
+    sender::PostIndex,
+    service::{Entered, JoinError, Post, PostError, Sender, Start},
+    session::{self, Pace, Session},
+    types::{Author, Message, RoomName, Seq},
+};
+
+use super::{
+    Gateway,
+    admission::Hello,
+    intake::{self, Incoming, Intake},
+    outlet::{Answers, Outlet},
+    protocol::{
+        LimitsJson, MessageJson, Refusal, Request, SessionJson, joined_json, page_json, receipt_json, rooms_json,
+    },
+};
+
+/// Messages of a catch-up page.
+const PAGE_MESSAGES: usize = 100;
+/// Bytes of a catch-up page, as far as texts count; one message goes, however long.
+const PAGE_BYTES: usize = 64 * 1024;
+/// What a message takes beside its text, about.
+const MESSAGE_BYTES: usize = 256;
+/// Catch-up pages that a client has not acked, over all its rooms.
+const PAGES_UNACKED: usize = 2;
+/// The newest messages that a join gets at most; older ones are asked for by `history`.
+const HISTORY_MAX: u64 = 1_000;
+/// Events that are taken from a socket's queue at once; its posts among them are one run in the log.
+const RUN_MAX: usize = 64;
+
+/// Opens the namespace.
+pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
+    let (admitting, connecting) = (gateway.clone(), gateway.clone());
+    let admit = move |socket: SocketRef, auth: TryData<Value>| {
+        std::future::ready(admit(&admitting, &socket, &auth.0.unwrap_or_default()))
+    };
+    let connect = move |socket: SocketRef| {
+        if let Some(admitted) = intake::take::<Admitted>(&socket) {
+            connecting.tracker.spawn(Socket::run(connecting.clone(), socket, admitted));
+        }
+        std::future::ready(())
+    };
+    io.ns("/chat", connect.with(admit));
+}
+
+/// A socket that was let in and is not connected yet.
+struct Admitted {
+    intake: Intake,
+    sender: Sender,
+    rooms: Vec<(RoomName, super::protocol::Place)>,
+}
+
+fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(), Refusal> {
+    let now = gateway.chat.clock().now();
+    let hello = Hello::parse(auth, &gateway.tokens, now, gateway.limits.rooms_per_session)?;
+    let sender = gateway.chat.sender(hello.user, true);
+    let order = sender.order().expect("a sender that waits has an order");
+    let (numbering, refusing) = (order.clone(), order);
+    let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
+    let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
+    let overflow = move |incoming: Incoming| {
+        let Incoming { event, args, ack, index } = incoming;
+        if let Some(Ok(Request::Post(room, nonce, _))) = args.map(|args| Request::parse(&event, args, bytes_max)) {
+            let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            order.refused(index, &room, &nonce);
+        }
+        // Without room for the answer there is none: the client asks again.
+        if link.take(1) == 1 {
+            drop(ack.send(&Refusal::from(PostError::Overloaded).to_json()));
+        }
+    };
+    let intake = Intake::register(socket, gateway.limits.requests_in_flight, number, overflow);
+    intake::leave(socket, Admitted { intake, sender, rooms: hello.rooms });
+    Ok(())
+}
+
+/// A connected socket of the namespace.
+struct Socket {
+    gateway: Arc<Gateway>,
+    out: Arc<NativeOutlet>,
+    session: Arc<Session>,
+    sender: Sender,
+    answers: Answers,
+}
+
+impl Socket {
+    /// Lives as long as the socket. What was read of it before it went is still stored.
+    async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
+        let Admitted { intake, sender, rooms } = admitted;
+        let Intake { mut queue, ended } = intake;
+        let _connected = gateway.connected("/chat", &ended);
+        let session = gateway.chat.session(ended.clone());
+        let outlet = Outlet::new(socket, &gateway.links);
+        let answers = Answers::new(&outlet.link, gateway.stall_timeout);
+        let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
+        let mut this = Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
+
+        let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
+        let requests = async {
+            this.begin(rooms).await;
+            let closing = ended.cancelled();
+            tokio::pin!(closing);
+            let mut batch = Vec::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                        0 => break,
+                        _ => this.take(std::mem::take(&mut batch)).await,
+                    },
+                    () = &mut closing, if !queue.is_closed() => queue.close(),
+                }
+            }
+        };
+        tokio::join!(moves, requests, out.outlet.end_with_connection(&ended));
+    }
+
+    /// Joins the rooms of before, greets, and lets the cursors go.
+    async fn begin(&mut self, rooms: Vec<(RoomName, super::protocol::Place)>) {
+        let mut entered = Vec::new();
+        for (room, place) in rooms {
+            let or_newest = u64::from(self.gateway.history.on_join);
+            let start = Start::After { epoch: Some(place.epoch), seq: place.seq, or_newest };
+            match self.gateway.join(&self.session, &room, start, &self.out.outlet.link).await {
+                Some(room) => entered.push(room),
+                None => return,
+            }
+        }
+        let now = self.gateway.chat.clock().now();
+        let epoch = self.gateway.chat.log().epoch();
+        let rooms = entered.iter().map(|room| (room.name().to_string(), joined_json(room.joined(), epoch)));
+        let greeting = SessionJson {
+            session: self.out.outlet.socket.id.to_string(),
+            token: self.gateway.tokens.issue(self.sender.author(), now),
+            user: self.sender.author().into(),
+            node: self.gateway.chat.node().as_str(),
+            epoch: epoch.to_string(),
+            limits: self.limits(),
+            rooms: rooms.collect::<BTreeMap<_, _>>(),
+        };
+        self.out.outlet.emit_when_drained("session", &greeting, self.session.ended()).await;
+        entered.into_iter().for_each(Entered::follow);
+    }
+
+    fn limits(&self) -> LimitsJson {
+        let limits = &self.gateway.limits;
+        LimitsJson {
+            max_message_bytes: limits.max_message_bytes,
+            messages_per_second: limits.messages_per_second,
+            rooms_per_session: limits.rooms_per_session,
+            requests_in_flight: limits.requests_in_flight,
+        }
+    }
+
+    /// Does what was read, in its order; posts that follow each other are one run.
+    async fn take(&mut self, batch: Vec<Incoming>) {
+        let mut run: Vec<(PostIndex, Post)> = Vec::new();
+        let mut acks: Vec<AckSender> = Vec::new();
+        for Incoming { event, args, ack, index } in batch {
+            let parsed = args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON"));
+            match parsed.and_then(|args| Request::parse(&event, args, self.gateway.limits.max_message_bytes)) {
+                Ok(Request::Post(room, nonce, text)) => {
+                    run.push((index, Post { room, nonce: Some(nonce), text }));
+                    acks.push(ack);
+                }
+                Ok(request) => {
+                    self.post(std::mem::take(&mut run), std::mem::take(&mut acks)).await;
+                    self.answer(request, ack).await;
+                }
+                Err(refusal) => self.refuse(ack, &refusal).await,
+            }
+        }
+        self.post(run, acks).await;
+    }
+
+    async fn post(&mut self, run: Vec<(PostIndex, Post)>, acks: Vec<AckSender>) {
+        if run.is_empty() {
+            return;
+        }
+        let outcomes = self.sender.post(run).await;
+        for (outcome, ack) in outcomes.into_iter().zip(acks) {
+            match outcome {
+                Ok(receipt) => self.answers.send(ack, &json!({ "ok": receipt_json(receipt) })).await,
+                Err(error) => self.refuse(ack, &error.into()).await,
+            }
+        }
+    }
+
+    async fn refuse(&mut self, ack: AckSender, refusal: &Refusal) {
+        crate::telemetry::metrics::refused(refusal.code);
+        self.answers.send(ack, &refusal.to_json()).await;
+    }
+
+    async fn answer(&mut self, request: Request, ack: AckSender) {
+        let answered = match request {
+            Request::Join { room, after, history } => return self.join(room, after, history, ack).await,
+            Request::Leave(room) => {
+                self.session.leave(&room);
+                Ok(json!({}))
+            }
+            Request::History { room, before, limit } => {
+                let page = self.gateway.chat.history(&room, before, limit).await;
+                page.map(|(messages, more)| page_json(&messages, more, Some(self.sender.author())))
+            }
+            Request::Rooms { after, limit } => {
+                self.gateway.chat.rooms(after.as_ref(), limit).await.map(|rooms| rooms_json(&rooms))
+            }
+            Request::Post(..) => unreachable!("posts are taken in runs"),
+        };
+        match answered {
+            Ok(answer) => self.answers.send(ack, &json!({ "ok": answer })).await,
+            Err(error) => self.refuse(ack, &error.into()).await,
+        }
+    }
+
+    /// Answers first: nothing of the room comes before its client knows where it begins.
+    async fn join(
+        &mut self,
+        room: RoomName,
+        after: Option<super::protocol::Place>,
+        history: Option<u64>,
+        ack: AckSender,
+    ) {
+        let newest = history.unwrap_or(u64::from(self.gateway.history.on_join)).min(HISTORY_MAX);
+        let start = match after {
+            Some(place) => Start::After { epoch: Some(place.epoch), seq: place.seq, or_newest: newest },
+            None => Start::Newest(newest),
+        };
+        match self.gateway.chat.join(&self.session, &room, start).await {
+            Ok(entered) => {
+                let joined = joined_json(entered.joined(), self.gateway.chat.log().epoch());
+                self.answers.send(ack, &json!({ "ok": joined })).await;
+                entered.follow();
+            }
+            Err(error) => self.refuse(ack, &error.into()).await,
+        }
+    }
+}
+
+impl Gateway {
+    /// Joins a room that a connecting client was in, as soon as the log can be read. If that
+    /// takes too long, the client is made to come back, perhaps to a node that can.
+    pub(super) async fn join(
+        &self,
+        session: &Arc<Session>,
+        room: &RoomName,
+        start: Start,
+        link: &super::link::Link,
+    ) -> Option<Entered> {
+        let tries = async {
+            loop {
+                match self.chat.join(session, room, start).await {
+                    Ok(entered) => return Some(entered),
+                    // The number of rooms was checked when the client was let in.
+                    Err(JoinError::TooManyRooms(_)) => return None,
+                    Err(JoinError::Read(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
+                }
+            }
+        };
+        let entered = session.ended().run_until_cancelled(tokio::time::timeout(self.stall_timeout, tries)).await?;
+        entered.unwrap_or_else(|_| {
+            link.cut();
+            session.ended().cancel();
+            None
+        })
+    }
+}
+
+/// The socket's way out, in the namespace's words.
+struct NativeOutlet {
+    outlet: Outlet,
+    reader: Author,
+    unacked: Arc<AtomicUsize>,
+    gateway: Arc<Gateway>,
+}
+
+impl NativeOutlet {
+    fn new(outlet: Outlet, reader: Author, gateway: &Arc<Gateway>) -> Self {
+        Self { outlet, reader, unacked: Arc::default(), gateway: gateway.clone() }
+    }
+
+    fn live(&self, messages: &[Arc<Message>]) -> usize {
+        let emit = |message: &&Arc<Message>| self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader)));
+        messages.iter().take_while(emit).count()
+    }
+
+    /// Emits one page; its ack makes room for another.
+    fn page(&self, messages: &[Arc<Message>]) -> usize {
+        let mut bytes = 0;
+        let fits = |message: &&Arc<Message>| {
+            bytes += message.draft.text.as_str().len() + MESSAGE_BYTES;
+            bytes <= PAGE_BYTES
+        };
+        let count = messages.iter().take(PAGE_MESSAGES).take_while(fits).count().max(1);
+        let page: Vec<_> = messages[..count].iter().map(|m| MessageJson::new(m, Some(&self.reader))).collect();
+        if PAGES_UNACKED <= self.unacked.load(Ordering::Acquire) || self.outlet.link.take(1) == 0 {
+            return 0;
+        }
+        let Ok(ack) = self.outlet.socket.emit_with_ack::<_, serde::de::IgnoredAny>("messages", &(page,)) else {
+            return 0;
+        };
+        self.unacked.fetch_add(1, Ordering::AcqRel);
+        let (unacked, link) = (self.unacked.clone(), self.outlet.link.clone());
+        self.gateway.tracker.spawn(async move {
+            // An ack without arguments cannot be decoded, and is one all the same. A page that is
+            // never acked keeps its place: the session stalls and is cut.
+            if matches!(ack.await, Ok(_) | Err(AckError::Decode(_))) {
+                unacked.fetch_sub(1, Ordering::AcqRel);
+                link.nudge();
+            }
+        });
+        count
+    }
+}
+
+#[async_trait]
+impl session::Outlet for NativeOutlet {
+    fn appetite(&self, pace: Pace) -> usize {
+        match pace {
+            Pace::Live => self.outlet.link.room(),
+            Pace::CatchUp if self.unacked.load(Ordering::Acquire) < PAGES_UNACKED => {
+                PAGE_MESSAGES.min(self.outlet.link.room() * PAGE_MESSAGES)
+            }
+            Pace::CatchUp => 0,
+        }
+    }
+
+    fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize {
+        match pace {
+            Pace::Live => self.live(messages),
+            Pace::CatchUp => self.page(messages),
+        }
+    }
+
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+        let notice = json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
+        self.outlet.emit("notice", &notice);
+    }
+
+    async fn drained(&self) {
+        self.outlet.drained().await;
+    }
+
+    fn cut(&self) {
+        self.outlet.link.cut();
+    }
+}

@@ -1,0 +1,96 @@
+//! What a namespace's sockets have in common: room in the buffer, answers, and the way to be cut.
+
+use serde::Serialize;
+use socketioxide::{
+    TransportType,
+    extract::{AckSender, SocketRef},
+};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    connection::Connection,
+    link::{Link, Links},
+};
+
+/// One socket's way out.
+pub(super) struct Outlet {
+    pub(super) socket: SocketRef,
+    pub(super) link: Arc<Link>,
+    drains: Mutex<watch::Receiver<()>>,
+}
+
+impl Outlet {
+    pub(super) fn new(socket: SocketRef, links: &Arc<Links>) -> Self {
+        let link = links.link(socket.id);
+        // A session that came as a websocket rides the connection of its first request.
+        if socket.transport_type() == TransportType::Websocket
+            && !link.rides()
+            && let Some(connection) = socket.req_parts().extensions.get::<Arc<Connection>>()
+        {
+            link.ride(connection);
+        }
+        let drains = Mutex::new(link.drains());
+        Self { socket, link, drains }
+    }
+
+    /// Emits one event if there is room for it; whether it was taken.
+    pub(super) fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> bool {
+        self.link.take(1) == 1 && self.socket.emit(event, data).is_ok()
+    }
+
+    /// Completes when there may be room again.
+    pub(super) async fn drained(&self) {
+        // The link holds the sender: an error cannot come, and would only end a wait.
+        let _ = self.drains.lock().await.changed().await;
+    }
+
+    /// Emits one event when there is room for it, unless the session ends first.
+    pub(super) async fn emit_when_drained<T: Serialize + Sync>(&self, event: &str, data: &T, ended: &CancellationToken) {
+        let emitted = async {
+            while !self.emit(event, data) {
+                self.drained().await;
+            }
+        };
+        ended.run_until_cancelled(emitted).await;
+    }
+
+    /// Ends the session with its connection: a socket whose connection died before the
+    /// engine knew of it is told nothing.
+    pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
+        let lost = self.link.lost_token().cancelled();
+        if ended.run_until_cancelled(lost).await.is_some() && self.socket.transport_type() == TransportType::Websocket {
+            ended.cancel();
+        }
+    }
+}
+
+/// Sends answers in their order, each when there is room for it.
+///
+/// A client that takes none for `patience` is cut: it asks again, with the same nonces.
+pub(super) struct Answers {
+    link: Arc<Link>,
+    drains: watch::Receiver<()>,
+    patience: Duration,
+}
+
+impl Answers {
+    pub(super) fn new(link: &Arc<Link>, patience: Duration) -> Self {
+        Self { link: link.clone(), drains: link.drains(), patience }
+    }
+
+    pub(super) async fn send<T: Serialize + Sync + ?Sized>(&mut self, ack: AckSender, answer: &T) {
+        let room = async {
+            while self.link.take(1) == 0 {
+                let _ = self.drains.changed().await;
+            }
+        };
+        match tokio::time::timeout(self.patience, room).await {
+            // An answer that is lost all the same is asked for again.
+            Ok(()) => drop(ack.send(answer)),
+            Err(_) => self.link.cut(),
+        }
+    }
+}

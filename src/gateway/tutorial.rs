@@ -1,0 +1,185 @@
+//! Namespace `/`: the Socket.IO tutorial's contract, to the letter, in the room `lobby`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use socketioxide::{
+    SocketIo,
+    extract::{AckSender, SocketRef, TryData},
+    handler::ConnectHandler as _,
+};
+
+use crate::chat::{
+    sender::{PostIndex, SenderOrder},
+    service::{Entered, Post, Sender, Start},
+    session::{self, Pace, Session},
+    types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
+};
+
+use super::{
+    Gateway,
+    admission::server_offset,
+    intake::{self, Incoming, Intake},
+    outlet::{Answers, Outlet},
+    protocol::{Args, Refusal},
+};
+
+/// The one event, both ways.
+const CHAT_MESSAGE: &str = "chat message";
+/// Events that are taken from a socket's queue at once; they are one run in the log.
+const RUN_MAX: usize = 64;
+
+/// Opens the namespace.
+pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
+    let (admitting, connecting) = (gateway.clone(), gateway.clone());
+    let admit = move |socket: SocketRef, auth: TryData<Value>| {
+        let offset = server_offset(&auth.0.unwrap_or_default());
+        let order = std::sync::Mutex::new(SenderOrder::default());
+        let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
+        // An event for which there is no place is not answered: the client's own retry brings it again.
+        let intake = Intake::register(&socket, admitting.limits.requests_in_flight, number, drop);
+        intake::leave(&socket, (offset, intake));
+        std::future::ready(Ok::<(), Refusal>(()))
+    };
+    let connect = move |socket: SocketRef| {
+        if let Some((offset, intake)) = intake::take::<(Option<Seq>, Intake)>(&socket) {
+            connecting.tracker.spawn(run(connecting.clone(), socket, offset, intake));
+        }
+        std::future::ready(())
+    };
+    io.ns("/", connect.with(admit));
+}
+
+/// Lives as long as the socket. What was read of it before it went is still stored.
+async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
+    let Intake { mut queue, ended } = intake;
+    let _connected = gateway.connected("/", &ended);
+    let session = gateway.chat.session(ended.clone());
+    let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
+    let mut sender = gateway.chat.sender(Author::anonymous(), false);
+    let mut answers = Answers::new(&out.0.link, gateway.stall_timeout);
+
+    let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
+    let events = async {
+        begin(&gateway, &session, &out, offset).await;
+        let closing = ended.cancelled();
+        tokio::pin!(closing);
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                    0 => break,
+                    _ => take(&gateway, &mut sender, &mut answers, std::mem::take(&mut batch)).await,
+                },
+                () = &mut closing, if !queue.is_closed() => queue.close(),
+            }
+        }
+    };
+    tokio::join!(moves, events, out.0.end_with_connection(&ended));
+}
+
+/// Joins the lobby where the client says it is.
+async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, offset: Option<Seq>) {
+    let or_newest = u64::from(gateway.history.on_join);
+    let everything = match gateway.history.tutorial_max {
+        0 => u64::MAX,
+        limit => u64::from(limit),
+    };
+    let start = match offset {
+        None => Start::Newest(or_newest),
+        Some(Seq::ZERO) => Start::Newest(everything),
+        Some(seq) => Start::After { epoch: None, seq, or_newest },
+    };
+    let lobby = RoomName::lobby();
+    let Some(entered) = gateway.join(session, &lobby, start, &out.0.link).await else { return };
+    if !entered.joined().recovered {
+        let notice = json!({ "code": "incomplete_recovery", "room": lobby.as_str() });
+        out.0.emit_when_drained("notice", &notice, session.ended()).await;
+    }
+    Entered::follow(entered);
+}
+
+/// Stores what was read, in its order, and acks what is durable.
+async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Incoming>) {
+    let mut run: Vec<(PostIndex, Post)> = Vec::new();
+    let mut acks: Vec<AckSender> = Vec::new();
+    for Incoming { event, args, ack, index } in batch {
+        if event != CHAT_MESSAGE {
+            continue;
+        }
+        match parse(args, gateway.limits.max_message_bytes) {
+            Ok(post) => {
+                run.push((index, post));
+                acks.push(ack);
+            }
+            Err(refusal) => refuse(answers, ack, &refusal).await,
+        }
+    }
+    if run.is_empty() {
+        return;
+    }
+    for (outcome, ack) in sender.post(run).await.into_iter().zip(acks) {
+        match outcome {
+            // No arguments: an empty array is a tuple of none.
+            Ok(_) => answers.send(ack, &([] as [(); 0])).await,
+            // No ack: the client's own retry brings it again.
+            Err(error) if error.passes() => crate::telemetry::metrics::refused(Refusal::from(error).code),
+            Err(error) => refuse(answers, ack, &error.into()).await,
+        }
+    }
+}
+
+async fn refuse(answers: &mut Answers, ack: AckSender, refusal: &Refusal) {
+    crate::telemetry::metrics::refused(refusal.code);
+    answers.send(ack, &refusal.to_json()).await;
+}
+
+/// Reads `content, clientOffset`. Without an offset each message is one of its own.
+fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
+    let args = args.map(|args| args.0).unwrap_or_default();
+    let content = args.first().and_then(Value::as_str).unwrap_or_default();
+    let text = MessageText::new(content, text_bytes_max)?;
+    let offset = match args.get(1) {
+        Some(Value::String(offset)) => Some(offset.clone()),
+        Some(Value::Number(offset)) => Some(offset.to_string()),
+        _ => None,
+    };
+    if offset.as_ref().is_some_and(|offset| Nonce::BYTES_MAX < offset.len()) {
+        return Err(Invalid::Nonce.into());
+    }
+    let nonce = offset.map(|offset| Nonce::of_tutorial(&offset, content));
+    Ok(Post { room: RoomName::lobby(), nonce, text })
+}
+
+/// The socket's way out, in the tutorial's words: message by message, and only texts.
+struct TutorialOutlet(Outlet);
+
+#[async_trait]
+impl session::Outlet for TutorialOutlet {
+    fn appetite(&self, _pace: Pace) -> usize {
+        self.0.link.room()
+    }
+
+    fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
+        let emit = |message: &&Arc<Message>| {
+            let text = message.draft.text.as_str();
+            !message.draft.kind.is_text() || self.0.emit(CHAT_MESSAGE, &(text, message.seq.0))
+        };
+        messages.iter().take_while(emit).count()
+    }
+
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+        let notice = json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
+        self.0.emit("notice", &notice);
+    }
+
+    async fn drained(&self) {
+        self.0.drained().await;
+    }
+
+    fn cut(&self) {
+        self.0.link.cut();
+    }
+}

@@ -1,0 +1,115 @@
+//! `/api`: rooms, messages, sessions.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::new_guest,
+    chat::{
+        service::Post,
+        types::{Author, MessageText, Nonce, RoomName, Seq},
+    },
+    gateway::protocol::{AuthorJson, Refusal, page_json, page_limit, receipt_json, rooms_json},
+};
+
+use super::Http;
+
+#[derive(Deserialize)]
+pub(super) struct NewSession {
+    name: Option<String>,
+}
+
+/// `POST /api/sessions`: a new guest and a token.
+pub(super) async fn new_session(
+    State(http): State<Http>,
+    body: Result<Json<NewSession>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let Json(NewSession { name }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let name = name.map(|name| name.parse()).transpose()?;
+    let user = new_guest(name).map_err(|error| Refusal::new("unavailable", error.to_string()))?;
+    let token = http.tokens.issue(&user, http.chat.clock().now());
+    Ok((StatusCode::CREATED, Json(json!({ "token": token, "user": AuthorJson::from(&user) }))))
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoomsQuery {
+    after: Option<String>,
+    limit: Option<u64>,
+}
+
+/// `GET /api/rooms`: the rooms by name.
+pub(super) async fn rooms(
+    State(http): State<Http>,
+    query: Result<Query<RoomsQuery>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let after: Option<RoomName> = query.after.map(|after| after.parse()).transpose()?;
+    Ok(Json(rooms_json(&http.chat.rooms(after.as_ref(), page_limit(query.limit)).await?)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct MessagesQuery {
+    after: Option<u64>,
+    before: Option<u64>,
+    limit: Option<u64>,
+}
+
+/// `GET /api/rooms/{room}/messages`: a page after a place, or before one; the newest without either.
+pub(super) async fn messages(
+    State(http): State<Http>,
+    Path(room): Path<String>,
+    query: Result<Query<MessagesQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let (room, limit): (RoomName, _) = (room.parse()?, page_limit(query.limit));
+    let reader = bearer(&http, &headers)?;
+    let (messages, more) = match (query.after, query.before) {
+        (Some(_), Some(_)) => return Err(Refusal::new("bad_request", "a page is after a place or before one, not both")),
+        (Some(after), None) => http.chat.following(&room, Seq(after), limit).await?,
+        (None, before) => http.chat.history(&room, Seq(before.unwrap_or(u64::MAX)), limit).await?,
+    };
+    let mut page = page_json(&messages, more, reader.as_ref());
+    page["epoch"] = http.chat.log().epoch().to_string().into();
+    Ok(Json(page))
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewMessage {
+    text: String,
+}
+
+/// `POST /api/rooms/{room}/messages`: stores a message. With `Idempotency-Key`, which is
+/// the nonce, a retry is safe; without it each request stores.
+pub(super) async fn post_message(
+    State(http): State<Http>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<NewMessage>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let author = bearer(&http, &headers)?
+        .ok_or_else(|| Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer"))?;
+    let Json(NewMessage { text }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
+    let text = MessageText::new(&text, http.text_bytes_max)?;
+    let receipt = http.chat.post(&author, Post { room: room.parse()?, nonce, text }).await?;
+    Ok((StatusCode::CREATED, Json(receipt_json(receipt))))
+}
+
+/// Whose request this is; one with a bad token is nobody's and is refused.
+fn bearer(http: &Http, headers: &HeaderMap) -> Result<Option<Author>, Refusal> {
+    let Some(token) = header(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
+    let token = token.strip_prefix("Bearer ").unwrap_or_default();
+    let author = http.tokens.read(token, http.chat.clock().now());
+    author.map(Some).map_err(|error| Refusal::new("bad_token", error.to_string()))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let value = headers.get(name).map(|value| value.to_str());
+    value.transpose().map_err(|_| Refusal::new("bad_request", format!("the header {name} is not ASCII")))
+}

@@ -1,0 +1,36 @@
+//! Probes and metrics, for the operators' own network.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde_json::{Value, json};
+
+use super::Http;
+
+/// `GET /healthz`: the process is alive.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: whether the node should get traffic.
+///
+/// It is not ready while it drains or cannot read the log. A log that takes no
+/// messages, or a bus that is down, is said and no more: it is so on every node, and all would go at once.
+pub(super) async fn readyz(State(http): State<Http>) -> (StatusCode, Json<Value>) {
+    let readable = http.chat.log().position().await.is_ok();
+    let (writable, bus) = (http.chat.log().is_writable(), http.bus.is_up());
+    let (status, word) = match (http.draining.is_cancelled(), readable, writable && bus) {
+        (true, ..) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (_, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+        (_, _, false) => (StatusCode::OK, "degraded"),
+        _ => (StatusCode::OK, "ready"),
+    };
+    let log = json!({ "readable": readable, "writable": writable });
+    let node = http.chat.node().as_str();
+    (status, Json(json!({ "status": word, "node": node, "log": log, "bus": { "up": bus } })))
+}
+
+/// `GET /metrics`: Prometheus' text form.
+pub(super) async fn metrics(State(http): State<Http>) -> String {
+    crate::telemetry::metrics::read(http.chat.stats(), http.chat.log().is_writable());
+    http.metrics.run_upkeep();
+    http.metrics.render()
+}

@@ -1,0 +1,216 @@
+//! The composition root: makes the parts, joins them, binds; alone knows all.
+
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context as _;
+use tokio::{net::TcpListener, sync::mpsc, time::Instant};
+
+use crate::{
+    auth::Tokens,
+    chat::{
+        cursor::TailLimit,
+        hub::Hub,
+        ports::{ClusterBus, Clock, Hint, MessageLog},
+        service::{ChatService, Rules},
+        stats::Stats,
+        types::{Epoch, Message, NodeId, UnixMs},
+    },
+    cluster::{memory::MemoryCluster, redis::RedisBus},
+    config::Settings,
+    gateway::{Gateway, link::Links},
+    http::{self, Http, serve::serve},
+    lifecycle::{Cause, Lifecycle},
+    store::{memory::MemoryLog, sqlite::SqliteLog},
+    telemetry,
+};
+
+/// Commits that wait to be fanned out. Full: the newest is dropped, and the sweep brings it.
+const COMMITS_MAX: usize = 1_024;
+/// Hints that wait to be looked at. Full: the bus drops, and the sweep brings it.
+const HINTS_MAX: usize = 4_096;
+
+/// A running node.
+pub struct Node {
+    addr: SocketAddr,
+    settings: Settings,
+    life: Lifecycle,
+    log: Arc<dyn MessageLog>,
+    links: Arc<Links>,
+}
+
+/// A log, a bus, and what they say.
+pub struct Adapters {
+    /// The history.
+    pub log: Arc<dyn MessageLog>,
+    /// What the log committed.
+    pub commits: mpsc::Receiver<Vec<Arc<Message>>>,
+    /// The way to the other nodes.
+    pub bus: Arc<dyn ClusterBus>,
+    /// What the bus heard.
+    pub hints: mpsc::Receiver<Hint>,
+}
+
+impl Node {
+    /// Picks the adapters that the settings name and starts a node.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be opened, or the address cannot be listened on. A bus that is down is no error.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let (id, life) = (node_id(&settings)?, Lifecycle::default());
+        let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
+        let (to_hints, hints) = mpsc::channel(HINTS_MAX);
+        let log: Arc<dyn MessageLog> = if settings.log.url == "memory://" {
+            let (epoch, key) = (random()?, random()?);
+            Arc::new(MemoryLog::new(Epoch::from_random(u128::from_ne_bytes(epoch)), key, to_commits))
+        } else {
+            SqliteLog::open(&settings.log, Arc::new(SystemClock), to_commits)
+                .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?
+        };
+        let bus: Arc<dyn ClusterBus> = if settings.bus.url.is_some() {
+            let (tracker, stop) = (&life.tracker, life.stopping.clone());
+            RedisBus::start(&settings.bus, &id, log.epoch(), log.key(), to_hints, tracker, stop)?
+        } else {
+            Arc::new(MemoryCluster::default().join(to_hints))
+        };
+        Self::start_with(settings, id, Adapters { log, commits, bus, hints }, life).await
+    }
+
+    /// Starts a node on given adapters; the program and the tests run the same wiring.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read, or the address cannot be listened on.
+    pub async fn start_with(
+        settings: Settings,
+        id: NodeId,
+        adapters: Adapters,
+        life: Lifecycle,
+    ) -> anyhow::Result<Self> {
+        let Adapters { log, commits, bus, hints } = adapters;
+        let (stats, clock) = (Arc::new(Stats::default()), Arc::new(SystemClock));
+        let metrics = telemetry::metrics::install()?;
+        let limits = &settings.limits;
+        let tail = TailLimit { messages: limits.tail_messages, bytes: limits.tail_bytes };
+        let (tracker, stopping) = (life.tracker.clone(), life.stopping.clone());
+        let hub = Hub::new(log.clone(), bus.clone(), stats.clone(), tail, tracker, stopping);
+        let rules = Rules {
+            rooms_per_session: limits.rooms_per_session,
+            messages_per_second: limits.messages_per_second,
+        };
+        let chat = ChatService::new(log.clone(), hub.clone(), clock, id, stats, rules);
+        let tokens = Arc::new(tokens(&settings, log.as_ref()));
+        let links = Arc::new(Links::default());
+        let gateway = Gateway::new(&settings, chat.clone(), tokens.clone(), links.clone(), life.tracker.clone());
+
+        let position = log.position().await.context("the log cannot be read")?;
+        life.spawn_vital("commits", hub.clone().take_commits(commits));
+        life.spawn_vital("hints", hub.clone().take_hints(hints));
+        life.spawn_vital("sweep", hub.sweep(position, settings.log.sweep_interval));
+
+        let listener = TcpListener::bind((settings.server.host, settings.server.port)).await.with_context(|| {
+            format!("server.host and server.port: {}:{}", settings.server.host, settings.server.port)
+        })?;
+        let addr = listener.local_addr()?;
+        let draining = life.draining.clone();
+        let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max: limits.max_message_bytes };
+        let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
+        let (tracker, closing) = (life.tracker.clone(), life.closing.clone());
+        life.tracker.spawn(serve(listener, app, settings.server.clone(), tracker, closing));
+        Ok(Self { addr, settings, life, log, links })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its stages and tasks.
+    #[must_use]
+    pub fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    /// Stops in stages: readiness fails; the listener closes; the sockets are cut
+    /// over a while, so that their clients move to other nodes; the log is flushed.
+    pub async fn drain(self, cause: Cause) -> ExitCode {
+        let drain = &self.settings.drain;
+        let deadline = Instant::now() + drain.timeout;
+        let stages = async {
+            self.life.draining.cancel();
+            tokio::time::sleep(drain.delay).await;
+            self.life.closing.cancel();
+            self.cut_all(drain.spread).await;
+            self.log.close().await;
+            self.life.stopping.cancel();
+            self.life.tracker.close();
+            self.life.tracker.wait().await;
+        };
+        let in_time = tokio::time::timeout_at(deadline, stages).await.is_ok();
+        if !in_time {
+            tracing::warn!(timeout = ?drain.timeout, "the drain took too long; what was still open is cut");
+        }
+        match cause {
+            Cause::Signal(_) if in_time => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Cuts every session, evenly over `spread`, and those that came meanwhile at its end.
+    async fn cut_all(&self, spread: Duration) {
+        let links = self.links.all();
+        let pause = spread.checked_div(u32::try_from(links.len()).unwrap_or(u32::MAX)).unwrap_or_default();
+        for link in links {
+            link.cut();
+            tokio::time::sleep(pause).await;
+        }
+        self.links.all().iter().for_each(|link| link.cut());
+    }
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+    fn now(&self) -> UnixMs {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("the system has no random numbers")?;
+    Ok(bytes)
+}
+
+/// The name that was set, or the host's and a random part.
+fn node_id(settings: &Settings) -> anyhow::Result<NodeId> {
+    if let Some(id) = &settings.node.id {
+        return id.parse().context("node.id");
+    }
+    let host: String = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(NodeId::BYTES_MAX - 5)
+        .collect();
+    let [a, b] = random()?;
+    format!("{host}-{a:02x}{b:02x}").parse().context("a name made of the host's")
+}
+
+fn tokens(settings: &Settings, log: &dyn MessageLog) -> Tokens {
+    let ttl_ms = u64::try_from(settings.auth.token_ttl.as_millis()).unwrap_or(u64::MAX);
+    match &settings.auth.key {
+        Some(key) => Tokens::new(key.expose().as_bytes(), ttl_ms),
+        None => Tokens::new(log.key(), ttl_ms),
+    }
+}

@@ -1,0 +1,4 @@
+//! What a node tells its operators.
+
+pub mod metrics;
+pub mod trace;

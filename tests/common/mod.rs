@@ -1,0 +1,25 @@
+//! What the integration tests share.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+pub(crate) mod redis;
+
+/// The longest that anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    within(what, async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Waits for what must come.
+pub(crate) async fn within<T>(what: &str, wanted: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"))
+}
