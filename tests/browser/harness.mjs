@@ -1,0 +1,128 @@
+// @ts-check
+/** What the browser tests share: arguments, a browser, a list of checks, the closing line. */
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** How long a page has for anything. */
+export const PATIENCE_MS = 20_000;
+
+/**
+ * Runs a test against the nodes named on the command line, and ends the process with its result.
+ *
+ * @param {(test: { browser: import("playwright-core").Browser, bases: [string, string],
+ *   screenshot: string | undefined, check: Check }) => Promise<void>} test
+ *
+ * @typedef {(what: string, holds: boolean | (() => Promise<unknown>)) => Promise<void>} Check
+ *   A function holds if it neither throws nor answers `false`.
+ */
+export async function run(test) {
+  const { bases, screenshot } = parse(process.argv.slice(2));
+  let passed = 0;
+  let failed = 0;
+  /** @type {Check} */
+  const check = async (what, holds) => {
+    let why = "";
+    try {
+      const answer = typeof holds === "function" ? await holds() : holds;
+      if (answer === false) why = "it does not hold";
+    } catch (error) {
+      why = String(error);
+    }
+    if (why) failed += 1;
+    else passed += 1;
+    console.log(why ? `FAILED: ${what}: ${why}` : `ok: ${what}`);
+  };
+
+  // Playwright gives each launch a fresh user data directory, and removes it.
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  try {
+    await check("the test came to its end", () => test({ browser, bases, screenshot, check }));
+  } finally {
+    await browser.close();
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+/**
+ * Opens a window of its own: other cookies, other storage, another person.
+ *
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} base
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @returns {Promise<{ page: import("playwright-core").Page, faults: string[] }>} The faults grow while it is open.
+ */
+export async function openWindow(browser, base, options) {
+  const page = await (await browser.newContext(options)).newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const home = new URL(base).host;
+  /** @type {string[]} */
+  const faults = [];
+  /** @param {string} url */
+  const visit = (url) => {
+    const { host, protocol } = new URL(url);
+    if (/^(http|ws)/.test(protocol) && host !== home) faults.push(`asked a third party: ${url}`);
+  };
+  page.on("pageerror", (error) => faults.push(`threw: ${error}`));
+  page.on("console", (line) => {
+    if (/Content Security Policy/.test(line.text())) faults.push(line.text());
+  });
+  page.on("request", (request) => visit(request.url()));
+  page.on("websocket", (socket) => visit(socket.url()));
+  return { page, faults };
+}
+
+/**
+ * Waits until each of the texts is in the list, and answers all of it that has `mark` in its text.
+ *
+ * @param {import("playwright-core").Page} page
+ * @param {string} selector What holds a message's text.
+ * @param {string} mark
+ * @param {number} count
+ * @returns {Promise<string[]>}
+ */
+export async function textsOf(page, selector, mark, count) {
+  const read = () => page.locator(selector).filter({ hasText: mark }).allTextContents();
+  const deadline = Date.now() + PATIENCE_MS;
+  let texts = await read();
+  while (texts.length < count && Date.now() < deadline) {
+    await page.waitForTimeout(50);
+    texts = await read();
+  }
+  // A repeat would come a little later.
+  await page.waitForTimeout(300);
+  return read();
+}
+
+/**
+ * @param {string[]} args
+ * @returns {{ bases: [string, string], screenshot: string | undefined }}
+ */
+function parse(args) {
+  /** @type {string | undefined} */
+  let screenshot;
+  /** @type {string[]} */
+  const bases = [];
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at] ?? "";
+    if (arg === "--screenshot") screenshot = args[(at += 1)];
+    else bases.push(arg.replace(/\/$/, ""));
+  }
+  const [first, second = first] = bases;
+  if (first === undefined || second === undefined || 2 < bases.length) {
+    console.error("usage: BASE_URL [BASE_URL] [--screenshot FILE]");
+    process.exit(2);
+  }
+  return { bases: [first, second], screenshot };
+}
