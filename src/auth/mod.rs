@@ -71,7 +71,10 @@ impl Tokens {
         if claims.t.saturating_add(self.ttl_ms) < now.0 {
             return Err(BadToken);
         }
-        Ok(Author { id: claims.u.parse().map_err(|_| BadToken)?, name: claims.n.parse().map_err(|_| BadToken)? })
+        Ok(Author {
+            id: claims.u.parse().map_err(|_| BadToken)?,
+            name: claims.n.parse().map_err(|_| BadToken)?,
+        })
     }
 }
 

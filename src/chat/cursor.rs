@@ -116,7 +116,9 @@ impl Tail {
         }
         self.bytes += message.draft.text.as_str().len();
         self.messages.push_back(message);
-        while self.limit.messages < self.messages.len() || (self.limit.bytes < self.bytes && 1 < self.messages.len()) {
+        while self.limit.messages < self.messages.len()
+            || (self.limit.bytes < self.bytes && 1 < self.messages.len())
+        {
             let oldest = self.messages.pop_front().expect("a tail over its limit is not empty");
             self.bytes -= oldest.draft.text.as_str().len();
         }
@@ -239,7 +241,8 @@ pub(crate) mod tests {
                 // The sweep: it learns the head; the log answers, or is out.
                 _ => {
                     order.learn(Seq(stored));
-                    let upto = if dice.roll(4) == 0 { 0 } else { stored.min(order.head().0 + 1 + dice.roll(20)) };
+                    let upto =
+                        if dice.roll(4) == 0 { 0 } else { stored.min(order.head().0 + 1 + dice.roll(20)) };
                     for seq in order.head().0 + 1..=upto {
                         show(order.offer(message("lobby", seq)))?;
                     }
@@ -247,7 +250,11 @@ pub(crate) mod tests {
             }
         }
         let all: BTreeSet<u64> = (1..=total).collect();
-        if order.missing().is_none() && all.contains(&shown) && shown == total { Ok(()) } else { Err(format!("seed {seed}: ended at {shown} of {total}")) }
+        if order.missing().is_none() && all.contains(&shown) && shown == total {
+            Ok(())
+        } else {
+            Err(format!("seed {seed}: ended at {shown} of {total}"))
+        }
     }
 
     #[test]

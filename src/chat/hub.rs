@@ -299,7 +299,10 @@ impl Hub {
                 }
                 Err(error) if !failing => {
                     failing = true;
-                    tracing::warn!(error = &error as &dyn std::error::Error, "sweep cannot read the log; trying on");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "sweep cannot read the log; trying on"
+                    );
                 }
                 Err(_) => {}
             }

@@ -82,7 +82,8 @@ pub trait MessageLog: Send + Sync {
     /// [`ReadError`] if the log cannot be read now.
     async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError>;
 
-    /// The newest place in the whole log; what [`growth`](Self::growth) starts from.
+    /// The newest place in the whole log: where a node that starts begins to
+    /// ask for [`growth`](Self::growth).
     ///
     /// # Errors
     ///
@@ -166,9 +167,10 @@ pub struct RoomExtent {
 /// How far a log has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Growth {
-    /// The newest place in the whole log.
+    /// How far this answer goes: the newest place in the whole log, or less
+    /// where more has grown than one answer tells.
     pub position: Position,
-    /// The rooms that have grown since, each with its newest place.
+    /// The rooms that have grown up to there, each with its newest place.
     pub heads: Vec<(RoomName, Seq)>,
 }
 

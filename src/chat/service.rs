@@ -179,7 +179,12 @@ impl ChatService {
     ///
     /// [`JoinError`]; the session's rooms are as they were, but a cursor in this room has ended
     /// if the log could not be read.
-    pub async fn join(&self, session: &Arc<Session>, room: &RoomName, start: Start) -> Result<Entered, JoinError> {
+    pub async fn join(
+        &self,
+        session: &Arc<Session>,
+        room: &RoomName,
+        start: Start,
+    ) -> Result<Entered, JoinError> {
         let limit = self.rules.rooms_per_session;
         if limit <= session.rooms() && !session.is_in(room) {
             return Err(JoinError::TooManyRooms(limit));
@@ -294,7 +299,11 @@ fn begin(start: Start, extent: Extent, epoch: Epoch) -> (Seq, bool) {
         Start::Newest(count) => (newest(count), true),
         Start::After { epoch: of, seq, or_newest } => {
             let another_log = of.is_some_and(|of| of != epoch) || extent.head < seq;
-            if another_log { (newest(or_newest), false) } else { (seq.max(extent.pruned), extent.pruned <= seq) }
+            if another_log {
+                (newest(or_newest), false)
+            } else {
+                (seq.max(extent.pruned), extent.pruned <= seq)
+            }
         }
     }
 }
@@ -357,9 +366,11 @@ impl Sender {
     ///
     /// The run is one unit in the log: if it fails, each of it is refused, and none overtakes another.
     pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
-        let admitted: Vec<Result<(), PostError>> = posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
+        let admitted: Vec<Result<(), PostError>> =
+            posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
         let passing = posts.iter().zip(&admitted).filter(|(_, verdict)| verdict.is_ok());
-        let drafts: Vec<Draft> = passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
+        let drafts: Vec<Draft> =
+            passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
         if drafts.is_empty() {
             return admitted.into_iter().filter_map(Result::err).map(Err).collect();
         }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::types::{Author, Draft, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs, UserId, UserName};
+use super::types::{
+    Author, Draft, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs, UserId, UserName,
+};
 
 /// A draft by `ada` that says `text`, without a nonce.
 pub(crate) fn draft(room: &str, text: &str) -> Draft {

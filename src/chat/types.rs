@@ -118,7 +118,8 @@ impl Nonce {
     #[must_use]
     pub fn of_tutorial(client_offset: &str, content: &str) -> Self {
         let length = (client_offset.len() as u64).to_le_bytes();
-        let hash = Sha256::new().chain_update(length).chain_update(client_offset).chain_update(content).finalize();
+        let hash =
+            Sha256::new().chain_update(length).chain_update(client_offset).chain_update(content).finalize();
         let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         Self(format!("t:{digits}").into())
     }
@@ -309,7 +310,9 @@ mod tests {
         let nonce = Nonce::of_tutorial("undefined-0", "hi");
         assert_eq!(nonce, Nonce::of_tutorial("undefined-0", "hi"));
         assert_eq!(nonce.as_str().parse(), Ok(nonce.clone()));
-        for (offset, content) in [("undefined-0", "ho"), ("undefined-1", "hi"), ("undefined-", "0hi"), ("", "undefined-0hi")] {
+        for (offset, content) in
+            [("undefined-0", "ho"), ("undefined-1", "hi"), ("undefined-", "0hi"), ("", "undefined-0hi")]
+        {
             assert_ne!(nonce, Nonce::of_tutorial(offset, content));
         }
     }

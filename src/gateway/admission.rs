@@ -23,14 +23,20 @@ impl Hello {
     /// # Errors
     ///
     /// What the client is told in place of a connection.
-    pub(super) fn parse(auth: &Value, tokens: &Tokens, now: UnixMs, rooms_max: usize) -> Result<Self, Refusal> {
+    pub(super) fn parse(
+        auth: &Value,
+        tokens: &Tokens,
+        now: UnixMs,
+        rooms_max: usize,
+    ) -> Result<Self, Refusal> {
         if !auth.is_null() && !auth.is_object() {
             return Err(Refusal::new("bad_request", "auth is an object"));
         }
         let name = text(auth, "name")?.map(str::parse::<UserName>).transpose()?;
         let user = match text(auth, "token")? {
             Some(token) => {
-                let mut user = tokens.read(token, now).map_err(|error| Refusal::new("bad_token", error.to_string()))?;
+                let mut user =
+                    tokens.read(token, now).map_err(|error| Refusal::new("bad_token", error.to_string()))?;
                 user.name = name.unwrap_or(user.name);
                 user
             }
@@ -68,7 +74,9 @@ pub(super) fn server_offset(auth: &Value) -> Option<Seq> {
     match offset {
         Value::Number(number) => number.as_u64().map(Seq),
         // Digits beyond 64 bits are a place beyond any log's head.
-        Value::String(text) if !text.is_empty() && digits(text) => Some(Seq(text.parse().unwrap_or(u64::MAX))),
+        Value::String(text) if !text.is_empty() && digits(text) => {
+            Some(Seq(text.parse().unwrap_or(u64::MAX)))
+        }
         _ => None,
     }
 }
@@ -107,7 +115,8 @@ mod tests {
         let tokens = Tokens::new(b"key", 1_000);
         let place = json!({ "epoch": "0".repeat(32), "seq": 1 });
         let token = tokens.issue(&Author::anonymous(), UnixMs(0));
-        let verdict = |auth: Value| Hello::parse(&auth, &tokens, UnixMs(0), 2).map(|_| "ok").unwrap_or_else(|r| r.code);
+        let verdict =
+            |auth: Value| Hello::parse(&auth, &tokens, UnixMs(0), 2).map(|_| "ok").unwrap_or_else(|r| r.code);
         for (auth, code) in [
             (json!(null), "ok"),
             (json!({}), "ok"),

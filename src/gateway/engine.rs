@@ -40,7 +40,9 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
             }
             response
         }
-        None => (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response(),
+        None => {
+            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response()
+        }
     }
 }
 
@@ -49,7 +51,8 @@ fn session(request: &Request) -> Option<(Sid, bool)> {
     if !request.uri().path().starts_with(PATH) {
         return None;
     }
-    let pairs = || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let pairs =
+        || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let value = |key: &str| pairs().find(|(name, _)| *name == key).map(|(_, value)| value);
     Some((value("sid")?.parse().ok()?, value("transport") == Some("websocket")))
 }

@@ -168,7 +168,12 @@ impl Links {
     /// All sessions now.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Link>> {
-        self.by_sid.lock().unwrap_or_else(PoisonError::into_inner).values().filter_map(Weak::upgrade).collect()
+        self.by_sid
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 
     fn forget(&self, sid: Sid) {

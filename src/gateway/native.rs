@@ -30,7 +30,8 @@ use super::{
     intake::{self, Incoming, Intake},
     outlet::{Answers, Outlet},
     protocol::{
-        LimitsJson, MessageJson, Refusal, Request, SessionJson, joined_json, page_json, receipt_json, rooms_json,
+        LimitsJson, MessageJson, Refusal, Request, SessionJson, joined_json, page_json, receipt_json,
+        rooms_json,
     },
 };
 
@@ -79,7 +80,9 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index } = incoming;
-        if let Some(Ok(Request::Post(room, nonce, _))) = args.map(|args| Request::parse(&event, args, bytes_max)) {
+        if let Some(Ok(Request::Post(room, nonce, _))) =
+            args.map(|args| Request::parse(&event, args, bytes_max))
+        {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             order.refused(index, &room, &nonce);
         }
@@ -112,7 +115,8 @@ impl Socket {
         let outlet = Outlet::new(socket, &gateway.links);
         let answers = Answers::new(&outlet.link, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
-        let mut this = Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
+        let mut this =
+            Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
 
         let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
         let requests = async {
@@ -177,7 +181,8 @@ impl Socket {
         let mut acks: Vec<AckSender> = Vec::new();
         for Incoming { event, args, ack, index } in batch {
             let parsed = args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON"));
-            match parsed.and_then(|args| Request::parse(&event, args, self.gateway.limits.max_message_bytes)) {
+            match parsed.and_then(|args| Request::parse(&event, args, self.gateway.limits.max_message_bytes))
+            {
                 Ok(Request::Post(room, nonce, text)) => {
                     run.push((index, Post { room, nonce: Some(nonce), text }));
                     acks.push(ack);
@@ -276,7 +281,8 @@ impl Gateway {
                 }
             }
         };
-        let entered = session.ended().run_until_cancelled(tokio::time::timeout(self.stall_timeout, tries)).await?;
+        let entered =
+            session.ended().run_until_cancelled(tokio::time::timeout(self.stall_timeout, tries)).await?;
         entered.unwrap_or_else(|_| {
             link.cut();
             session.ended().cancel();
@@ -299,7 +305,9 @@ impl NativeOutlet {
     }
 
     fn live(&self, messages: &[Arc<Message>]) -> usize {
-        let emit = |message: &&Arc<Message>| self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader)));
+        let emit = |message: &&Arc<Message>| {
+            self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader)))
+        };
         messages.iter().take_while(emit).count()
     }
 
@@ -311,11 +319,13 @@ impl NativeOutlet {
             bytes <= PAGE_BYTES
         };
         let count = messages.iter().take(PAGE_MESSAGES).take_while(fits).count().max(1);
-        let page: Vec<_> = messages[..count].iter().map(|m| MessageJson::new(m, Some(&self.reader))).collect();
+        let page: Vec<_> =
+            messages[..count].iter().map(|m| MessageJson::new(m, Some(&self.reader))).collect();
         if PAGES_UNACKED <= self.unacked.load(Ordering::Acquire) || self.outlet.link.take(1) == 0 {
             return 0;
         }
-        let Ok(ack) = self.outlet.socket.emit_with_ack::<_, serde::de::IgnoredAny>("messages", &(page,)) else {
+        let Ok(ack) = self.outlet.socket.emit_with_ack::<_, serde::de::IgnoredAny>("messages", &(page,))
+        else {
             return 0;
         };
         self.unacked.fetch_add(1, Ordering::AcqRel);
@@ -352,7 +362,8 @@ impl session::Outlet for NativeOutlet {
     }
 
     fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
-        let notice = json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
+        let notice =
+            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
         self.outlet.emit("notice", &notice);
     }
 

@@ -48,7 +48,12 @@ impl Outlet {
     }
 
     /// Emits one event when there is room for it, unless the session ends first.
-    pub(super) async fn emit_when_drained<T: Serialize + Sync>(&self, event: &str, data: &T, ended: &CancellationToken) {
+    pub(super) async fn emit_when_drained<T: Serialize + Sync>(
+        &self,
+        event: &str,
+        data: &T,
+        ended: &CancellationToken,
+    ) {
         let emitted = async {
             while !self.emit(event, data) {
                 self.drained().await;
@@ -61,7 +66,9 @@ impl Outlet {
     /// engine knew of it is told nothing.
     pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
         let lost = self.link.lost_token().cancelled();
-        if ended.run_until_cancelled(lost).await.is_some() && self.socket.transport_type() == TransportType::Websocket {
+        if ended.run_until_cancelled(lost).await.is_some()
+            && self.socket.transport_type() == TransportType::Websocket
+        {
             ended.cancel();
         }
     }

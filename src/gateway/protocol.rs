@@ -197,13 +197,15 @@ impl Request {
             serde_json::from_value(fields).map_err(|error| Refusal::new("bad_request", error.to_string()))?;
         match event {
             "join" => {
-                let after = fields.after.as_ref().filter(|after| !after.is_null()).map(Place::parse).transpose()?;
+                let after =
+                    fields.after.as_ref().filter(|after| !after.is_null()).map(Place::parse).transpose()?;
                 Ok(Self::Join { room: fields.room()?, after, history: fields.history })
             }
             "leave" => Ok(Self::Leave(fields.room()?)),
             "post" => {
                 let nonce = Fields::parse(fields.nonce.as_ref(), "nonce")?;
-                let text = fields.text.as_ref().ok_or_else(|| Refusal::new("bad_request", "\"text\" is missing"))?;
+                let text =
+                    fields.text.as_ref().ok_or_else(|| Refusal::new("bad_request", "\"text\" is missing"))?;
                 Ok(Self::Post(fields.room()?, nonce, MessageText::new(text, text_bytes_max)?))
             }
             "history" => {
@@ -365,7 +367,9 @@ pub fn page_json(messages: &[std::sync::Arc<Message>], more: bool, reader: Optio
 /// A list of rooms.
 #[must_use]
 pub fn rooms_json(rooms: &[crate::chat::ports::RoomExtent]) -> Value {
-    let rooms: Vec<_> =
-        rooms.iter().map(|known| json!({ "room": known.room.as_str(), "head": known.extent.head.0 })).collect();
+    let rooms: Vec<_> = rooms
+        .iter()
+        .map(|known| json!({ "room": known.room.as_str(), "head": known.extent.head.0 }))
+        .collect();
     json!({ "rooms": rooms })
 }

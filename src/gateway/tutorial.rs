@@ -171,7 +171,8 @@ impl session::Outlet for TutorialOutlet {
     }
 
     fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
-        let notice = json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
+        let notice =
+            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
         self.0.emit("notice", &notice);
     }
 

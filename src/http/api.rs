@@ -70,7 +70,9 @@ pub(super) async fn messages(
     let (room, limit): (RoomName, _) = (room.parse()?, page_limit(query.limit));
     let reader = bearer(&http, &headers)?;
     let (messages, more) = match (query.after, query.before) {
-        (Some(_), Some(_)) => return Err(Refusal::new("bad_request", "a page is after a place or before one, not both")),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::new("bad_request", "a page is after a place or before one, not both"));
+        }
         (Some(after), None) => http.chat.following(&room, Seq(after), limit).await?,
         (None, before) => http.chat.history(&room, Seq(before.unwrap_or(u64::MAX)), limit).await?,
     };
@@ -92,8 +94,9 @@ pub(super) async fn post_message(
     headers: HeaderMap,
     body: Result<Json<NewMessage>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let author = bearer(&http, &headers)?
-        .ok_or_else(|| Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer"))?;
+    let author = bearer(&http, &headers)?.ok_or_else(|| {
+        Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer")
+    })?;
     let Json(NewMessage { text }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
     let text = MessageText::new(&text, http.text_bytes_max)?;

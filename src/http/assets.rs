@@ -45,7 +45,11 @@ pub(super) async fn page(request: Request) -> Response {
 
 fn file(path: &str, headers: &HeaderMap) -> Response {
     let Some(file) = Assets::get(path) else {
-        let detail = if path.starts_with(VENDOR) { "no such file; `make ui` fetches the client library" } else { "no such page" };
+        let detail = if path.starts_with(VENDOR) {
+            "no such file; `make ui` fetches the client library"
+        } else {
+            "no such page"
+        };
         return Refusal::new("not_found", detail).into_response();
     };
     let tag = tag(&file);

@@ -21,7 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub fn ask(settings: &Server) -> anyhow::Result<()> {
     let host = if settings.host.is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { settings.host };
     let addr = SocketAddr::new(host, settings.port);
-    let mut tcp = TcpStream::connect_timeout(&addr, TIMEOUT).with_context(|| format!("nobody listens on {addr}"))?;
+    let mut tcp =
+        TcpStream::connect_timeout(&addr, TIMEOUT).with_context(|| format!("nobody listens on {addr}"))?;
     tcp.set_read_timeout(Some(TIMEOUT))?;
     tcp.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut status = [0; 12];

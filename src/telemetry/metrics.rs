@@ -42,15 +42,27 @@ pub const ALL: &[(&str, Form, &str)] = &[
     ("chorus_sessions_catching_up", Form::Gauge, "cursors that are behind their room's head"),
     ("chorus_sessions_stalled_total", Form::Counter, "sessions cut since they took nothing for too long"),
     ("chorus_resumes_total", Form::Counter, "joins with a place, by outcome: complete or incomplete"),
-    ("chorus_append_seconds", Form::Histogram(Unit::Seconds), "from a run's arrival at the log to its durable answer"),
-    ("chorus_commit_seconds", Form::Histogram(Unit::Seconds), "a transaction, from its begin to its durable end"),
+    (
+        "chorus_append_seconds",
+        Form::Histogram(Unit::Seconds),
+        "from a run's arrival at the log to its durable answer",
+    ),
+    (
+        "chorus_commit_seconds",
+        Form::Histogram(Unit::Seconds),
+        "a transaction, from its begin to its durable end",
+    ),
     ("chorus_batch_messages", Form::Histogram(Unit::Count), "drafts of a transaction"),
     ("chorus_lock_wait_seconds", Form::Histogram(Unit::Seconds), "a writer's wait for the other processes"),
     ("chorus_log_writable", Form::Gauge, "1 if the log takes messages, as far as the last tries told"),
     ("chorus_bus_up", Form::Gauge, "1 if Redis answers"),
     ("chorus_bus_published_total", Form::Counter, "messages published to the other nodes"),
     ("chorus_bus_received_total", Form::Counter, "messages received from the other nodes"),
-    ("chorus_bus_dropped_total", Form::Counter, "messages not published, or received and not used, by reason"),
+    (
+        "chorus_bus_dropped_total",
+        Form::Counter,
+        "messages not published, or received and not used, by reason",
+    ),
     ("chorus_bus_subscriptions", Form::Gauge, "channels that this node is subscribed to"),
 ];
 

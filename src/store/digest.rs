@@ -1,0 +1,29 @@
+//! What a log remembers of a message beside its nonce, to tell a retry from another message.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::chat::types::{Kind, MessageText};
+
+/// A short hash of what a message says. It outlives the message, so that a
+/// retry is known also when history was pruned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest of a message of this kind and text.
+    pub(super) fn of(kind: &Kind, text: &MessageText) -> Self {
+        let hash = Sha256::new()
+            .chain_update((kind.as_str().len() as u64).to_le_bytes())
+            .chain_update(kind.as_str())
+            .chain_update(text.as_str())
+            .finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash[..16]);
+        Self(short)
+    }
+
+    /// The bytes, to be stored.
+    pub(super) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
