@@ -21,6 +21,7 @@ RUN mkdir src \
  && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --features "$FEATURES" \
  && rm -r src
+COPY build.rs ./
 COPY src/ src/
 COPY --from=ui /ui/static/ static/
 # The commit that `chorus --version` names; last, since it changes most often.

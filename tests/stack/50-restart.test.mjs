@@ -26,7 +26,7 @@ async function survives(what, bounce) {
     acked.set(await clients[turn % 6].post(text), text);
   }
   await bounce();
-  await until("nginx reaches the nodes", async () => (await fetch(`${URL_HTTP}/api/rooms`)).ok);
+  await until("nginx reaches the nodes", () => fetch(`${URL_HTTP}/api/rooms`).then(({ ok }) => ok, () => false));
   assert.deepEqual(await history(room), [...acked.values()]);
 
   // Those who were there come back by themselves and go on; those who come new see all of it.
