@@ -25,7 +25,7 @@ use crate::{
     gateway::{Gateway, link::Links},
     http::{self, Http, serve::serve},
     lifecycle::{Cause, Lifecycle},
-    store::memory::MemoryLog,
+    store::{memory::MemoryLog, sqlite::SqliteLog},
     telemetry,
 };
 
@@ -69,7 +69,8 @@ impl Node {
             let (epoch, key) = (random()?, random()?);
             Arc::new(MemoryLog::new(Epoch::from_random(u128::from_ne_bytes(epoch)), key, to_commits))
         } else {
-            anyhow::bail!("no sqlite yet")
+            SqliteLog::open(&settings.log, Arc::new(SystemClock), to_commits)
+                .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?
         };
         let bus: Arc<dyn ClusterBus> = if settings.bus.url.is_some() {
             let (tracker, stop) = (&life.tracker, life.stopping.clone());

@@ -107,7 +107,8 @@ pub(crate) fn line<'m>(messages: impl IntoIterator<Item = &'m Arc<Message>>) -> 
     messages.into_iter().map(line).collect::<Vec<_>>().join(" ")
 }
 
-async fn read(log: &dyn MessageLog, room: &str, after: u64, limit: usize) -> String {
+/// A page of a room as a line.
+pub(crate) async fn read(log: &dyn MessageLog, room: &str, after: u64, limit: usize) -> String {
     line(&log.read(&room.parse().unwrap(), Seq(after), limit).await.unwrap())
 }
 

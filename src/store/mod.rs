@@ -8,6 +8,8 @@
 mod digest;
 mod page;
 
+pub mod sqlite;
+
 pub mod memory;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Log lines: which, and how they are written.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
@@ -12,7 +14,10 @@ use crate::config::{LogFormat, Telemetry};
 /// The filter cannot be read, or log lines are written already.
 pub fn install(settings: &Telemetry) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log_filter).context("telemetry.log_filter is no filter")?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let installed = match settings.log_format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

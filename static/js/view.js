@@ -164,15 +164,17 @@ export class View {
   #pendingLine({ nonce, text, writtenAt, state, reason }, author) {
     const line = make("li", `own ${state}`);
     line.dataset.nonce = nonce;
-    line.append(make("span", "author", author), timeOf(writtenAt), make("p", "text", text));
-    const fate = make("p", "fate", reason ? `${STATES[state]}: ${reason}` : STATES[state]);
+    // Beside the time, so that the line keeps its height when it becomes a message.
+    const fate = make("span", "fate", reason ? `${STATES[state]}: ${reason}` : STATES[state]);
+    const words = make("p", "text", text);
     if (state === "failed") {
       fate.append(
         button("Send again", () => this.on.retry(nonce)),
         button("Discard", () => this.on.discard(nonce)),
       );
     }
-    line.append(fate);
+    line.append(make("span", "author", author), timeOf(writtenAt));
+    line.append(...(state === "failed" ? [words, fate] : [fate, words]));
     return line;
   }
 

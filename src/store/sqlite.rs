@@ -1,0 +1,180 @@
+//! A log in one SQLite file, which any number of processes on one machine share.
+//!
+//! In reading order: [`database`] finds or makes the file ([`filesystem`] and
+//! [`foreign`] say which not, [`schema`] what is in it); [`queue`] brings runs to
+//! the [`writer`], which takes the [`lock`] between processes and gives messages
+//! their [`place`]; [`readers`] and [`growth`] answer questions beside it; the
+//! [`janitor`] tidies up.
+
+mod database;
+mod filesystem;
+mod foreign;
+mod schema;
+
+mod failpoint;
+mod health;
+mod lock;
+mod place;
+mod queue;
+mod writer;
+
+mod growth;
+mod readers;
+
+mod janitor;
+mod worker;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+
+use self::{
+    database::Database, growth::Watcher, health::Health, janitor::Janitor, queue::Queue, readers::Readers,
+    worker::Worker, writer::Writer,
+};
+use crate::{
+    chat::{
+        ports::{AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, RoomExtent},
+        types::{Draft, Epoch, Message, Position, RoomName, Seq},
+    },
+    config,
+    telemetry::metrics,
+};
+
+/// The log that `log.url` = `sqlite://…` names.
+///
+/// Dropping it ends its threads as [`close`](MessageLog::close) does, without waiting.
+pub struct SqliteLog {
+    database: Database,
+    queue: Queue,
+    health: Arc<Health>,
+    readers: Readers,
+    watcher: Arc<Mutex<Watcher>>,
+    writer: Worker,
+    janitor: Worker,
+    /// Dropped to stop the janitor.
+    janitor_runs: Mutex<Option<mpsc::Sender<()>>>,
+    close_patience: Duration,
+}
+
+impl SqliteLog {
+    /// Opens the log, and makes it if it is not there. What it stores is also
+    /// sent to `commits`. It blocks, as long as another process makes the same log.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the place, the file or its contents; a file that
+    /// is not a log this program knows is left untouched.
+    pub fn open(
+        settings: &config::Log,
+        clock: Arc<dyn Clock>,
+        commits: Commits,
+    ) -> anyhow::Result<Arc<Self>> {
+        let database = Database::prepare(settings)?;
+        let health = Arc::new(Health::new());
+
+        let (queue, runs) = Queue::new(settings.append_timeout);
+        let writer = Writer {
+            runs,
+            connection: Some(database.writer()?),
+            lock: database.lock()?,
+            database: database.clone(),
+            health: health.clone(),
+            commits,
+        };
+        let janitor = Janitor::new(database.clone(), clock, settings)?;
+        let (janitor_runs, stop) = mpsc::channel();
+
+        Ok(Arc::new(Self {
+            queue,
+            health,
+            readers: Readers::new(database.clone(), settings.readers),
+            watcher: Arc::new(Mutex::new(Watcher::new(database.clone()))),
+            writer: Worker::spawn("log-writer", move || writer.work()).context("no writer thread")?,
+            janitor: Worker::spawn("log-janitor", move || janitor.work(&stop))
+                .context("no janitor thread")?,
+            janitor_runs: Mutex::new(Some(janitor_runs)),
+            close_patience: settings.append_timeout * 2,
+            database,
+        }))
+    }
+}
+
+#[async_trait]
+impl MessageLog for SqliteLog {
+    fn epoch(&self) -> Epoch {
+        self.database.epoch()
+    }
+
+    fn key(&self) -> &[u8; 32] {
+        self.database.key()
+    }
+
+    async fn append(&self, run: Vec<Draft>) -> Result<Vec<Appended>, AppendError> {
+        let started = Instant::now();
+        let answer = self.queue.append(run).await;
+        metrics::append_seconds(started.elapsed().as_secs_f64());
+        answer
+    }
+
+    async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
+        let room = room.clone();
+        self.readers.ask(move |connection| readers::read(connection, &room, after, limit)).await
+    }
+
+    async fn read_before(
+        &self,
+        room: &RoomName,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError> {
+        let room = room.clone();
+        self.readers.ask(move |connection| readers::read_before(connection, &room, before, limit)).await
+    }
+
+    async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
+        let room = room.clone();
+        self.readers.ask(move |connection| readers::extent(connection, &room)).await
+    }
+
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+        let after = after.cloned();
+        self.readers.ask(move |connection| readers::rooms(connection, after.as_ref(), limit)).await
+    }
+
+    async fn position(&self) -> Result<Position, ReadError> {
+        self.readers.ask(readers::position).await
+    }
+
+    async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
+        let watcher = self.watcher.clone();
+        let look = spawn_blocking(move || watcher.lock().unwrap_or_else(PoisonError::into_inner).look(after));
+        look.await.context("the look at the log panicked").flatten().map_err(ReadError)
+    }
+
+    fn is_writable(&self) -> bool {
+        self.health.is_writable() && self.queue.is_open() && self.writer.is_running()
+    }
+
+    /// Waits no longer than a commit may take: the lock may be held by a process
+    /// that is frozen. Then the threads end with their process.
+    async fn close(&self) {
+        self.queue.close();
+        self.janitor_runs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ends = futures_util::join!(
+            self.writer.ended(self.close_patience),
+            self.janitor.ended(self.close_patience)
+        );
+        if ends != (true, true) {
+            tracing::warn!("the message log did not come to an end; what was acked is stored");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The sweep's question, made cheap: has anything been committed since the last look?
+
+use rusqlite::{Connection, params};
+
+use super::{
+    database::Database,
+    place::{from_sql, to_sql},
+    readers,
+};
+use crate::chat::{
+    ports::Growth,
+    types::{Position, Seq},
+};
+
+/// Messages that one answer looks at. A node that was paused for hours asks
+/// again rather than read its backlog in one go.
+const MESSAGES_MAX: usize = 50_000;
+
+/// One who looks again and again, on a connection of its own that never writes.
+pub(super) struct Watcher {
+    database: Database,
+    connection: Option<Connection>,
+    last: Option<Look>,
+}
+
+/// A look that found the log's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Look {
+    /// SQLite's count of what other connections have committed, as this one sees it.
+    data_version: i64,
+    position: Position,
+}
+
+impl Watcher {
+    pub(super) fn new(database: Database) -> Self {
+        Self { database, connection: None, last: None }
+    }
+
+    /// The rooms that have grown after a position.
+    pub(super) fn look(&mut self, after: Position) -> anyhow::Result<Growth> {
+        // Put back only after success: a connection that failed is not used again.
+        let connection = self.connection.take().map_or_else(|| self.database.reader(), Ok)?;
+        let last = self.last.take();
+
+        // Asked first: what is committed after this is seen by the next look.
+        let data_version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let growth = if last == Some(Look { data_version, position: after }) {
+            Growth { position: after, heads: Vec::new() }
+        } else {
+            grown(&connection, after, MESSAGES_MAX)?
+        };
+
+        self.last = Some(Look { data_version, position: growth.position });
+        self.connection = Some(connection);
+        Ok(growth)
+    }
+}
+
+/// Looks at up to `messages_max` messages after a position.
+fn grown(connection: &Connection, after: Position, messages_max: usize) -> anyhow::Result<Growth> {
+    // One view for both questions.
+    let view = connection.unchecked_transaction()?;
+    let mut position = readers::position(&view)?;
+    let mut find = view.prepare_cached(
+        "SELECT room.name, MAX(grown.seq), MAX(grown.position), COUNT(*)
+         FROM (SELECT position, room_id, seq FROM message WHERE ?1 < position ORDER BY position LIMIT ?2) AS grown
+         JOIN room ON room.id = grown.room_id GROUP BY grown.room_id",
+    )?;
+    let mut rows = find.query(params![to_sql(after.0), to_sql(messages_max as u64)])?;
+
+    let (mut heads, mut looked_at, mut furthest) = (Vec::new(), 0, 0);
+    while let Some(row) = rows.next()? {
+        heads.push((row.get_ref(0)?.as_str()?.parse()?, Seq(from_sql(row.get(1)?))));
+        furthest = furthest.max(from_sql(row.get(2)?));
+        looked_at += from_sql(row.get(3)?);
+    }
+    if looked_at == messages_max as u64 {
+        position = Position(furthest);
+    }
+    Ok(Growth { position, heads })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        contract::{append, draft, to},
+        sqlite::tests::Fixture,
+    };
+
+    #[tokio::test]
+    async fn a_backlog_is_told_in_parts() {
+        let fixture = Fixture::new();
+        let log = fixture.open();
+        append(&*log, ["a", "b", "a", "a", "b"].map(|room| to(room, draft("", "x"))).into()).await;
+        let connection = fixture.database().reader().unwrap();
+
+        let mut told = Vec::new();
+        let mut position = Position(0);
+        loop {
+            let growth = grown(&connection, position, 2).unwrap();
+            if growth.heads.is_empty() {
+                break;
+            }
+            told.extend(growth.heads.into_iter().map(|(room, seq)| format!("{room}:{seq}")));
+            position = growth.position;
+        }
+        assert_eq!(told, ["a:1", "b:1", "a:3", "b:2"]);
+        assert_eq!(position, readers::position(&connection).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_look_that_finds_nothing_new_reads_no_table() {
+        let fixture = Fixture::new();
+        let log = fixture.open();
+        append(&*log, vec![draft("", "x")]).await;
+        let mut watcher = Watcher::new(fixture.database());
+        let first = watcher.look(Position(0)).unwrap();
+
+        assert_eq!(watcher.look(first.position).unwrap(), Growth { heads: vec![], ..first.clone() });
+
+        // A look that were made would find the message again.
+        watcher.last.as_mut().unwrap().position = Position(0);
+        assert_eq!(watcher.look(Position(0)).unwrap().heads, []);
+        append(&*log, vec![draft("", "y")]).await;
+        assert_eq!(watcher.look(Position(0)).unwrap().heads, [("lobby".parse().unwrap(), Seq(2))]);
+    }
+}

@@ -1,0 +1,158 @@
+//! Gives drafts their places, inside a transaction of the caller's.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::{
+    chat::{
+        ports::{Appended, Receipt},
+        types::{Author, Draft, Message, MessageText, Nonce, RoomName, Seq, UnixMs, UserId},
+    },
+    store::digest::Digest,
+};
+
+/// The rooms that one transaction touches, with their heads as it found them:
+/// other processes write too, so that nothing of it may outlive the transaction.
+pub(crate) struct Places<'c> {
+    connection: &'c Connection,
+    rooms: HashMap<RoomName, Room>,
+}
+
+struct Room {
+    id: i64,
+    head: Seq,
+    grown: bool,
+}
+
+impl<'c> Places<'c> {
+    /// Nothing placed yet. `connection` is in a transaction that may write.
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { connection, rooms: HashMap::new() }
+    }
+
+    /// Stores a draft at the next place of its room, or finds its nonce used.
+    pub(crate) fn place(&mut self, draft: &Draft) -> rusqlite::Result<Appended> {
+        let connection = self.connection;
+        let room = self.room(&draft.room)?;
+        let receipt = Receipt { seq: room.head.next(), at: draft.at };
+        if let Some(nonce) = &draft.nonce {
+            let key = NonceKey { room: room.id, author: &draft.author.id, nonce };
+            let digest = Digest::of(&draft.kind, &draft.text);
+            if let Some(appended) = key.recall(connection, digest)? {
+                return Ok(appended);
+            }
+            key.remember(connection, receipt, digest)?;
+        }
+        insert(connection, room.id, receipt.seq, draft)?;
+        (room.head, room.grown) = (receipt.seq, true);
+        Ok(Appended::Stored(receipt))
+    }
+
+    /// Writes the new heads; the caller commits.
+    pub(crate) fn finish(self) -> rusqlite::Result<()> {
+        let mut update = self.connection.prepare_cached("UPDATE room SET head = ?2 WHERE id = ?1")?;
+        for room in self.rooms.values().filter(|room| room.grown) {
+            update.execute(params![room.id, to_sql(room.head.0)])?;
+        }
+        Ok(())
+    }
+
+    fn room(&mut self, name: &RoomName) -> rusqlite::Result<&mut Room> {
+        if !self.rooms.contains_key(name) {
+            let room = find_or_create(self.connection, name)?;
+            self.rooms.insert(name.clone(), room);
+        }
+        Ok(self.rooms.get_mut(name).expect("it is there or was put there"))
+    }
+}
+
+fn find_or_create(connection: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
+    let mut find = connection.prepare_cached("SELECT id, head FROM room WHERE name = ?1")?;
+    let found = find.query_row([name.as_str()], |row| Ok((row.get(0)?, from_sql(row.get(1)?)))).optional()?;
+    if let Some((id, head)) = found {
+        return Ok(Room { id, head: Seq(head), grown: false });
+    }
+    connection.prepare_cached("INSERT INTO room (name) VALUES (?1)")?.execute([name.as_str()])?;
+    Ok(Room { id: connection.last_insert_rowid(), head: Seq::ZERO, grown: false })
+}
+
+/// Under what a nonce is remembered.
+struct NonceKey<'d> {
+    room: i64,
+    author: &'d UserId,
+    nonce: &'d Nonce,
+}
+
+impl NonceKey<'_> {
+    /// What an earlier use makes of a message that says what `digest` tells.
+    fn recall(&self, connection: &Connection, digest: Digest) -> rusqlite::Result<Option<Appended>> {
+        let mut find = connection.prepare_cached(
+            "SELECT seq, at, digest = ?4 FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3",
+        )?;
+        let key = params![self.room, self.author.as_str(), self.nonce.as_str(), digest.as_bytes()];
+        let appended = find.query_row(key, |row| {
+            let receipt = Receipt { seq: Seq(from_sql(row.get(0)?)), at: UnixMs(from_sql(row.get(1)?)) };
+            Ok(if row.get(2)? { Appended::Known(receipt) } else { Appended::Conflict })
+        });
+        appended.optional()
+    }
+
+    fn remember(&self, connection: &Connection, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO nonce (room_id, author_id, nonce, seq, at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let (author, nonce) = (self.author.as_str(), self.nonce.as_str());
+        let (seq, at) = (to_sql(receipt.seq.0), to_sql(receipt.at.0));
+        insert.execute(params![self.room, author, nonce, seq, at, digest.as_bytes()])?;
+        Ok(())
+    }
+}
+
+fn insert(connection: &Connection, room: i64, seq: Seq, draft: &Draft) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    insert.execute(params![
+        room,
+        to_sql(seq.0),
+        to_sql(draft.at.0),
+        draft.kind.as_str(),
+        draft.author.id.as_str(),
+        draft.author.name.as_str(),
+        draft.nonce.as_ref().map(Nonce::as_str),
+        draft.node.as_str(),
+        draft.text.as_str(),
+    ])?;
+    Ok(())
+}
+
+/// A message out of a row of [`MESSAGE_COLUMNS`].
+pub(super) fn message(room: &RoomName, row: &rusqlite::Row<'_>) -> anyhow::Result<Message> {
+    let text = |column| row.get_ref(column)?.as_str().map_err(anyhow::Error::from);
+    let nonce = row.get_ref(5)?.as_str_or_null()?.map(str::parse).transpose()?;
+    let draft = Draft {
+        room: room.clone(),
+        kind: text(2)?.parse()?,
+        author: Author { id: text(3)?.parse()?, name: text(4)?.parse()? },
+        nonce,
+        text: MessageText::from_log(row.get(7)?),
+        at: UnixMs(from_sql(row.get(1)?)),
+        node: text(6)?.parse()?,
+    };
+    Ok(Message { seq: Seq(from_sql(row.get(0)?)), draft })
+}
+
+/// What [`message`] reads, in its order.
+pub(super) const MESSAGE_COLUMNS: &str = "seq, at, kind, author_id, author_name, nonce, node, text";
+
+/// SQLite's integers are signed; what is beyond them is beyond every message.
+pub(super) fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// No number of ours is negative in the file.
+pub(super) fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

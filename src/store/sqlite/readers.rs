@@ -1,0 +1,146 @@
+//! The connections that read, apart from the writer, and what they are asked.
+//!
+//! Each question is one statement of bounded size: a read transaction that
+//! stays open would keep the WAL from being checkpointed.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use super::{
+    database::Database,
+    place::{MESSAGE_COLUMNS, from_sql, message, to_sql},
+};
+use crate::{
+    chat::{
+        ports::{Extent, ReadError, RoomExtent},
+        types::{Message, Position, RoomName, Seq},
+    },
+    store::page::Page,
+};
+
+/// How long a question waits for a free connection before it fails.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A set number of connections, opened when they are needed first.
+pub(super) struct Readers {
+    database: Database,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    free: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(database: Database, connections: usize) -> Self {
+        Self { database, idle: Arc::default(), free: Arc::new(Semaphore::new(connections)) }
+    }
+
+    /// Asks `question` on a connection of its own, on a thread that may block.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let turn = timeout(WAIT_MAX, self.free.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| ReadError(anyhow!("all readers are busy")))?;
+        let (database, idle) = (self.database.clone(), self.idle.clone());
+        let answer = spawn_blocking(move || {
+            // It goes when the question is answered, also when nobody waits for that.
+            let _turn = turn;
+            let kept = pool(&idle).pop();
+            let connection = kept.map_or_else(|| database.reader(), Ok)?;
+            let answer = question(&connection)?;
+            // Only now: a connection that failed is not used again.
+            pool(&idle).push(connection);
+            anyhow::Ok(answer)
+        });
+        answer.await.context("the reader panicked").flatten().map_err(ReadError)
+    }
+}
+
+fn pool(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One page after a place, ascending.
+pub(super) fn read(
+    connection: &Connection,
+    room: &RoomName,
+    after: Seq,
+    limit: usize,
+) -> anyhow::Result<Vec<Arc<Message>>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message
+         WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND ?2 < seq ORDER BY seq"
+    );
+    Ok(page(connection, &sql, room, after, limit)?.ascending())
+}
+
+/// One page before a place, ascending, of which the newest are kept.
+pub(super) fn read_before(
+    connection: &Connection,
+    room: &RoomName,
+    before: Seq,
+    limit: usize,
+) -> anyhow::Result<Vec<Arc<Message>>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message
+         WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND seq < ?2 ORDER BY seq DESC"
+    );
+    Ok(page(connection, &sql, room, before, limit)?.reversed())
+}
+
+/// Steps through a query until the page is full.
+fn page(
+    connection: &Connection,
+    sql: &str,
+    room: &RoomName,
+    place: Seq,
+    limit: usize,
+) -> anyhow::Result<Page> {
+    let mut page = Page::new(limit);
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![room.as_str(), to_sql(place.0)])?;
+    while !page.is_full()
+        && let Some(row) = rows.next()?
+    {
+        page.push(Arc::new(message(room, row).context("the log holds what is no message")?));
+    }
+    Ok(page)
+}
+
+/// What of a room is there.
+pub(super) fn extent(connection: &Connection, room: &RoomName) -> anyhow::Result<Extent> {
+    let mut find = connection.prepare_cached("SELECT pruned, head FROM room WHERE name = ?1")?;
+    let found = find.query_row([room.as_str()], |row| {
+        Ok(Extent { pruned: Seq(from_sql(row.get(0)?)), head: Seq(from_sql(row.get(1)?)) })
+    });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+/// The rooms after the one named, by name.
+pub(super) fn rooms(
+    connection: &Connection,
+    after: Option<&RoomName>,
+    limit: usize,
+) -> anyhow::Result<Vec<RoomExtent>> {
+    let mut list = connection
+        .prepare_cached("SELECT pruned, head, name FROM room WHERE ?1 < name ORDER BY name LIMIT ?2")?;
+    let mut rows = list.query(params![after.map_or("", RoomName::as_str), to_sql(limit as u64)])?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next()? {
+        let extent = Extent { pruned: Seq(from_sql(row.get(0)?)), head: Seq(from_sql(row.get(1)?)) };
+        list.push(RoomExtent { room: row.get_ref(2)?.as_str()?.parse()?, extent });
+    }
+    Ok(list)
+}
+
+/// The newest place in the whole log, also when its message was pruned.
+pub(super) fn position(connection: &Connection) -> anyhow::Result<Position> {
+    let mut find = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'message'")?;
+    let found: Option<i64> = find.query_row([], |row| row.get(0)).optional()?;
+    Ok(Position(found.map_or(0, from_sql)))
+}

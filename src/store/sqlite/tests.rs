@@ -1,0 +1,252 @@
+//! A log on a real file: the contract, and what only a file can suffer.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::sync::mpsc as channel;
+
+use super::*;
+use crate::{
+    chat::types::UnixMs,
+    store::contract::{self, Subject, append, draft, line, read, to},
+};
+
+/// A folder with one log, opened as often as a test likes.
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) settings: config::Log,
+    pub(crate) clock: Arc<HandClock>,
+}
+
+/// A clock that a test sets.
+pub(crate) struct HandClock(pub(crate) AtomicU64);
+
+impl Clock for HandClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("data/chat.db").display());
+        let settings = config::Log { url, append_timeout: Duration::from_secs(2), ..config::Log::default() };
+        let clock = Arc::new(HandClock(AtomicU64::new(draft("", "x").at.0)));
+        Self { folder, settings, clock }
+    }
+
+    pub(crate) fn open(&self) -> Arc<SqliteLog> {
+        self.open_with(channel::channel(1).0)
+    }
+
+    fn open_with(&self, commits: Commits) -> Arc<SqliteLog> {
+        SqliteLog::open(&self.settings, self.clock.clone(), commits).unwrap()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("data/chat.db")
+    }
+
+    /// A plain connection to the file, as any program has it.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        Database::prepare(&self.settings).unwrap()
+    }
+}
+
+async fn subject(commits: Commits) -> Subject {
+    let fixture = Fixture::new();
+    Subject::new(fixture.open_with(commits), fixture)
+}
+
+contract::tests!(subject);
+
+/// Waits for a condition that is to come within seconds.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it did not come: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_the_same_when_it_is_opened_again() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    let (epoch, key) = (log.epoch(), *log.key());
+    assert_eq!(append(&*log, vec![draft("a", "one"), draft("b", "two")]).await, "1 2");
+    let position = log.position().await.unwrap();
+    log.close().await;
+    drop(log);
+
+    let log = fixture.open();
+    assert_eq!((log.epoch(), *log.key()), (epoch, key));
+    assert_eq!(log.position().await.unwrap(), position);
+    assert_eq!(append(&*log, vec![draft("b", "two"), draft("c", "three")]).await, "=2 3");
+    assert_ne!(Fixture::new().open().epoch(), epoch);
+}
+
+#[tokio::test]
+async fn two_logs_on_one_file_make_one_sequence() {
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.open(), fixture.open());
+    assert_eq!((one.epoch(), one.key()), (other.epoch(), other.key()));
+    assert_eq!(append(&*one, vec![draft("a", "one")]).await, "1");
+    assert_eq!(append(&*other, vec![draft("a", "one"), draft("b", "two")]).await, "=1 2");
+    assert_eq!(append(&*one, vec![draft("c", "three")]).await, "3");
+    assert_eq!(read(&*other, "lobby", 0, 10).await, "1:one 2:two 3:three");
+}
+
+#[tokio::test]
+async fn while_another_holds_the_lock_callers_are_refused_and_nothing_is_stored() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    assert_eq!(append(&*log, vec![draft("a", "one")]).await, "1");
+
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let refused = log.append(vec![draft("b", "refused")]).await;
+    assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
+    assert!(!log.is_writable());
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one");
+    assert_eq!(read(&*fixture.open(), "lobby", 0, 10).await, "1:one", "a node can start meanwhile");
+
+    drop(held);
+    until("writable", || log.is_writable()).await;
+    assert_eq!(append(&*log, vec![draft("c", "two")]).await, "2");
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one 2:two");
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let waiting = log.append(vec![draft("", &"x".repeat(40 * 1024 * 1024))]);
+    let refused = async {
+        tokio::task::yield_now().await;
+        let started = Instant::now();
+        let refused = log.append(vec![draft("b", "refused")]).await;
+        assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
+        assert!(started.elapsed() < Duration::from_secs(1));
+        drop(held);
+    };
+    let (stored, ()) = futures_util::join!(waiting, refused);
+    assert!(matches!(stored.unwrap()[..], [Appended::Stored(_)]), "one run may be larger than the queue");
+    assert_eq!(append(&*log, vec![draft("c", "two")]).await, "2");
+}
+
+#[tokio::test]
+async fn a_log_that_failed_recovers_without_traffic() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    let other = fixture.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = log.append(vec![draft("a", "refused")]).await;
+    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    assert!(!log.is_writable());
+
+    other.execute_batch("ROLLBACK").unwrap();
+    until("writable", || log.is_writable()).await;
+    assert_eq!(append(&*log, vec![draft("a", "refused")]).await, "1");
+}
+
+#[tokio::test]
+async fn a_commit_that_takes_too_long_is_unknown() {
+    let mut fixture = Fixture::new();
+    fixture.settings.append_timeout = Duration::from_millis(200);
+    let log = fixture.open();
+    let other = fixture.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let unknown = log.append(vec![draft("a", "late")]).await;
+    assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
+
+    other.execute_batch("ROLLBACK").unwrap();
+    until("writable", || log.is_writable()).await;
+    let settled = append(&*log, vec![draft("a", "late")]).await;
+    assert!(["1", "=1"].contains(&&*settled), "the same nonce settles it: {settled}");
+}
+
+#[tokio::test]
+async fn a_run_that_the_database_refuses_takes_no_other_with_it() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    append(&*log, vec![to("damaged", draft("a", "x")), draft("a", "x")]).await;
+    fixture.connection().execute("UPDATE room SET head = 0 WHERE name = 'damaged'", []).unwrap();
+
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let (before, damaged) =
+        (log.append(vec![draft("b", "y")]), log.append(vec![to("damaged", draft("b", "y"))]));
+    let after = log.append(vec![draft("c", "z")]);
+    let (before, damaged, after, ()) = futures_util::join!(before, damaged, after, async { drop(held) });
+    assert!(matches!(before.unwrap()[..], [Appended::Stored(_)]));
+    assert!(matches!(damaged, Err(AppendError::Unavailable(_))), "{damaged:?}");
+    assert!(matches!(after.unwrap()[..], [Appended::Stored(_)]));
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x 2:y 3:z");
+    assert!(log.is_writable());
+}
+
+#[tokio::test]
+async fn all_that_waits_is_one_commit() {
+    let fixture = Fixture::new();
+    let (commits, mut stored) = channel::channel(10);
+    let log = fixture.open_with(commits);
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let runs = (1..=5).map(|n| log.append(vec![draft("", &n.to_string())]));
+    let release = async { drop(held) };
+    futures_util::join!(futures_util::future::join_all(runs), release);
+    assert_eq!(line(&stored.recv().await.unwrap()), "1:1 2:2 3:3 4:4 5:5");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_stored_all_the_same() {
+    let fixture = Fixture::new();
+    let (commits, mut stored) = channel::channel(10);
+    let log = fixture.open_with(commits);
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let gone = tokio::time::timeout(Duration::from_millis(20), log.append(vec![draft("a", "x")])).await;
+    assert!(gone.is_err());
+    drop(held);
+    assert_eq!(line(&stored.recv().await.unwrap()), "1:x");
+}
+
+#[tokio::test]
+async fn closing_stores_what_waits_and_does_not_wait_for_ever() {
+    let mut fixture = Fixture::new();
+    fixture.settings.append_timeout = Duration::from_millis(300);
+    let log = fixture.open();
+    let (stored, ()) = futures_util::join!(log.append(vec![draft("a", "x")]), log.close());
+    assert!(stored.is_ok());
+
+    let log = fixture.open();
+    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let (refused, ()) = futures_util::join!(log.append(vec![draft("b", "y")]), log.close());
+    assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
+    drop(held);
+}
+
+#[test]
+fn a_log_that_was_replaced_is_not_written() {
+    let fixture = Fixture::new();
+    let database = fixture.database();
+    let other = "UPDATE meta SET value = '00000000000000000000000000000001' WHERE key = 'epoch'";
+    fixture.connection().execute(other, []).unwrap();
+    assert!(database.writer().unwrap_err().to_string().contains("replaced"));
+    assert!(database.reader().unwrap_err().to_string().contains("replaced"));
+}
+
+#[test]
+fn a_url_names_a_file() {
+    for bad in ["sqlite://", "sqlite://:memory:", "sqlite://file:x", "postgres://x"] {
+        let settings = config::Log { url: bad.to_owned(), ..config::Log::default() };
+        assert!(Database::prepare(&settings).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,346 @@
+// @ts-check
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ENTRIES_MAX, Outbox } from "../../static/js/outbox.js";
+import { outboxIn } from "../../static/js/storage.js";
+import { handClock, memoryStorage } from "./fakes.js";
+
+/** @typedef {import("../../static/js/wire.js").Answer<import("../../static/js/wire.js").Posted>} Answer */
+
+/** A window: an outbox, what it has sent, and the means to answer. */
+function open({ storage = memoryStorage(), random = () => 0 } = {}) {
+  const clock = handClock();
+  /** @type {{ room: string, nonce: string, text: string, answered: (answer: Answer) => void }[]} */
+  const sent = [];
+  let nonces = 0;
+  const outbox = new Outbox(
+    {
+      send: (post, answered) => sent.push({ ...post, answered }),
+      changed: () => {},
+      newNonce: () => `n${(nonces += 1)}`,
+    },
+    clock,
+    outboxIn(storage),
+    random,
+  );
+  return {
+    clock,
+    outbox,
+    storage,
+    sent,
+    /** @param {string} texts */
+    write(texts, room = "lobby") {
+      for (const text of texts.split(" ")) outbox.post(room, text);
+    },
+    /** Takes what was sent since the last call, as one line of texts. */
+    sends() {
+      return sent.splice(0).map(({ text }) => text).join(" ");
+    },
+    /** What is shown, as one line. */
+    shown: (room = "lobby") => outbox.entries(room).map(({ text, state }) => `${text}:${state}`).join(" "),
+    /** How much would survive a reload. */
+    kept: () => outboxIn(storage).load().map(({ text }) => text).join(" "),
+  };
+}
+
+/** @param {number} seq @returns {Answer} */
+const ok = (seq) => ({ ok: { seq, at: 0 } });
+/** @param {string} code @param {number} [retryAfterMs] @returns {Answer} */
+const refusal = (code, retryAfterMs) => ({
+  error: { code, detail: `because of ${code}`, ...(retryAfterMs !== undefined && { retryAfterMs }) },
+});
+
+test("what is written while online is sent at once and shown at once", () => {
+  const { outbox, write, shown, sends } = open();
+  outbox.online("u1");
+  write("a b");
+  assert.equal(shown(), "a:sending b:sending");
+  assert.equal(sends(), "a b");
+});
+
+test("what is written while offline is sent at the next connection, in order", () => {
+  const { outbox, write, shown, sends } = open();
+  write("a b c");
+  assert.equal(shown(), "a:waiting b:waiting c:waiting");
+  assert.equal(sends(), "");
+  outbox.online("u1");
+  assert.equal(sends(), "a b c");
+});
+
+test("an acked message stays until it is shown at its place", () => {
+  const { outbox, sent, write, shown, kept } = open();
+  outbox.online("u1");
+  write("a");
+  sent[0]?.answered(ok(7));
+  assert.equal(shown(), "a:stored");
+  assert.equal(kept(), "");
+  outbox.shown("lobby", 6);
+  assert.equal(shown(), "a:stored");
+  outbox.shown("other", 7);
+  assert.equal(shown(), "a:stored");
+  outbox.shown("lobby", 7);
+  assert.equal(shown(), "");
+});
+
+test("a message that comes back before its ack is shown as that, and its ack changes nothing", () => {
+  const { outbox, sent, write, shown, kept } = open();
+  outbox.online("u1");
+  write("a b");
+  outbox.confirm("n1");
+  assert.equal(shown(), "b:sending");
+  assert.equal(kept(), "b");
+  sent[0]?.answered(ok(1));
+  assert.equal(shown(), "b:sending");
+});
+
+test("a nonce of someone else's confirms nothing", () => {
+  const { outbox, write, shown } = open();
+  outbox.online("u1");
+  write("a");
+  outbox.confirm("n9");
+  assert.equal(shown(), "a:sending");
+});
+
+test("after a reconnect what was not acked is sent again with the same nonces, in order", () => {
+  const { outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a b c d");
+  const before = sent.map(({ nonce }) => nonce);
+  sent[1]?.answered(ok(2));
+  sends();
+  outbox.offline();
+  outbox.online("u1");
+  assert.deepEqual(sent.map(({ nonce }) => nonce), before.filter((nonce) => nonce !== "n2"));
+  assert.equal(sends(), "a c d");
+});
+
+test("a late refusal of an earlier connection changes nothing", () => {
+  const { outbox, sent, write, shown, sends } = open();
+  outbox.online("u1");
+  write("a");
+  const [first] = sent;
+  sends();
+  outbox.offline();
+  first?.answered(null);
+  outbox.online("u1");
+  assert.equal(sends(), "a");
+  first?.answered(refusal("forbidden"));
+  assert.equal(shown(), "a:sending");
+});
+
+test("a reload sends what was not acked with the same nonces, in order", () => {
+  const { outbox, sent, write, storage } = open();
+  write("a b c");
+  outbox.online("u1");
+  sent[0]?.answered(ok(1));
+  const again = open({ storage });
+  assert.equal(again.shown(), "b:waiting c:waiting");
+  again.outbox.online("u1");
+  assert.deepEqual(again.sent.map(({ nonce, text }) => nonce + text), ["n2b", "n3c"]);
+});
+
+/** @type {[code: string, retryAfterMs: number | undefined, waitMs: number][]} */
+const PASSING = [
+  ["busy", 300, 300],
+  ["unavailable", 1_000, 1_000],
+  ["unknown", 2_000, 2_000],
+  ["rate_limited", 5_000, 5_000],
+  ["overloaded", 700, 700],
+  ["retry_first", 200, 200],
+  ["a code of tomorrow", 400, 400],
+  ["busy", undefined, 250],
+  ["busy", 86_400_000, 60_000],
+];
+
+for (const [code, retryAfterMs, waitMs] of PASSING) {
+  test(`${code} (${retryAfterMs ?? "no time"}) is tried again after ${waitMs} ms`, () => {
+    const { clock, outbox, sent, write, sends } = open();
+    outbox.online("u1");
+    write("a");
+    sent[0]?.answered(refusal(code, retryAfterMs));
+    sends();
+    clock.turn(waitMs - 1);
+    assert.equal(sends(), "");
+    clock.turn(1);
+    assert.equal(sent[0]?.nonce, "n1");
+    assert.equal(sends(), "a");
+  });
+}
+
+for (const code of ["forbidden", "too_long", "nonce_conflict"]) {
+  test(`${code} fails with its reason, and the next message goes on`, () => {
+    const { clock, outbox, sent, write, shown } = open();
+    outbox.online("u1");
+    write("a b");
+    sent[0]?.answered(refusal(code));
+    assert.equal(shown(), "a:failed b:sending");
+    assert.equal(outbox.entries("lobby")[0]?.reason, `because of ${code}`);
+    assert.equal(clock.waiting(), 0);
+    sent[1]?.answered(ok(1));
+    assert.equal(shown(), "a:failed b:stored");
+  });
+}
+
+test("after a passing refusal everything behind it is sent again after it, in order", () => {
+  const { clock, outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a b c");
+  const [a, b, c] = sent;
+  sends();
+  a?.answered(refusal("busy", 300));
+  b?.answered(refusal("retry_first", 1));
+  write("d");
+  clock.turn(300);
+  // The node may still take what is under way for what was sent before: nothing may overtake it.
+  assert.equal(sends(), "");
+  c?.answered(refusal("retry_first", 1));
+  assert.equal(sends(), "a b c d");
+});
+
+test("one room's refusal does not hold another room", () => {
+  const { outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a");
+  sent[0]?.answered(refusal("busy", 300));
+  sends();
+  write("b", "other");
+  assert.equal(sends(), "b");
+});
+
+test("no answer in time is asked again", () => {
+  const { clock, outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a");
+  sent[0]?.answered(null);
+  sends();
+  clock.turn(500);
+  assert.equal(sends(), "a");
+});
+
+test("a message shown after a passing refusal is still sent, since the node waits for its nonce", () => {
+  const { clock, outbox, sent, write, shown, sends } = open();
+  outbox.online("u1");
+  write("a b");
+  sent[0]?.answered(refusal("unknown", 100));
+  sent[1]?.answered(refusal("retry_first", 100));
+  sends();
+  outbox.confirm("n1");
+  assert.equal(shown(), "b:waiting");
+  clock.turn(100);
+  sent[0]?.answered(ok(1));
+  assert.equal(sends(), "a b");
+  assert.equal(shown(), "b:sending");
+});
+
+test("a reconnect ends the wait after a refusal", () => {
+  const { clock, outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a");
+  sent[0]?.answered(refusal("busy", 30_000));
+  sends();
+  outbox.offline();
+  assert.equal(clock.waiting(), 0);
+  outbox.online("u1");
+  assert.equal(sends(), "a");
+});
+
+test("without a time the waits grow, and a success ends that", () => {
+  const { clock, outbox, sent, write, sends } = open();
+  outbox.online("u1");
+  write("a");
+  for (const waitMs of [250, 500, 1_000]) {
+    sent[0]?.answered(refusal("busy"));
+    sends();
+    clock.turn(waitMs - 1);
+    assert.equal(sent.length, 0);
+    clock.turn(1);
+    assert.equal(sent.length, 1);
+  }
+  sent[0]?.answered(ok(1));
+  sends();
+  write("b");
+  sent[0]?.answered(refusal("busy"));
+  sends();
+  clock.turn(250);
+  assert.equal(sends(), "b");
+});
+
+test("what was sent as someone else is not sent again, but what was never sent is", () => {
+  const { outbox, write, shown, sends } = open();
+  outbox.online("u1");
+  write("a");
+  sends();
+  outbox.offline();
+  write("b");
+  outbox.online("u2");
+  assert.equal(shown(), "a:failed b:sending");
+  assert.equal(sends(), "b");
+});
+
+test("a failed message can be sent as a new one, or given up", () => {
+  const { outbox, sent, write, shown, kept } = open();
+  outbox.online("u1");
+  write("a b");
+  for (const { answered } of sent.splice(0)) answered(refusal("forbidden"));
+  outbox.discard("n1");
+  outbox.retry("n2");
+  assert.equal(shown(), "b:sending");
+  assert.equal(sent[0]?.nonce, "n3");
+  assert.equal(kept(), "b");
+});
+
+test("what is under way can be neither given up nor sent twice", () => {
+  const { outbox, write, shown, sends } = open();
+  outbox.online("u1");
+  write("a");
+  outbox.discard("n1");
+  outbox.retry("n1");
+  assert.equal(shown(), "a:sending");
+  assert.equal(sends(), "a");
+});
+
+test("a failed message survives a reload as failed", () => {
+  const { outbox, sent, write, storage } = open();
+  outbox.online("u1");
+  write("a");
+  sent[0]?.answered(refusal("forbidden"));
+  const again = open({ storage });
+  again.outbox.online("u1");
+  assert.equal(again.shown(), "a:failed");
+  assert.equal(again.sends(), "");
+});
+
+test("a replaced log's stored messages are forgotten, those not yet stored are not", () => {
+  const { outbox, sent, write, shown } = open();
+  outbox.online("u1");
+  write("a b");
+  sent[0]?.answered(ok(100));
+  outbox.forgetStored();
+  assert.equal(shown(), "b:sending");
+});
+
+test("only so many are under way, and the next follow in order", () => {
+  const { outbox, sent, write, sends } = open();
+  write("a b c d e f g h i j");
+  outbox.online("u1");
+  const [a, b] = sent;
+  assert.equal(sends(), "a b c d e f g h");
+  a?.answered(ok(1));
+  b?.answered(ok(2));
+  assert.equal(sends(), "i j");
+});
+
+test("only so many may wait", () => {
+  const { outbox } = open();
+  for (let n = 0; n < ENTRIES_MAX; n += 1) assert.equal(outbox.post("lobby", "x"), true);
+  assert.equal(outbox.post("lobby", "one too many"), false);
+});
+
+test("what storage holds of others or in ruins is left alone", () => {
+  const storage = memoryStorage();
+  storage.setItem("chorus.outbox.n1", "{");
+  storage.setItem("chorus.outbox.n2", "null");
+  storage.setItem("chorus.outbox.n3", JSON.stringify({ room: 1 }));
+  storage.setItem("other", JSON.stringify({ room: "lobby", nonce: "n", text: "a", writtenAt: 1 }));
+  assert.equal(open({ storage }).shown(), "");
+});
