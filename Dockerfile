@@ -1,0 +1,49 @@
+# The chat node: page parts from npm, a release build, an image without a shell.
+# Needs BuildKit; no `# syntax=` line, so that a build needs no further image.
+
+# --- the page's npm parts ----------------------------------------------------
+FROM node:24-bookworm-slim AS ui
+WORKDIR /ui
+COPY package.json package-lock.json vendor.mjs ./
+RUN npm ci --omit=dev --no-audit --no-fund
+COPY static/ static/
+RUN npm run ui
+
+# --- the binary --------------------------------------------------------------
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+# Cargo features to build with; the project's own tests use `failpoints`.
+ARG FEATURES=""
+# Dependencies first, against an empty crate: this layer stays until one of the
+# two manifests changes, and a change in src/ builds one crate.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+ && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
+ && cargo build --release --locked --features "$FEATURES" \
+ && rm -r src
+COPY build.rs ./
+COPY src/ src/
+COPY --from=ui /ui/static/ static/
+# The commit that `chorus --version` names; last, since it changes most often.
+ARG CHORUS_COMMIT=""
+# Cargo goes by file times, and a checkout may be older than the layer above:
+# without the touch it would take the empty crate for this one.
+RUN find src -type f -exec touch {} + \
+ && CHORUS_COMMIT="$CHORUS_COMMIT" cargo build --release --locked --features "$FEATURES" \
+ && install -D -m 755 target/release/chorus /out/usr/local/bin/chorus \
+ && install -d -m 750 -o 65532 -g 65532 /out/data
+
+# --- what runs ---------------------------------------------------------------
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="chorus" \
+      org.opencontainers.image.description="A horizontally scaled chat stack: many nodes, one voice." \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+# /data comes with it, owned by nonroot: a named volume takes its owner over when new.
+COPY --from=build /out/ /
+USER 65532:65532
+ENV DATABASE_URL=sqlite:///data/chat.db
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=30s --start-interval=1s \
+    CMD ["/usr/local/bin/chorus", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/chorus"]

@@ -1,0 +1,49 @@
+# Everything that is done with this repository; `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run ui test prepare lint up down rollout
+
+# Replicas and services of `make up`. Where an image cannot be had, name the others:
+# make up SERVICES="nginx chat redis prometheus"
+SCALE ?= 3
+SERVICES ?=
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ui ## Run one node on http://localhost:3000 (PORT), with SQLite at data/chat.db and no Redis
+	cargo run --release --locked -- serve
+
+ui: static/vendor/socket.io.js ## Fetch the page's parts from npm (the other targets do so when needed)
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+static/vendor/socket.io.js: node_modules/.package-lock.json vendor.mjs
+	npm run --silent ui
+
+lint: ui ## Check the format, clippy's opinion (warnings denied) and the page's types
+	cargo fmt --check
+	cargo clippy --locked --all-targets --features failpoints -- -D warnings
+	npm run --silent check
+
+prepare:
+	tests/prepare
+
+test: prepare lint ## Run all tests; those of the stack only where a Docker Engine answers (REQUIRE_STACK=1 insists)
+	cargo test --locked --features failpoints
+	npm test
+	if [ -x tests/browser/run ]; then tests/browser/run; fi
+	tests/stack/run
+
+up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)
+	CHORUS_COMMIT=$$(git rev-parse --short HEAD || true) docker compose up --detach --build --wait --scale chat=$(SCALE) $(SERVICES)
+
+down: ## Stop the stack; the history stays in its volume
+	docker compose down
+
+rollout: ## Replace the running replicas one by one with this checkout, without losing a message
+	deploy/rollout

@@ -1,0 +1,143 @@
+// @ts-check
+/** The stack as browsers meet it: with cookies that are kept across connections. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Client, closeAll, newRoom } from "./clients.mjs";
+import { command, docker, pause, pins, replicaOf, scale, until, URL_HTTP } from "./stack.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+
+before(async () => {
+  await scale(3);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+  });
+});
+after(async () => {
+  closeAll();
+  await browser?.close();
+});
+
+test("a polling client stays on its replica over reconnects; when that is stopped it moves and misses nothing", async () => {
+  const room = newRoom("sticky");
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${URL_HTTP}/socket.io/socket.io.min.js`);
+  // Scripts of ours on a page of theirs: the library is what the node serves.
+  await page.addScriptTag({ url: "/socket.io/socket.io.min.js" });
+  await page.evaluate((room) => {
+    const state = { nodes: [], got: [], token: undefined, epoch: "", seq: 0, live: false };
+    const rooms = () => (state.epoch ? { [room]: { epoch: state.epoch, seq: state.seq } } : {});
+    const socket = globalThis.io("/chat", {
+      transports: ["polling"],
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 500,
+      auth: (give) => give({ ...(state.token && { token: state.token }), rooms: rooms() }),
+    });
+    const take = (message) => {
+      state.got.push(message.text);
+      state.seq = message.seq;
+    };
+    socket.on("session", async (session) => {
+      state.token = session.token;
+      state.epoch = session.epoch;
+      state.nodes.push(session.node);
+      if (!session.rooms?.[room]) await socket.emitWithAck("join", { room, after: { epoch: state.epoch, seq: state.seq } });
+      state.live = true;
+    });
+    socket.on("message", take);
+    socket.on("messages", (page, ack) => {
+      page.forEach(take);
+      ack?.();
+    });
+    socket.on("disconnect", () => (state.live = false));
+    Object.assign(globalThis, { state, client: socket });
+  }, room);
+  const state = () => page.evaluate(() => ({ ...globalThis.state, transport: globalThis.client.io.engine?.transport.name }));
+  await until("it is in the room", async () => (await state()).live);
+
+  const speaker = new Client(room);
+  await speaker.ready();
+  const texts = [];
+  const say = async () => {
+    const text = `message ${texts.length + 1}`;
+    texts.push(text);
+    await speaker.post(text);
+  };
+
+  for (let turn = 1; turn <= 6; turn += 1) {
+    await say();
+    await page.evaluate(() => globalThis.client.io.engine.close());
+    await say();
+    await until("it is back", async () => (await state()).nodes.length === turn + 1 && (await state()).live);
+  }
+  const { nodes, transport } = await state();
+  assert.equal(transport, "polling");
+  assert.equal(new Set(nodes).size, 1, `it was on ${nodes}`);
+
+  const home = nodes[0];
+  const stopped = docker("stop", (await replicaOf(home)).id);
+  let talking = true;
+  const talk = (async () => {
+    while (talking) {
+      await say();
+      await pause(50);
+    }
+  })();
+  await stopped;
+  await until("it has moved", async () => (await state()).live && !(await state()).nodes.at(-1).startsWith(home));
+  talking = false;
+  await talk;
+  await say();
+  await until("it has the last message", async () => (await state()).got.length >= texts.length);
+  await pause(300);
+  assert.deepEqual((await state()).got, texts);
+  assert.deepEqual(speaker.faults, []);
+
+  // And it stays where it came to.
+  const moved = (await state()).nodes.length;
+  for (let turn = 1; turn <= 3; turn += 1) {
+    await page.evaluate(() => globalThis.client.io.engine.close());
+    await until("it is back", async () => (await state()).nodes.length === moved + turn && (await state()).live);
+  }
+  assert.equal(new Set((await state()).nodes.slice(moved - 1)).size, 1);
+  await page.close();
+  await scale(3);
+});
+
+test("the page: two people on two replicas", async () => {
+  const room = newRoom("page");
+  const cookies = (await pins()).slice(0, 2);
+  assert.equal(cookies.length, 2);
+  const windows = [];
+  for (const cookie of cookies) {
+    const context = await browser.newContext();
+    const [name, value] = cookie.split("=");
+    await context.addCookies([{ name, value, url: URL_HTTP }]);
+    const page = await context.newPage();
+    await page.goto(`${URL_HTTP}/#room=${room}`);
+    await page.waitForFunction(() => /connected to node ./.test(document.querySelector("#node")?.textContent ?? ""));
+    windows.push(page);
+  }
+  const [ada, bob] = windows;
+  assert.notEqual(await ada.textContent("#node"), await bob.textContent("#node"));
+  const wanted = [];
+  for (const [turn, page] of [ada, bob, ada, bob].entries()) {
+    wanted.push(`hello ${turn}`);
+    await page.fill("#text", `hello ${turn}`);
+    await page.press("#text", "Enter");
+    for (const each of windows) {
+      await until("both show it", async () => {
+        const texts = await each.locator("#messages li[data-seq] .text").allTextContents();
+        return JSON.stringify(texts) === JSON.stringify(wanted);
+      }, 10_000);
+    }
+  }
+  for (const page of windows) await page.close();
+});
+
+test("the page's own browser test passes through nginx", async () => {
+  assert.match(await command("node", "tests/browser/two_windows.mjs", URL_HTTP), /^\d+ passed, 0 failed$/m);
+});

@@ -1,0 +1,45 @@
+// @ts-check
+/** Replicas come and go under traffic; nobody misses anything. */
+import assert from "node:assert/strict";
+import { afterEach, before, test } from "node:test";
+import { assertAllHeardAll, clientsIn, closeAll, newRoom, Traffic, TRANSPORTS } from "./clients.mjs";
+import { command, replicas, scale } from "./stack.mjs";
+
+before(() => scale(3));
+afterEach(closeAll);
+
+/** Twelve clients of all kinds, of which four talk. @param {string} what */
+async function conversation(what) {
+  const { websocket, polling, default: both } = TRANSPORTS;
+  const kinds = [websocket, both, polling, websocket];
+  const clients = await clientsIn(newRoom(what), [...kinds, ...kinds, ...kinds]);
+  return { clients, traffic: new Traffic(clients.slice(0, 4), 20) };
+}
+
+test("scale 3 to 5 to 2 under traffic loses nothing, repeats nothing, and keeps one order", async () => {
+  const { clients, traffic } = await conversation("scale");
+  await traffic.more(50);
+  await scale(5);
+  const late = await clientsIn(clients[0].room, Array(15).fill(TRANSPORTS.websocket));
+  assert.equal(new Set(late.map(({ node }) => node)).size, 5, "the new replicas get clients");
+  await traffic.more(100);
+  await scale(2);
+  await traffic.more(100);
+  await traffic.stop();
+  await assertAllHeardAll([...clients, ...late], traffic.acked);
+  assert.ok(late.every(({ nodes }) => nodes.length <= 4), "each client moved as seldom as replicas left");
+});
+
+test("make rollout under traffic replaces every replica and loses nothing", async () => {
+  await scale(3);
+  const before = (await replicas()).map(({ id }) => id);
+  const { clients, traffic } = await conversation("rollout");
+  await traffic.more(50);
+  const output = await command("make", "rollout");
+  const after = (await replicas()).map(({ id }) => id);
+  assert.equal(after.length, 3, output);
+  assert.ok(after.every((id) => !before.includes(id)), output);
+  await traffic.more(50);
+  await traffic.stop();
+  await assertAllHeardAll(clients, traffic.acked);
+});

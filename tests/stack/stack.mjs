@@ -1,0 +1,115 @@
+// @ts-check
+/** The stack under test: what `docker compose` can do to it, and what it says about itself. */
+import { execFile, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const run = promisify(execFile);
+
+/** nginx, as the world sees it. */
+export const URL_HTTP = `http://127.0.0.1:${required("HTTP_PORT")}`;
+/** Prometheus, as this machine sees it. */
+export const URL_PROMETHEUS = `http://127.0.0.1:${required("PROMETHEUS_PORT")}`;
+/** The services whose images are to be had everywhere. */
+export const SERVICES = ["nginx", "chat", "redis", "prometheus"];
+
+/** @param {string} name */
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: start these tests by tests/stack/run`);
+  return value;
+}
+
+/** @param {string[]} args */
+export async function docker(...args) {
+  return (await run("docker", args, { cwd: ROOT, maxBuffer: 1 << 24 })).stdout.trim();
+}
+
+/** @param {string[]} args */
+export function compose(...args) {
+  return docker("compose", "--progress", "quiet", ...args);
+}
+
+/**
+ * Runs a command of the repository, such as `make rollout`, and answers what it printed.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<string>}
+ */
+export function command(command, ...args) {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
+    child.on("error", failed);
+    child.on("close", (code) => (code === 0 ? done(output) : failed(new Error(`${command} ${args}: ${code}\n${output}`))));
+  });
+}
+
+/** Brings the number of replicas to `count`, without touching those that stay. @param {number} count */
+export async function scale(count) {
+  await compose("up", "-d", "--no-deps", "--no-recreate", "--no-build", "--wait", "--wait-timeout", "120",
+    "--scale", `chat=${count}`, "chat");
+  await until(`nginx knows ${count} replicas`, async () => (await pins()).length === count);
+}
+
+/**
+ * The running replicas. A node's name begins with its host's, which is the container's short id.
+ *
+ * @returns {Promise<{ id: string, host: string, image: string }[]>}
+ */
+export async function replicas() {
+  const ids = (await compose("ps", "--quiet", "chat")).split("\n").filter(Boolean);
+  if (ids.length === 0) return [];
+  return JSON.parse(await docker("inspect", ...ids)).map((/** @type {any} */ container) => ({
+    id: container.Id,
+    host: container.Config.Hostname,
+    image: container.Image,
+  }));
+}
+
+/** The container that a node runs in. @param {string} node */
+export async function replicaOf(node) {
+  const found = (await replicas()).find(({ host }) => node.startsWith(host));
+  if (!found) throw new Error(`no running container for node ${node}`);
+  return found;
+}
+
+/**
+ * One sticky cookie for each replica that nginx knows, by asking without one often enough to be
+ * sent everywhere.
+ *
+ * @returns {Promise<string[]>}
+ */
+export async function pins() {
+  const found = new Set();
+  for (let turn = 0; turn < 16; turn += 1) {
+    const response = await fetch(`${URL_HTTP}/api/rooms`, { headers: { connection: "close" } }).catch(() => null);
+    const cookie = response?.ok ? response.headers.getSetCookie().find((each) => each.startsWith("chorus_node=")) : null;
+    await response?.arrayBuffer();
+    if (cookie) found.add(cookie.split(";")[0]);
+  }
+  return [...found];
+}
+
+/**
+ * Waits for a condition, not for a time.
+ *
+ * @param {string} what
+ * @param {() => boolean | Promise<boolean>} holds
+ * @param {number} [patienceMs]
+ */
+export async function until(what, holds, patienceMs = 60_000) {
+  const deadline = Date.now() + patienceMs;
+  while (!(await holds())) {
+    if (deadline < Date.now()) throw new Error(`not within ${patienceMs} ms: ${what}`);
+    await pause(100);
+  }
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+export function pause(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}
