@@ -350,7 +350,9 @@ pub enum Rule {
         message: usize,
     },
     /// The whole drain would end inside its own pauses.
-    #[error("drain.timeout ({timeout:?}) must be longer than drain.delay ({delay:?}) and drain.spread ({spread:?}) together")]
+    #[error(
+        "drain.timeout ({timeout:?}) must be longer than drain.delay ({delay:?}) and drain.spread ({spread:?}) together"
+    )]
     DrainTooShort {
         /// `drain.timeout`.
         timeout: Duration,
@@ -384,7 +386,8 @@ impl Settings {
         let mut builder = Config::builder().add_source(file).add_source(env);
         for (name, key) in CONVENTIONAL {
             let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-            builder = builder.set_override_option(key, value).with_context(|| format!("{name} is not usable"))?;
+            builder =
+                builder.set_override_option(key, value).with_context(|| format!("{name} is not usable"))?;
         }
         let settings: Self = builder.build()?.try_deserialize()?;
         settings.check()?;
@@ -420,7 +423,9 @@ impl Settings {
             ("auth.token_ttl", self.auth.token_ttl),
         ];
         let nothing = counts.iter().filter(|(_, count)| *count == 0).map(|(key, _)| *key);
-        if let Some(key) = nothing.chain(times.iter().filter(|(_, time)| time.is_zero()).map(|(key, _)| *key)).next() {
+        if let Some(key) =
+            nothing.chain(times.iter().filter(|(_, time)| time.is_zero()).map(|(key, _)| *key)).next()
+        {
             return Err(Rule::Zero { key });
         }
         self.check_names()?;
@@ -435,7 +440,8 @@ impl Settings {
         if self.bus.url.as_ref().is_some_and(|url| !schemes.iter().any(|scheme| url.0.starts_with(scheme))) {
             return Err(Rule::BusUrl);
         }
-        if let Some(id) = self.node.id.as_ref().filter(|id| id.parse::<crate::chat::types::NodeId>().is_err()) {
+        if let Some(id) = self.node.id.as_ref().filter(|id| id.parse::<crate::chat::types::NodeId>().is_err())
+        {
             return Err(Rule::NodeId(id.clone()));
         }
         if self.auth.key.as_ref().is_some_and(|key| key.0.len() < 32) {

@@ -3,7 +3,15 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use chorus::{config::Settings, http::healthcheck, lifecycle, node::Node, store::import, telemetry};
+use chorus::{
+    chat::ports::Clock as _,
+    config::Settings,
+    http::healthcheck,
+    lifecycle,
+    node::{Node, SystemClock},
+    store::import,
+    telemetry,
+};
 use clap::{Parser, Subcommand};
 
 /// A node of Chorus: many nodes, one voice.
@@ -44,7 +52,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import { file } => {
-            println!("{}", import::import(&settings.log, &file)?);
+            println!("{}", import::import(&settings.log, &file, SystemClock.now())?);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -179,7 +179,7 @@ impl Node {
 }
 
 /// The system's clock.
-struct SystemClock;
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]

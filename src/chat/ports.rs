@@ -61,7 +61,12 @@ pub trait MessageLog: Send + Sync {
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
-    async fn read_before(&self, room: &RoomName, before: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError>;
+    async fn read_before(
+        &self,
+        room: &RoomName,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError>;
 
     /// What of a room is there; an unknown room is an empty one.
     ///

@@ -4,7 +4,7 @@
 //! room, whose clients remember its row ids. They go on where they were if
 //! the ids can become seqs: if they are 1, 2, 3, … without holes.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, types::ValueRef};
@@ -31,6 +31,18 @@ pub struct Imported {
     /// Whether the seqs differ from the seed's ids. Clients that come back with
     /// an old id then start in another place.
     pub renumbered: bool,
+}
+
+/// For whoever ran it.
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { messages, skipped, renumbered } = self;
+        write!(f, "{messages} messages imported into the room lobby, {skipped} rows left out")?;
+        match renumbered {
+            false => f.write_str("; the ids are the seqs"),
+            true => f.write_str("; the ids had holes, so that the messages were renumbered"),
+        }
+    }
 }
 
 /// Copies the messages of the tutorial's chat.db at `seed` into the log that

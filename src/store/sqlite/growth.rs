@@ -38,26 +38,30 @@ impl Watcher {
 
     /// The rooms that have grown after a position.
     pub(super) fn look(&mut self, after: Position) -> anyhow::Result<Growth> {
+        self.look_at(after, MESSAGES_MAX)
+    }
+
+    fn look_at(&mut self, after: Position, messages_max: usize) -> anyhow::Result<Growth> {
         // Put back only after success: a connection that failed is not used again.
         let connection = self.connection.take().map_or_else(|| self.database.reader(), Ok)?;
         let last = self.last.take();
 
         // Asked first: what is committed after this is seen by the next look.
         let data_version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        let growth = if last == Some(Look { data_version, position: after }) {
-            Growth { position: after, heads: Vec::new() }
+        let (growth, complete) = if last == Some(Look { data_version, position: after }) {
+            (Growth { position: after, heads: Vec::new() }, true)
         } else {
-            grown(&connection, after, MESSAGES_MAX)?
+            grown(&connection, after, messages_max)?
         };
 
-        self.last = Some(Look { data_version, position: growth.position });
+        self.last = complete.then_some(Look { data_version, position: growth.position });
         self.connection = Some(connection);
         Ok(growth)
     }
 }
 
-/// Looks at up to `messages_max` messages after a position.
-fn grown(connection: &Connection, after: Position, messages_max: usize) -> anyhow::Result<Growth> {
+/// Looks at up to `messages_max` messages after a position, and whether those were all.
+fn grown(connection: &Connection, after: Position, messages_max: usize) -> anyhow::Result<(Growth, bool)> {
     // One view for both questions.
     let view = connection.unchecked_transaction()?;
     let mut position = readers::position(&view)?;
@@ -74,10 +78,11 @@ fn grown(connection: &Connection, after: Position, messages_max: usize) -> anyho
         furthest = furthest.max(from_sql(row.get(2)?));
         looked_at += from_sql(row.get(3)?);
     }
-    if looked_at == messages_max as u64 {
+    let complete = looked_at < messages_max as u64;
+    if !complete {
         position = Position(furthest);
     }
-    Ok(Growth { position, heads })
+    Ok((Growth { position, heads }, complete))
 }
 
 #[cfg(test)]
@@ -93,12 +98,12 @@ mod tests {
         let fixture = Fixture::new();
         let log = fixture.open();
         append(&*log, ["a", "b", "a", "a", "b"].map(|room| to(room, draft("", "x"))).into()).await;
-        let connection = fixture.database().reader().unwrap();
+        let mut watcher = Watcher::new(fixture.database());
 
         let mut told = Vec::new();
         let mut position = Position(0);
         loop {
-            let growth = grown(&connection, position, 2).unwrap();
+            let growth = watcher.look_at(position, 2).unwrap();
             if growth.heads.is_empty() {
                 break;
             }
@@ -106,7 +111,7 @@ mod tests {
             position = growth.position;
         }
         assert_eq!(told, ["a:1", "b:1", "a:3", "b:2"]);
-        assert_eq!(position, readers::position(&connection).unwrap());
+        assert_eq!(position, readers::position(&fixture.database().reader().unwrap()).unwrap());
     }
 
     #[tokio::test]
