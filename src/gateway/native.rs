@@ -18,9 +18,10 @@ use socketioxide::{
 };
 
 use crate::chat::{
+    cursor::Pace,
     sender::PostIndex,
     service::{Entered, JoinError, Post, PostError, Sender, Start},
-    session::{self, Pace, Session},
+    session::{self, Session},
     types::{Author, Message, RoomName, Seq},
 };
 

@@ -11,9 +11,10 @@ use socketioxide::{
 };
 
 use crate::chat::{
+    cursor::Pace,
     sender::{PostIndex, SenderOrder},
     service::{Entered, Post, Sender, Start},
-    session::{self, Pace, Session},
+    session::{self, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };
 
