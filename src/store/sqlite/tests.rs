@@ -259,3 +259,20 @@ fn what_is_committed_survives_a_loss_of_power() {
     // 2 is FULL: in a WAL, each commit is synced. The effect itself no test can see.
     assert_eq!((&*mode, synchronous), ("wal", 2));
 }
+
+#[tokio::test]
+async fn a_restored_log_with_a_new_epoch_keeps_its_messages_and_its_key() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    append(&*log, vec![draft("", "x")]).await;
+    let (epoch, key) = (log.epoch(), *log.key());
+    log.close().await;
+    drop(log);
+
+    let renewed = super::renew_epoch(&fixture.settings).unwrap();
+
+    let log = fixture.open();
+    assert_ne!(renewed, epoch);
+    assert_eq!((log.epoch(), *log.key()), (renewed, key));
+    assert_eq!(log.extent(&RoomName::lobby()).await.unwrap().head, Seq(1));
+}
