@@ -25,7 +25,11 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
     };
     if websocket {
         if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
-            links.link(sid).ride(connection);
+            let link = links.link(sid);
+            // A second websocket is refused by the engine and must not pass for the first.
+            if !link.rides() {
+                link.ride(connection);
+            }
         }
         return next.run(request).await;
     }

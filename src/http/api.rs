@@ -29,7 +29,7 @@ pub(super) async fn new_session(
     State(http): State<Http>,
     body: Result<Json<NewSession>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let Json(NewSession { name }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Json(NewSession { name }) = body.map_err(|error| body_error(&error))?;
     let name = name.map(|name| name.parse()).transpose()?;
     let user = new_guest(name).map_err(|error| Refusal::new("unavailable", error.to_string()))?;
     let token = http.tokens.issue(&user, http.chat.clock().now());
@@ -97,11 +97,17 @@ pub(super) async fn post_message(
     let author = bearer(&http, &headers)?.ok_or_else(|| {
         Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer")
     })?;
-    let Json(NewMessage { text }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Json(NewMessage { text }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
     let text = MessageText::new(&text, http.text_bytes_max)?;
     let receipt = http.chat.post(&author, Post { room: room.parse()?, nonce, text }).await?;
     Ok((StatusCode::CREATED, Json(receipt_json(receipt))))
+}
+
+/// What is wrong with a body.
+fn body_error(error: &JsonRejection) -> Refusal {
+    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+    Refusal::new(code, error.body_text())
 }
 
 /// Whose request this is; one with a bad token is nobody's and is refused.
