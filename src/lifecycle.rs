@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -45,6 +46,18 @@ impl Drop for Ended {
             tracing::error!(task = self.name, "a task ended that the node cannot live without");
             self.crashed.cancel();
         }
+    }
+}
+
+/// Raises the soft limit of open files to the hard one, since each connection is a file; returns the limit now.
+#[must_use]
+pub fn raise_file_limit() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // What cannot be raised stays as it is.
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => raised.current,
+        Err(_) => limit.current,
     }
 }
 

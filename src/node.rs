@@ -18,15 +18,14 @@ use crate::{
         ports::{Clock, ClusterBus, Hint, MessageLog},
         service::{ChatService, Rules},
         stats::Stats,
-        types::{Epoch, Message, NodeId, UnixMs},
+        types::{Message, NodeId, UnixMs},
     },
     cluster::{memory::MemoryCluster, redis::RedisBus},
     config::Settings,
     gateway::{Gateway, link::Links},
     http::{self, Http, serve::serve},
     lifecycle::{Cause, Lifecycle},
-    store::{memory::MemoryLog, sqlite::SqliteLog},
-    telemetry,
+    store, telemetry,
 };
 
 /// Commits that wait to be fanned out. Full: the newest is dropped, and the sweep brings it.
@@ -67,13 +66,8 @@ impl Node {
         let (id, life) = (node_id(&settings)?, Lifecycle::default());
         let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
         let (to_hints, hints) = mpsc::channel(HINTS_MAX);
-        let log: Arc<dyn MessageLog> = if settings.log.url == "memory://" {
-            let (epoch, key) = (random()?, random()?);
-            Arc::new(MemoryLog::new(Epoch::from_random(u128::from_ne_bytes(epoch)), key, to_commits))
-        } else {
-            SqliteLog::open(&settings.log, Arc::new(SystemClock), to_commits)
-                .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?
-        };
+        let log = store::open(&settings.log, Arc::new(SystemClock), to_commits)
+            .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?;
         let bus: Arc<dyn ClusterBus> = if settings.bus.url.is_some() {
             let (tracker, stop) = (&life.tracker, life.stopping.clone());
             RedisBus::start(&settings.bus, &id, log.epoch(), log.key(), to_hints, tracker, stop)?

@@ -1,4 +1,4 @@
-//! One room's order on this node: what may be shown, what is in memory, what is missing.
+//! One room's order on this node, and one session's place in it.
 //!
 //! Pure: no I/O, no clock, so that every schedule can be tested by hand.
 
@@ -133,6 +133,72 @@ impl Tail {
     }
 }
 
+/// How a cursor moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It was at the head: message by message.
+    Live,
+    /// It is behind: in pages, where the socket's protocol has them.
+    CatchUp,
+}
+
+/// One session's place in one room: its client has all up to here.
+///
+/// It moves by what the socket took and by nothing else, so that what a full
+/// socket drops is offered again
+/// (`a_session_shows_each_message_once_and_in_order_whatever_its_socket_does`).
+#[derive(Debug)]
+pub struct Cursor {
+    shown: Seq,
+    pace: Pace,
+}
+
+impl Cursor {
+    /// A cursor of a client that has all up to `shown`, and is behind until it was looked at.
+    #[must_use]
+    pub fn after(shown: Seq) -> Self {
+        Self { shown, pace: Pace::CatchUp }
+    }
+
+    /// Its client has all up to here.
+    #[must_use]
+    pub fn shown(&self) -> Seq {
+        self.shown
+    }
+
+    /// How it moves.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Whether the room has more; a cursor that has all is live.
+    pub fn is_behind(&mut self, head: Seq) -> bool {
+        let behind = self.shown < head;
+        if !behind {
+            self.pace = Pace::Live;
+        }
+        behind
+    }
+
+    /// Steps over what is no longer there, up to before the first message that is; returns up to where.
+    pub fn skip_to(&mut self, first: Seq) -> Option<Seq> {
+        let lost_upto = Seq(first.0.saturating_sub(1));
+        (self.shown < lost_upto).then(|| {
+            self.shown = lost_upto;
+            lost_upto
+        })
+    }
+
+    /// Moves by the messages that the socket took; none makes it one that catches up.
+    pub fn took(&mut self, taken: &[Arc<Message>]) {
+        match taken.last() {
+            Some(last) => self.shown = last.seq,
+            None => self.pace = Pace::CatchUp,
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeSet;
@@ -261,6 +327,58 @@ pub(crate) mod tests {
     fn a_room_shows_each_message_once_and_in_order_whatever_the_hints_do() {
         for seed in 0..5_000 {
             schedule(seed).unwrap();
+        }
+    }
+
+    /// One seeded run: a room grows, its tail is short, its log is pruned, and a socket takes what it likes.
+    fn session_schedule(seed: u64) -> Result<(), String> {
+        let mut dice = Dice::new(seed);
+        let (total, room_for) = (1 + dice.roll(120), 1 + dice.roll(10) as usize);
+        let mut tail = Tail::new(TailLimit { messages: room_for, bytes: 1_000 });
+        let (mut head, mut pruned) = (0, 0);
+        let mut cursor = Cursor::after(Seq::ZERO);
+        let mut client = 0;
+        while client < total {
+            if head < total && dice.roll(3) == 0 {
+                head += 1;
+                tail.push(message("lobby", head));
+            }
+            if dice.roll(60) == 0 {
+                pruned = head.saturating_sub(dice.roll(20)).max(pruned);
+            }
+            if !cursor.is_behind(Seq(head)) {
+                continue;
+            }
+            let limit = 1 + dice.roll(8) as usize;
+            let from_log = || {
+                let first = pruned.max(cursor.shown().0) + 1;
+                (first..=head).take(limit).map(|seq| message("lobby", seq)).collect()
+            };
+            let offered = tail.after(cursor.shown(), limit).unwrap_or_else(from_log);
+            let first = offered.first().map_or(Seq(head + 1), |first| first.seq);
+            if let Some(lost) = cursor.skip_to(first) {
+                if pruned < lost.0 || lost.0 <= client {
+                    return Err(format!("seed {seed}: {lost} was not lost"));
+                }
+                client = lost.0;
+            }
+            let taken = &offered[..dice.roll(offered.len() as u64 + 1) as usize];
+            for message in taken {
+                if message.seq.0 != client + 1 {
+                    return Err(format!("seed {seed}: {} after {client}", message.seq));
+                }
+                client = message.seq.0;
+            }
+            cursor.took(taken);
+        }
+        let level = !cursor.is_behind(Seq(total)) && cursor.pace() == Pace::Live;
+        if level { Ok(()) } else { Err(format!("seed {seed}: not level at the end")) }
+    }
+
+    #[test]
+    fn a_session_shows_each_message_once_and_in_order_whatever_its_socket_does() {
+        for seed in 0..5_000 {
+            session_schedule(seed).unwrap();
         }
     }
 

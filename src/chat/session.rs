@@ -18,6 +18,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    cursor::{Cursor, Pace},
     hub::{Hub, RETRY_MAX, RETRY_MIN, Room, lock},
     ports::MessageLog,
     stats::Stats,
@@ -44,15 +45,6 @@ pub trait Outlet: Send + Sync {
     fn cut(&self);
 }
 
-/// How a cursor moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// It was at the head: message by message.
-    Live,
-    /// It is behind: in pages, where the socket's protocol has them.
-    CatchUp,
-}
-
 /// One socket's rooms, and its place in each.
 pub struct Session {
     id: u64,
@@ -67,16 +59,9 @@ pub struct Session {
 /// A session's cursor in one room.
 struct Follow {
     room: Arc<Room>,
-    cursor: Mutex<Cursor>,
+    /// `None` once the session left the room: nothing more is emitted.
+    cursor: Mutex<Option<Cursor>>,
     stats: Arc<Stats>,
-}
-
-struct Cursor {
-    /// The client has all up to here.
-    shown: Seq,
-    pace: Pace,
-    /// The session left the room: nothing more is emitted.
-    left: bool,
 }
 
 /// What one look at a cursor led to.
@@ -128,7 +113,7 @@ impl Session {
     /// earlier cursor there is replaced.
     pub(super) fn follow(&self, room: Arc<Room>, shown: Seq) {
         self.drop_cursor(room.name());
-        let cursor = Mutex::new(Cursor { shown, pace: Pace::CatchUp, left: false });
+        let cursor = Mutex::new(Some(Cursor::after(shown)));
         self.stats.cursors.add(1);
         self.stats.catching_up.add(1);
         lock(&self.follows).push(Arc::new(Follow { room, cursor, stats: self.stats.clone() }));
@@ -207,20 +192,12 @@ impl Session {
 impl Follow {
     async fn step(&self, log: &dyn MessageLog, outlet: &dyn Outlet) -> Step {
         let head = self.room.head();
-        let (shown, pace) = {
-            let mut cursor = lock(&self.cursor);
-            if cursor.left {
-                return Step::Level;
-            }
-            if head <= cursor.shown {
-                self.set_pace(&mut cursor, Pace::Live);
-                return Step::Level;
-            }
-            (cursor.shown, cursor.pace)
-        };
+        let place =
+            self.with_cursor(|cursor| cursor.is_behind(head).then(|| (cursor.shown(), cursor.pace())));
+        let Some((shown, pace)) = place.flatten() else { return Step::Level };
         let appetite = outlet.appetite(pace);
         if appetite == 0 {
-            self.set_pace(&mut lock(&self.cursor), Pace::CatchUp);
+            self.with_cursor(|cursor| cursor.took(&[]));
             return Step::Blocked;
         }
         if let Some(messages) = self.room.tail_after(shown, appetite) {
@@ -234,24 +211,31 @@ impl Follow {
 
     /// Offers messages that follow the cursor and moves it by what was taken.
     fn emit(&self, outlet: &dyn Outlet, messages: &[Arc<Message>], from_log: bool) -> Step {
-        let mut cursor = lock(&self.cursor);
-        if cursor.left {
-            return Step::Level;
-        }
+        let name = self.room.name();
         // The room's head came from the log: what the log no longer holds below it was pruned meanwhile.
-        let pruned = messages.first().map_or_else(|| self.room.head(), |first| Seq(first.seq.0 - 1));
-        if cursor.shown < pruned {
-            outlet.lost(self.room.name(), cursor.shown, pruned);
-            cursor.shown = pruned;
+        let first = messages.first().map_or_else(|| self.room.head().next(), |first| first.seq);
+        let emitted = self.with_cursor(|cursor| {
+            let shown = cursor.shown();
+            if let Some(upto) = cursor.skip_to(first) {
+                outlet.lost(name, shown, upto);
+            }
+            let pace = cursor.pace();
+            if !messages.is_empty() {
+                let taken = &messages[..outlet.deliver(name, messages, pace)];
+                cursor.took(taken);
+                return (pace, taken.len() as u64);
+            }
+            (pace, 0)
+        });
+        match emitted {
+            None => Step::Level,
+            Some((_, 0)) if messages.is_empty() => Step::Moved,
+            Some((_, 0)) => Step::Blocked,
+            Some((pace, taken)) => {
+                self.count(pace, from_log, taken);
+                Step::Moved
+            }
         }
-        let taken = outlet.deliver(self.room.name(), messages, cursor.pace);
-        let Some(last) = taken.checked_sub(1).map(|last| messages[last].seq) else {
-            self.set_pace(&mut cursor, Pace::CatchUp);
-            return Step::Blocked;
-        };
-        cursor.shown = last;
-        self.count(cursor.pace, from_log, taken as u64);
-        Step::Moved
     }
 
     fn count(&self, pace: Pace, from_log: bool, taken: u64) {
@@ -264,18 +248,136 @@ impl Follow {
         count.add(taken);
     }
 
-    fn set_pace(&self, cursor: &mut Cursor, pace: Pace) {
-        if cursor.pace != pace {
-            cursor.pace = pace;
-            self.stats.catching_up.add(if pace == Pace::CatchUp { 1 } else { -1 });
+    /// Does something with the cursor, unless the session left; what it emits meanwhile is before any leave.
+    fn with_cursor<T>(&self, act: impl FnOnce(&mut Cursor) -> T) -> Option<T> {
+        let mut cursor = lock(&self.cursor);
+        let cursor = cursor.as_mut()?;
+        let before = cursor.pace();
+        let done = act(cursor);
+        match (before, cursor.pace()) {
+            (Pace::CatchUp, Pace::Live) => self.stats.catching_up.add(-1),
+            (Pace::Live, Pace::CatchUp) => self.stats.catching_up.add(1),
+            _ => {}
         }
+        Some(done)
     }
 
     /// Ends the cursor: nothing more is emitted once this returns.
     fn end(&self) {
-        let mut cursor = lock(&self.cursor);
-        self.set_pace(&mut cursor, Pace::Live);
-        cursor.left = true;
-        self.stats.cursors.add(-1);
+        if let Some(cursor) = lock(&self.cursor).take() {
+            self.stats.cursors.add(-1);
+            self.stats.catching_up.add(if cursor.pace() == Pace::CatchUp { -1 } else { 0 });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use tokio::sync::mpsc;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::{
+        chat::{
+            cursor::{TailLimit, tests::Dice},
+            ports::ClusterBus as _,
+            service::{ChatService, Rules, Start},
+            testing::{FixedClock, draft},
+            types::{Epoch, RoomName},
+        },
+        cluster::memory::MemoryCluster,
+        store::memory::MemoryLog,
+    };
+
+    /// A socket that takes what its dice say and writes down what it took.
+    struct FickleSocket {
+        dice: StdMutex<Dice>,
+        shown: StdMutex<Vec<u64>>,
+    }
+
+    #[async_trait]
+    impl Outlet for FickleSocket {
+        fn appetite(&self, _pace: Pace) -> usize {
+            lock(&self.dice).roll(12) as usize
+        }
+
+        fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
+            let taken = lock(&self.dice).roll(messages.len() as u64 + 1) as usize;
+            lock(&self.shown).extend(messages[..taken].iter().map(|message| message.seq.0));
+            taken
+        }
+
+        fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) {
+            panic!("nothing was pruned");
+        }
+
+        async fn drained(&self) {
+            let pause = lock(&self.dice).roll(20);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+
+        fn cut(&self) {
+            panic!("a socket that takes something now and then is not stalled");
+        }
+    }
+
+    /// Two nodes over one log: half of the commits' hints are lost, and what is lost is found by the sweep.
+    async fn converse(seed: u64) {
+        let mut dice = Dice::new(seed);
+        let stop = CancellationToken::new();
+        let (to_commits, mut commits) = mpsc::channel(1_024);
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
+        let (to_hints, hints) = mpsc::channel(1_024);
+        let bus = Arc::new(MemoryCluster::default().join(to_hints.clone()));
+        assert!(bus.is_up());
+        let stats = Arc::new(Stats::default());
+        let limit = TailLimit { messages: 8, bytes: 1_000 };
+        let hub = Hub::new(log.clone(), bus, stats.clone(), limit, TaskTracker::new(), stop.clone());
+        let tasks = TaskTracker::new();
+        tasks.spawn(hub.clone().take_hints(hints));
+        tasks.spawn(hub.clone().sweep(log.position().await.unwrap(), Duration::from_millis(100)));
+        let node = "n1".parse().unwrap();
+        let rules = Rules { rooms_per_session: 10, messages_per_second: 0 };
+        let chat = ChatService::new(log.clone(), hub, Arc::new(FixedClock), node, stats.clone(), rules);
+
+        let total = 40 + dice.roll(60);
+        let mut sessions = Vec::new();
+        for number in 1..=total {
+            log.append(vec![draft("lobby", &format!("message {number}"))]).await.unwrap();
+            let committed = commits.recv().await.unwrap();
+            if dice.roll(2) == 0 {
+                to_hints.send(crate::chat::ports::Hint::Messages(committed)).await.unwrap();
+            }
+            if number % 20 == 1 {
+                let after = dice.roll(number + 1);
+                let dice = StdMutex::new(Dice::new(seed + number));
+                let socket = Arc::new(FickleSocket { dice, shown: StdMutex::default() });
+                let session = chat.session(stop.clone());
+                let start = Start::After { epoch: None, seq: Seq(after), or_newest: 0 };
+                chat.join(&session, &RoomName::lobby(), start).await.unwrap().follow();
+                let (log, out) = (log.clone(), socket.clone());
+                tasks.spawn(async move {
+                    session.pump(log.as_ref(), out.as_ref(), Duration::from_secs(60)).await
+                });
+                sessions.push((after, socket));
+            }
+            tokio::time::sleep(Duration::from_millis(dice.roll(30))).await;
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        for (after, socket) in sessions {
+            let wanted: Vec<u64> = (after + 1..=total).collect();
+            assert_eq!(*lock(&socket.shown), wanted, "seed {seed}, from after {after}");
+        }
+        assert_eq!(stats.catching_up.get(), 0, "seed {seed}");
+        stop.cancel();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_session_shows_all_once_and_in_order_whatever_hints_are_lost() {
+        for seed in 0..300 {
+            converse(seed).await;
+        }
     }
 }

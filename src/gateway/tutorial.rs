@@ -11,14 +11,15 @@ use socketioxide::{
 };
 
 use crate::chat::{
+    cursor::Pace,
     sender::{PostIndex, SenderOrder},
     service::{Entered, Post, Sender, Start},
-    session::{self, Pace, Session},
+    session::{self, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };
 
 use super::{
-    Gateway,
+    Gateway, RUN_MAX,
     admission::server_offset,
     intake::{self, Incoming, Intake},
     outlet::{Answers, Outlet},
@@ -27,8 +28,6 @@ use super::{
 
 /// The one event, both ways.
 const CHAT_MESSAGE: &str = "chat message";
-/// Events that are taken from a socket's queue at once; they are one run in the log.
-const RUN_MAX: usize = 64;
 
 /// Opens the namespace.
 pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
@@ -54,7 +53,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 /// Lives as long as the socket. What was read of it before it went is still stored.
 async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
     let Intake { mut queue, ended } = intake;
-    let _connected = gateway.connected("/", &ended);
+    let _connected = gateway.connected("/");
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
