@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{Method, StatusCode, header::CONTENT_TYPE},
+    http::{
+        Method, StatusCode,
+        header::{CONTENT_TYPE, SEC_WEBSOCKET_KEY},
+    },
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -12,8 +15,8 @@ use socketioxide::socket::Sid;
 
 use super::{connection::Connection, link::Links};
 
-/// Where Engine.IO listens.
-pub const PATH: &str = "/socket.io/";
+/// Where Engine.IO listens; the layer takes every path that begins so, also without a last slash.
+pub const PATH: &str = "/socket.io";
 
 /// The engine's own answer to a session that it does not know; clients then begin a new one.
 const UNKNOWN_SESSION: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
@@ -58,5 +61,8 @@ fn session(request: &Request) -> Option<(Sid, bool)> {
     let pairs =
         || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let value = |key: &str| pairs().find(|(name, _)| *name == key).map(|(_, value)| value);
-    Some((value("sid")?.parse().ok()?, value("transport") == Some("websocket")))
+    // Without a key it is no websocket, and is refused.
+    let websocket =
+        value("transport") == Some("websocket") && request.headers().contains_key(SEC_WEBSOCKET_KEY);
+    Some((value("sid")?.parse().ok()?, websocket))
 }

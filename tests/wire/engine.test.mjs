@@ -14,7 +14,10 @@ const scope = { after };
 /** Where a Socket.IO connection without a namespace is closed. */
 const CONNECT_TIMEOUT_MS = 45_000;
 
-for (const [name, base] of await targets()) describe(name, { concurrency: 16, timeout: 120_000 }, () => suite(base));
+const bases = await targets();
+describe("the engine", { concurrency: bases.length }, () => {
+  for (const [name, base] of bases) describe(name, { concurrency: 16, timeout: 120_000 }, () => suite(base));
+});
 
 /** @returns {Promise<[string, string][]>} */
 async function targets() {
