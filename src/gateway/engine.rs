@@ -15,7 +15,7 @@ use socketioxide::socket::Sid;
 
 use super::{connection::Connection, link::Links};
 
-/// Where Engine.IO listens; the layer takes every path that begins so, also without a last slash.
+/// Where Engine.IO listens, with a slash at its end or without.
 pub const PATH: &str = "/socket.io";
 
 /// The engine's own answer to a session that it does not know; clients then begin a new one.
@@ -55,13 +55,11 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
 
 /// The session that an Engine.IO request names, and whether it comes as a websocket.
 fn session(request: &Request) -> Option<(Sid, bool)> {
-    if !request.uri().path().starts_with(PATH) {
-        return None;
-    }
+    request.uri().path().strip_prefix(PATH).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let pairs =
         || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let value = |key: &str| pairs().find(|(name, _)| *name == key).map(|(_, value)| value);
-    // Without a key it is no websocket, and is refused.
+    // Without a key it is no websocket: the engine refuses it.
     let websocket =
         value("transport") == Some("websocket") && request.headers().contains_key(SEC_WEBSOCKET_KEY);
     Some((value("sid")?.parse().ok()?, websocket))

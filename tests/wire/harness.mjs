@@ -17,7 +17,7 @@ export { pause };
 export const PATIENCE_MS = 20_000;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const CHORUS = process.env.CHORUS_BIN ?? join(ROOT, "target/debug/chorus");
+const CHORUS = process.env.CHORUS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/chorus");
 
 /** @typedef {import("node:test").TestContext | { after(end: () => unknown): void }} Scope What ends with a test. */
 
