@@ -28,8 +28,7 @@ export function banner({ online, wasOnline, network, trouble, room }) {
 
 /** @type {Record<string, string>} */
 const NOTICES = {
-  history_incomplete: "Some messages could not be recovered.",
-  draining: "This node is about to stop; another one takes over.",
+  history_pruned: "Some messages were no longer kept, and are missing here.",
 };
 
 /**
