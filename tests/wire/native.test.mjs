@@ -332,3 +332,47 @@ test("both namespaces share one connection and one lobby", async (t) => {
   // The other namespace is not touched by that.
   assert.ok((await native.timeout(5_000).emitWithAck("rooms", {})).ok);
 });
+
+test("what a full node refuses is sent again and keeps its order", async (t) => {
+  const base = await oneNode(t, { CHORUS_LIMITS__REQUESTS_IN_FLIGHT: "2" });
+  const { socket } = await begun(t, base);
+  await socket.emitWithAck("join", { room: "den" });
+  const texts = /** @type {string[]} */ ([]);
+  socket.on("message", ({ text }) => texts.push(text));
+  let open = numbers(40);
+  const codes = new Set();
+  while (0 < open.length) {
+    const answers = await Promise.all(open.map((n) =>
+      socket.timeout(5_000).emitWithAck("post", { room: "den", nonce: `${n}`, text: `${n}` }).catch(() => ({ error: { code: "silence" } }))));
+    for (const { error } of answers) if (error) codes.add(error.code);
+    open = open.filter((_, at) => !answers[at].ok);
+  }
+  await until("all came back", () => texts.length === 40);
+  assert.deepEqual(texts, numbers(40).map(String));
+  assert.ok(codes.has("overloaded"), `${[...codes]}`);
+});
+
+test("a session is in so many rooms and no more", async (t) => {
+  const base = await oneNode(t, { CHORUS_LIMITS__ROOMS_PER_SESSION: "2" });
+  const { socket } = await begun(t, base);
+  for (const room of ["a", "b", "a"]) assert.ok((await socket.emitWithAck("join", { room })).ok);
+  assert.equal((await socket.emitWithAck("join", { room: "c" })).error.code, "too_many_rooms");
+  await socket.emitWithAck("leave", { room: "a" });
+  assert.ok((await socket.emitWithAck("join", { room: "c" })).ok);
+});
+
+test("history is bounded by its bytes, too, and read to its beginning over every transport", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 200, () => "\"".repeat(8_192));
+  for (const transports of [["websocket"], ["polling"]]) {
+    const { socket } = await begun(t, base, { transports });
+    const seqs = /** @type {number[]} */ ([]);
+    for (let more = true; more;) {
+      const { ok } = await socket.timeout(10_000).emitWithAck("history", { room: "den", before: seqs[0] });
+      assert.ok(0 < ok.messages.length && ok.messages.length < 50);
+      seqs.unshift(...ok.messages.map((/** @type {any} */ { seq }) => seq));
+      ({ more } = ok);
+    }
+    assert.deepEqual(seqs, numbers(200));
+  }
+});
