@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
 use serde::Deserialize;
@@ -62,12 +65,12 @@ pub(super) struct MessagesQuery {
 /// `GET /api/rooms/{room}/messages`: a page after a place, or before one; the newest without either.
 pub(super) async fn messages(
     State(http): State<Http>,
-    Path(room): Path<String>,
+    room: Result<Path<String>, PathRejection>,
     query: Result<Query<MessagesQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
-    let (room, limit): (RoomName, _) = (room.parse()?, page_limit(query.limit));
+    let (room, limit) = (room_of(room)?, page_limit(query.limit));
     let reader = bearer(&http, &headers)?;
     let (messages, more) = match (query.after, query.before) {
         (Some(_), Some(_)) => {
@@ -90,7 +93,7 @@ pub(super) struct NewMessage {
 /// the nonce, a retry is safe; without it each request stores.
 pub(super) async fn post_message(
     State(http): State<Http>,
-    Path(room): Path<String>,
+    room: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Json<NewMessage>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
@@ -100,8 +103,14 @@ pub(super) async fn post_message(
     let Json(NewMessage { text }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
     let text = MessageText::new(&text, http.text_bytes_max)?;
-    let receipt = http.chat.post(&author, Post { room: room.parse()?, nonce, text }).await?;
+    let receipt = http.chat.post(&author, Post { room: room_of(room)?, nonce, text }).await?;
     Ok((StatusCode::CREATED, Json(receipt_json(receipt))))
+}
+
+/// The room that a path names.
+fn room_of(path: Result<Path<String>, PathRejection>) -> Result<RoomName, Refusal> {
+    let Path(room) = path.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    Ok(room.parse()?)
 }
 
 /// What is wrong with a body.
