@@ -212,9 +212,6 @@ fn the_documents_name_tests_and_files_that_exist() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Written on a branch of its own; once it is here, this exemption goes.
-const WRITTEN_APART: &str = "PROTOCOL.md";
-
 #[test]
 fn links_between_the_documents_lead_somewhere() {
     for (path, text) in documents() {
@@ -223,7 +220,7 @@ fn links_between_the_documents_lead_somewhere() {
             text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
         {
             let file = target.split('#').next().expect("a text has a first part");
-            let local = !file.is_empty() && !file.contains("://") && !file.ends_with(WRITTEN_APART);
+            let local = !file.is_empty() && !file.contains("://");
             assert!(!local || folder.join(file).exists(), "{path}: {target}");
         }
     }

@@ -14,6 +14,7 @@ export function engineUrl(base, query) {
 /** A session over polling; it keeps the balancer's cookie, without which it would change nodes. */
 export class Polling {
   cookie = "";
+  handshake = { sid: "", pingInterval: 0, pingTimeout: 0 };
 
   /** @param {string} base */
   constructor(base) {

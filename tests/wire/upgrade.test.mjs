@@ -74,6 +74,7 @@ test("messages that come while clients upgrade are neither lost nor repeated", a
   await next(sender, "session");
   /** @type {number[][]} */
   const shown = [];
+  /** @type {import("socket.io-client").Socket[]} */
   const sockets = [];
   let sent = 0;
   const say = () => sender.emitWithAck("post", { room: "lobby", nonce: String(++sent), text: `live ${sent}` });
