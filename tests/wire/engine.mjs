@@ -3,6 +3,8 @@
 import { WebSocket } from "ws";
 import { PATIENCE_MS } from "./harness.mjs";
 
+/** How long a poll may wait: more than the pause between two heartbeats. */
+const POLL_MS = 40_000;
 /** Between packets of one body. */
 export const SEPARATOR = "\x1e";
 
@@ -45,7 +47,7 @@ export class Polling {
    */
   async request(query, init) {
     const headers = { ...(this.cookie && { cookie: this.cookie }) };
-    const response = await fetch(engineUrl(this.base, query), { headers, signal: AbortSignal.timeout(PATIENCE_MS), ...init });
+    const response = await fetch(engineUrl(this.base, query), { headers, signal: AbortSignal.timeout(POLL_MS), ...init });
     const [cookie] = response.headers.getSetCookie();
     if (cookie) this.cookie = cookie.split(";")[0] ?? "";
     return { status: response.status, type: response.headers.get("content-type") ?? "", text: await response.text() };
