@@ -264,9 +264,9 @@ impl Hub {
         }
     }
 
-    /// Takes what the other nodes tell, until the bus closes.
+    /// Takes what the other nodes tell, until the node stops: a bus within this process never closes.
     pub async fn take_hints(self: Arc<Self>, mut hints: mpsc::Receiver<Hint>) {
-        while let Some(hint) = hints.recv().await {
+        while let Some(Some(hint)) = self.stop.run_until_cancelled(hints.recv()).await {
             match hint {
                 Hint::Messages(messages) => self.offer(&messages),
                 Hint::Head(name, seq) => {

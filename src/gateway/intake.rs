@@ -13,7 +13,7 @@ use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::sender::PostIndex;
+use crate::chat::sender_order::PostIndex;
 
 use super::protocol::Args;
 

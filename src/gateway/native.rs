@@ -18,8 +18,9 @@ use socketioxide::{
 };
 
 use crate::chat::{
-    sender::PostIndex,
-    service::{Entered, JoinError, Post, PostError, Sender, Start},
+    sender::Sender,
+    sender_order::PostIndex,
+    service::{Entered, JoinError, Post, PostError, Start},
     session::{self, Pace, Session},
     types::{Author, Message, RoomName, Seq},
 };
@@ -77,6 +78,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let order = sender.order().expect("a sender that waits has an order");
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
+    let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index } = incoming;
@@ -84,7 +86,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             args.map(|args| Request::parse(&event, args, bytes_max))
         {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            order.refused(index, &room, &nonce);
+            order.refused(index, &room, &nonce, clock.now());
         }
         // Without room for the answer there is none: the client asks again.
         if link.take(1) == 1 {

@@ -62,13 +62,18 @@ impl Outlet {
         ended.run_until_cancelled(emitted).await;
     }
 
-    /// Ends the session with its connection: a socket whose connection died before the
-    /// engine knew of it is told nothing.
+    /// Ends the session when it is cut, and with its connection: a socket whose connection died
+    /// before the engine knew of it is told nothing, nor is one that polls and was cut.
     pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
-        let lost = self.link.lost_token().cancelled();
-        if ended.run_until_cancelled(lost).await.is_some()
-            && self.socket.transport_type() == TransportType::Websocket
-        {
+        let over = async {
+            tokio::select! {
+                () = self.link.cut_token().cancelled() => true,
+                () = self.link.lost_token().cancelled() => {
+                    self.socket.transport_type() == TransportType::Websocket
+                }
+            }
+        };
+        if ended.run_until_cancelled(over).await == Some(true) {
             ended.cancel();
         }
     }

@@ -11,8 +11,9 @@ use socketioxide::{
 };
 
 use crate::chat::{
-    sender::{PostIndex, SenderOrder},
-    service::{Entered, Post, Sender, Start},
+    sender::Sender,
+    sender_order::{PostIndex, SenderOrder},
+    service::{Entered, Post, Start},
     session::{self, Pace, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };

@@ -13,6 +13,7 @@ impl IntoResponse for Refusal {
         let status = match self.code {
             "bad_token" => StatusCode::UNAUTHORIZED,
             "not_found" => StatusCode::NOT_FOUND,
+            "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             "nonce_conflict" => StatusCode::CONFLICT,
             "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
             "busy" | "unavailable" | "unknown" | "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
