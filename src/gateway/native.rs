@@ -115,7 +115,7 @@ impl Socket {
         let _connected = gateway.connected("/chat", &ended);
         let session = gateway.chat.session(ended.clone());
         let outlet = Outlet::new(socket, &gateway.links);
-        let answers = Answers::new(&outlet.link, gateway.stall_timeout);
+        let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
         let mut this =
             Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
@@ -218,6 +218,10 @@ impl Socket {
     }
 
     async fn answer(&mut self, request: Request, ack: AckSender) {
+        // Of what a socket left behind only its posts count.
+        if self.session.ended().is_cancelled() {
+            return;
+        }
         let answered = match request {
             Request::Join { room, after, history } => return self.join(room, after, history, ack).await,
             Request::Leave(room) => {

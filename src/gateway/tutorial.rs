@@ -59,7 +59,7 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
-    let mut answers = Answers::new(&out.0.link, gateway.stall_timeout);
+    let mut answers = Answers::new(&out.0.link, &ended, gateway.stall_timeout);
 
     let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
     let events = async {

@@ -144,7 +144,7 @@ async fn a_client_that_asks_and_does_not_read_the_answers_is_cut_and_others_are_
     let node = &cluster.nodes[0];
     let mut ada = node.in_lobby().await;
     for n in 0..40 {
-        ada.say(&format!("{n:0>8000}")).await;
+        ada.say(&format!("{n:-<8000}")).await;
     }
     let auth = json!({});
     let mut greedy =
