@@ -8,10 +8,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tower::{ServiceExt as _, service_fn};
 
 use crate::{config, gateway::connection::Stream, lifecycle::Lifecycle};
@@ -31,11 +28,9 @@ pub async fn serve(listener: TcpListener, app: Router, settings: config::Server,
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             match listener.accept().await {
                 Ok((tcp, _)) => {
-                    let served = connection(tcp, app.clone(), settings.clone(), life.clone());
-                    life.tracker.spawn(async move {
-                        served.await;
-                        drop(place);
-                    });
+                    let Ok(stream) = Stream::new(tcp, settings.write_timeout, place) else { continue };
+                    let served = connection(stream, app.clone(), settings.header_timeout, life.clone());
+                    life.tracker.spawn(served);
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not accepted");
@@ -47,15 +42,14 @@ pub async fn serve(listener: TcpListener, app: Router, settings: config::Server,
     life.closing.run_until_cancelled(accepting).await;
 }
 
-async fn connection(tcp: TcpStream, app: Router, settings: config::Server, life: Lifecycle) {
-    let Ok(stream) = Stream::new(tcp, settings.write_timeout) else { return };
+async fn connection(stream: Stream, app: Router, header_timeout: Duration, life: Lifecycle) {
     let connection = stream.connection();
     let app = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
         app.clone().oneshot(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).with_upgrades();
     tokio::pin!(served);
     // An error is the client's: it went away, or did not speak HTTP.

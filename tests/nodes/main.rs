@@ -15,6 +15,8 @@ mod recovery;
 mod bad_input;
 mod http_api;
 
+mod limits;
+
 mod drain;
 mod settings;
 
