@@ -78,6 +78,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let order = sender.order().expect("a sender that waits has an order");
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
+    let held = link.clone();
     let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
@@ -93,7 +94,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             drop(ack.send(&Refusal::from(PostError::Overloaded).to_json()));
         }
     };
-    let intake = Intake::register(socket, gateway.limits.requests_in_flight, number, overflow);
+    let intake = Intake::register(socket, held, gateway.limits.requests_in_flight, number, overflow);
     intake::leave(socket, Admitted { intake, sender, rooms: hello.rooms });
     Ok(())
 }

@@ -39,7 +39,8 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let order = std::sync::Mutex::new(SenderOrder::default());
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
         // An event for which there is no place is not answered: the client's own retry brings it again.
-        let intake = Intake::register(&socket, admitting.limits.requests_in_flight, number, drop);
+        let link = admitting.links.link(socket.id);
+        let intake = Intake::register(&socket, link, admitting.limits.requests_in_flight, number, drop);
         intake::leave(&socket, (offset, intake));
         std::future::ready(Ok::<(), Refusal>(()))
     };

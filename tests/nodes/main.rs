@@ -8,6 +8,7 @@ mod crossing;
 mod outages;
 
 mod order;
+mod polling;
 mod slow_reader;
 
 mod recovery;
