@@ -8,8 +8,8 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
 
 use crate::common::{
     client::{seqs, texts},
-    http::request,
     node::{Cluster, Plan},
+    polling::Polling,
     traffic::{Nodes, follow, post_end, post_while},
     until_async,
 };
@@ -55,13 +55,9 @@ async fn idle_half_sent_and_polling_connections_do_not_hold_a_drain() {
     let mut body = TcpStream::connect(addr).await.unwrap();
     let head = b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
     body.write_all(head).await.unwrap();
-    let opened = request(addr, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await.unwrap();
-    let sid = opened.body.split('"').nth(3).unwrap().to_owned();
-    let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-    request(addr, "POST", &path, &[], "40").await.unwrap();
-    assert!(request(addr, "GET", &path, &[], "").await.unwrap().body.contains("40"));
+    let session = Polling::open(addr, "40").await;
     let mut poll = TcpStream::connect(addr).await.unwrap();
-    poll.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    poll.write_all(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", session.path).as_bytes()).await.unwrap();
 
     cluster.nodes[0].terminate();
     let exit = cluster.nodes[0].exit().await;
