@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::common::{
     client::{seqs, texts},
     node::Cluster,
     traffic::{END, Nodes, follow, post_end, post_while},
+    until_async,
 };
 
 #[tokio::test]
@@ -97,7 +98,9 @@ async fn clients_of_a_node_that_is_killed_under_traffic_move_and_miss_nothing() 
         post_while(nodes.clone(), n, format!("p{n}"), Duration::from_millis(5), |count| count < 60)
     }));
     let kill = async {
-        sleep(Duration::from_millis(250)).await;
+        for node in &cluster.nodes {
+            until_async("six are on the node", async || node.metric("chorus_cursors").await == 6.0).await;
+        }
         nodes.remove(cluster.nodes[0].addr());
         cluster.nodes[0].kill();
     };

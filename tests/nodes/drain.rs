@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::common::{
     client::{seqs, texts},
@@ -74,7 +74,9 @@ async fn fifty_clients_under_traffic_move_to_the_other_node_and_lose_nothing() {
         post_while(nodes.clone(), n, format!("p{n}"), Duration::from_millis(20), |count| count < 60)
     }));
     let drain = async {
-        sleep(Duration::from_millis(300)).await;
+        for node in &cluster.nodes {
+            until_async("half are on the node", async || node.metric("chorus_cursors").await == 25.0).await;
+        }
         cluster.nodes[0].terminate();
         let exit = cluster.nodes[0].exit().await;
         assert_eq!(exit.code(), Some(0), "{exit:?}");
