@@ -14,7 +14,8 @@ help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ui ## Run one node on http://localhost:3000 (PORT), with SQLite at data/chat.db and no Redis
-	cargo run --release --locked -- serve
+	cargo build --release --locked
+	exec "$${CARGO_TARGET_DIR:-target}/release/chorus" serve
 
 ui: static/vendor/socket.io.js ## Fetch the page's parts from npm (the other targets do so when needed)
 
@@ -36,11 +37,12 @@ prepare:
 test: prepare lint ## Run all tests; those of the stack only where a Docker Engine answers (REQUIRE_STACK=1 insists)
 	cargo test --locked --features failpoints
 	npm test
-	if [ -x tests/browser/run ]; then tests/browser/run; fi
-	tests/stack/run
+	npm run --silent test:wire
+	tests/browser/run
+	tests/stack/run $(STACK_TESTS)
 
 up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)
-	CHORUS_COMMIT=$$(git rev-parse --short HEAD || true) docker compose up --detach --build --wait --scale chat=$(SCALE) $(SERVICES)
+	COMMIT=$$(git rev-parse --short HEAD || true) docker compose up --detach --build --wait --scale chat=$(SCALE) $(SERVICES)
 
 down: ## Stop the stack; the history stays in its volume
 	docker compose down

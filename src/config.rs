@@ -43,7 +43,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Node {
-    /// The node's name in messages, metrics and the page; unset: the host's name and a random part.
+    /// The node's name in messages, `/readyz` and the page; unset: the host's name and a random part.
     pub id: Option<String>,
 }
 
@@ -248,7 +248,7 @@ impl Default for Drain {
 pub struct Telemetry {
     /// Which log lines to write, in the syntax of `tracing`'s `EnvFilter`.
     pub log_filter: String,
-    /// How to write them.
+    /// How to write them: `text` for people, or `json`, one object a line.
     pub log_format: LogFormat,
 }
 

@@ -9,7 +9,7 @@ use chorus::{
     http::healthcheck,
     lifecycle,
     node::{Node, SystemClock},
-    store::import,
+    store::{import, sqlite},
     telemetry,
 };
 use clap::{Parser, Subcommand};
@@ -33,6 +33,8 @@ enum Command {
     Healthcheck,
     /// Print the effective settings, secrets redacted
     Config,
+    /// Give a log that was restored from a backup a new identity; no node may run
+    RenewEpoch,
     /// Take over the chat.db of the Node.js system into a new log
     Import {
         /// The database to read; it stays as it is
@@ -51,6 +53,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             print!("{}", toml::to_string(&settings)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::RenewEpoch => {
+            println!("the log's epoch is now {}", sqlite::renew_epoch(&settings.log)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import { file } => {
             println!("{}", import::import(&settings.log, &file, SystemClock.now())?);
             Ok(ExitCode::SUCCESS)
@@ -60,7 +66,14 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     telemetry::trace::install(&settings.telemetry)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = chorus::COMMIT, ?settings, "starting");
+    let files = lifecycle::raise_file_limit();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        commit = chorus::COMMIT,
+        files,
+        ?settings,
+        "starting"
+    );
 
     let node = Node::start(settings).await.context("the node did not start")?;
     tracing::info!(addr = %node.addr(), "ready");

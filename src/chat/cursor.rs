@@ -1,4 +1,4 @@
-//! One room's order on this node: what may be shown, what is in memory, what is missing.
+//! One room's order on this node, and one session's place in it.
 //!
 //! Pure: no I/O, no clock, so that every schedule can be tested by hand.
 
@@ -76,10 +76,13 @@ impl RoomOrder {
         self.early = self.early.split_off(&self.head.next());
     }
 
-    /// Gives up what is missing: the log, asked after it became known, does not hold it.
-    pub fn forget_missing(&mut self) {
-        self.known = self.head;
-        self.early.clear();
+    /// Gives up what is missing up to `known`: the log, asked after that became known, does not hold
+    /// it. What became known since is still missing.
+    pub fn forget_missing(&mut self, known: Seq) {
+        if self.known <= known {
+            self.known = self.head;
+            self.early.clear();
+        }
     }
 }
 
@@ -130,6 +133,75 @@ impl Tail {
         let first = self.messages.front()?.seq;
         let skip = usize::try_from(shown.next().0.checked_sub(first.0)?).ok()?;
         (skip < self.messages.len()).then(|| self.messages.iter().skip(skip).take(limit).cloned().collect())
+    }
+}
+
+/// How a cursor moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It was at the head: message by message.
+    Live,
+    /// It is behind: in pages, where the socket's protocol has them.
+    CatchUp,
+}
+
+/// One session's place in one room: its client has all up to here.
+///
+/// It moves by what the socket took and by nothing else, so that what a full
+/// socket drops is offered again
+/// (`a_session_shows_each_message_once_and_in_order_whatever_its_socket_does`).
+#[derive(Debug)]
+pub struct Cursor {
+    shown: Seq,
+    pace: Pace,
+}
+
+impl Cursor {
+    /// A cursor of a client that has all up to `shown`, and is behind until it was looked at.
+    #[must_use]
+    pub fn after(shown: Seq) -> Self {
+        Self { shown, pace: Pace::CatchUp }
+    }
+
+    /// Its client has all up to here.
+    #[must_use]
+    pub fn shown(&self) -> Seq {
+        self.shown
+    }
+
+    /// How it moves.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Whether the room has more; a cursor that has all is live.
+    pub fn is_behind(&mut self, head: Seq) -> bool {
+        let behind = self.shown < head;
+        if !behind {
+            self.pace = Pace::Live;
+        }
+        behind
+    }
+
+    /// Up to where messages are lost to its client, if `first` is the first one that is still there.
+    #[must_use]
+    pub fn lost_before(&self, first: Seq) -> Option<Seq> {
+        let upto = Seq(first.0.saturating_sub(1));
+        (self.shown < upto).then_some(upto)
+    }
+
+    /// Steps over what its client was told is lost.
+    pub fn skip_to(&mut self, upto: Seq) {
+        self.shown = self.shown.max(upto);
+    }
+
+    /// Moves by the messages that the socket took; none makes it one that catches up.
+    pub fn took(&mut self, taken: &[Arc<Message>]) {
+        match taken.last() {
+            Some(last) => self.shown = last.seq,
+            None => self.pace = Pace::CatchUp,
+        }
     }
 }
 
@@ -261,6 +333,59 @@ pub(crate) mod tests {
     fn a_room_shows_each_message_once_and_in_order_whatever_the_hints_do() {
         for seed in 0..5_000 {
             schedule(seed).unwrap();
+        }
+    }
+
+    /// One seeded run: a room grows, its tail is short, its log is pruned, and a socket takes what it likes.
+    fn session_schedule(seed: u64) -> Result<(), String> {
+        let mut dice = Dice::new(seed);
+        let (total, room_for) = (1 + dice.roll(120), 1 + dice.roll(10) as usize);
+        let mut tail = Tail::new(TailLimit { messages: room_for, bytes: 1_000 });
+        let (mut head, mut pruned) = (0, 0);
+        let mut cursor = Cursor::after(Seq::ZERO);
+        let mut client = 0;
+        while client < total {
+            if head < total && dice.roll(3) == 0 {
+                head += 1;
+                tail.push(message("lobby", head));
+            }
+            if dice.roll(60) == 0 {
+                pruned = head.saturating_sub(dice.roll(20)).max(pruned);
+            }
+            if !cursor.is_behind(Seq(head)) {
+                continue;
+            }
+            let limit = 1 + dice.roll(8) as usize;
+            let from_log = || {
+                let first = pruned.max(cursor.shown().0) + 1;
+                (first..=head).take(limit).map(|seq| message("lobby", seq)).collect()
+            };
+            let offered = tail.after(cursor.shown(), limit).unwrap_or_else(from_log);
+            let first = offered.first().map_or(Seq(head + 1), |first| first.seq);
+            if let Some(lost) = cursor.lost_before(first) {
+                cursor.skip_to(lost);
+                if pruned < lost.0 || lost.0 <= client {
+                    return Err(format!("seed {seed}: {lost} was not lost"));
+                }
+                client = lost.0;
+            }
+            let taken = &offered[..dice.roll(offered.len() as u64 + 1) as usize];
+            for message in taken {
+                if message.seq.0 != client + 1 {
+                    return Err(format!("seed {seed}: {} after {client}", message.seq));
+                }
+                client = message.seq.0;
+            }
+            cursor.took(taken);
+        }
+        let level = !cursor.is_behind(Seq(total)) && cursor.pace() == Pace::Live;
+        if level { Ok(()) } else { Err(format!("seed {seed}: not level at the end")) }
+    }
+
+    #[test]
+    fn a_session_shows_each_message_once_and_in_order_whatever_its_socket_does() {
+        for seed in 0..5_000 {
+            session_schedule(seed).unwrap();
         }
     }
 

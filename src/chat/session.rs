@@ -6,10 +6,7 @@
 //! cursor by what was taken, never by more.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -18,7 +15,8 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    hub::{Hub, RETRY_MAX, RETRY_MIN, Room, lock},
+    cursor::{Cursor, Pace},
+    hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
     ports::MessageLog,
     stats::Stats,
     types::{Message, RoomName, Seq},
@@ -34,8 +32,8 @@ pub trait Outlet: Send + Sync {
     /// all means that the socket is full, and the rest is offered again.
     fn deliver(&self, room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize;
 
-    /// Says that messages after `after` and up to `upto` are no longer there.
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq);
+    /// Says that messages after `after` and up to `upto` are no longer there; whether the socket took it.
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool;
 
     /// Completes when the appetite may have grown.
     async fn drained(&self);
@@ -44,19 +42,8 @@ pub trait Outlet: Send + Sync {
     fn cut(&self);
 }
 
-/// How a cursor moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// It was at the head: message by message.
-    Live,
-    /// It is behind: in pages, where the socket's protocol has them.
-    CatchUp,
-}
-
 /// One socket's rooms, and its place in each.
 pub struct Session {
-    id: u64,
-    hub: Arc<Hub>,
     wake: Arc<Notify>,
     /// Bounded by `limits.rooms_per_session`, which the service keeps.
     follows: Mutex<Vec<Arc<Follow>>>,
@@ -66,17 +53,10 @@ pub struct Session {
 
 /// A session's cursor in one room.
 struct Follow {
-    room: Arc<Room>,
-    cursor: Mutex<Cursor>,
+    membership: Membership,
+    /// `None` once the session left the room: nothing more is emitted.
+    cursor: Mutex<Option<Cursor>>,
     stats: Arc<Stats>,
-}
-
-struct Cursor {
-    /// The client has all up to here.
-    shown: Seq,
-    pace: Pace,
-    /// The session left the room: nothing more is emitted.
-    left: bool,
 }
 
 /// What one look at a cursor led to.
@@ -95,15 +75,13 @@ enum Step {
 impl Session {
     /// A session without rooms, which ends with `ended`.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
-        static IDS: AtomicU64 = AtomicU64::new(0);
-        let id = IDS.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { id, hub, wake: Arc::default(), follows: Mutex::default(), stats, ended })
+    pub fn new(stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), stats, ended })
     }
 
-    /// Its number on this node, and what is woken when a room of it grows.
-    pub(super) fn member(&self) -> (u64, &Arc<Notify>) {
-        (self.id, &self.wake)
+    /// What is woken when a room of it grows.
+    pub(super) fn wake(&self) -> &Arc<Notify> {
+        &self.wake
     }
 
     /// Whether it is over.
@@ -121,30 +99,22 @@ impl Session {
     /// Whether it is in `room`.
     #[must_use]
     pub fn is_in(&self, room: &RoomName) -> bool {
-        lock(&self.follows).iter().any(|follow| follow.room.name() == room)
+        lock(&self.follows).iter().any(|follow| follow.room().name() == room)
     }
 
-    /// Starts to follow a room that it has entered, from after `shown` on; an
-    /// earlier cursor there is replaced.
-    pub(super) fn follow(&self, room: Arc<Room>, shown: Seq) {
-        self.drop_cursor(room.name());
-        let cursor = Mutex::new(Cursor { shown, pace: Pace::CatchUp, left: false });
+    /// Starts to follow a room that it has entered, from after `shown` on.
+    pub(super) fn follow(&self, membership: Membership, shown: Seq) {
+        let cursor = Mutex::new(Some(Cursor::after(shown)));
         self.stats.cursors.add(1);
         self.stats.catching_up.add(1);
-        lock(&self.follows).push(Arc::new(Follow { room, cursor, stats: self.stats.clone() }));
+        lock(&self.follows).push(Arc::new(Follow { membership, cursor, stats: self.stats.clone() }));
         self.wake.notify_one();
     }
 
     /// Leaves a room; once this returns, nothing more of it is emitted.
     pub fn leave(&self, room: &RoomName) {
-        self.drop_cursor(room);
-        self.hub.leave(room, self.id);
-    }
-
-    /// Ends a cursor, but not the membership.
-    fn drop_cursor(&self, room: &RoomName) {
         let mut follows = lock(&self.follows);
-        if let Some(place) = follows.iter().position(|follow| follow.room.name() == room) {
+        if let Some(place) = follows.iter().position(|follow| follow.room().name() == room) {
             follows.swap_remove(place).end();
         }
     }
@@ -152,10 +122,7 @@ impl Session {
     /// Leaves all rooms.
     fn leave_all(&self) {
         let follows = std::mem::take(&mut *lock(&self.follows));
-        for follow in follows {
-            follow.end();
-            self.hub.leave(follow.room.name(), self.id);
-        }
+        follows.iter().for_each(|follow| follow.end());
     }
 
     /// Moves the cursors until the session ends; it then leaves all rooms.
@@ -205,28 +172,24 @@ impl Session {
 }
 
 impl Follow {
+    fn room(&self) -> &Room {
+        self.membership.room()
+    }
+
     async fn step(&self, log: &dyn MessageLog, outlet: &dyn Outlet) -> Step {
-        let head = self.room.head();
-        let (shown, pace) = {
-            let mut cursor = lock(&self.cursor);
-            if cursor.left {
-                return Step::Level;
-            }
-            if head <= cursor.shown {
-                self.set_pace(&mut cursor, Pace::Live);
-                return Step::Level;
-            }
-            (cursor.shown, cursor.pace)
-        };
+        let head = self.room().head();
+        let place =
+            self.with_cursor(|cursor| cursor.is_behind(head).then(|| (cursor.shown(), cursor.pace())));
+        let Some((shown, pace)) = place.flatten() else { return Step::Level };
         let appetite = outlet.appetite(pace);
         if appetite == 0 {
-            self.set_pace(&mut lock(&self.cursor), Pace::CatchUp);
+            self.with_cursor(|cursor| cursor.took(&[]));
             return Step::Blocked;
         }
-        if let Some(messages) = self.room.tail_after(shown, appetite) {
+        if let Some(messages) = self.room().tail_after(shown, appetite) {
             return self.emit(outlet, &messages, false);
         }
-        match log.read(self.room.name(), shown, appetite).await {
+        match log.read(self.room().name(), shown, appetite).await {
             Ok(messages) => self.emit(outlet, &messages, true),
             Err(_) => Step::Unread,
         }
@@ -234,24 +197,34 @@ impl Follow {
 
     /// Offers messages that follow the cursor and moves it by what was taken.
     fn emit(&self, outlet: &dyn Outlet, messages: &[Arc<Message>], from_log: bool) -> Step {
-        let mut cursor = lock(&self.cursor);
-        if cursor.left {
-            return Step::Level;
-        }
+        let name = self.room().name();
         // The room's head came from the log: what the log no longer holds below it was pruned meanwhile.
-        let pruned = messages.first().map_or_else(|| self.room.head(), |first| Seq(first.seq.0 - 1));
-        if cursor.shown < pruned {
-            outlet.lost(self.room.name(), cursor.shown, pruned);
-            cursor.shown = pruned;
+        let first = messages.first().map_or_else(|| self.room().head().next(), |first| first.seq);
+        let emitted = self.with_cursor(|cursor| {
+            let shown = cursor.shown();
+            if let Some(upto) = cursor.lost_before(first) {
+                // Never silently: the cursor waits until the client can be told.
+                if !outlet.lost(name, shown, upto) {
+                    return (cursor.pace(), 0);
+                }
+                cursor.skip_to(upto);
+            }
+            if messages.is_empty() {
+                return (cursor.pace(), 0);
+            }
+            let pace = cursor.pace();
+            let taken = &messages[..outlet.deliver(name, messages, pace)];
+            cursor.took(taken);
+            (pace, taken.len() as u64)
+        });
+        match emitted {
+            None => Step::Level,
+            Some((_, 0)) => Step::Blocked,
+            Some((pace, taken)) => {
+                self.count(pace, from_log, taken);
+                Step::Moved
+            }
         }
-        let taken = outlet.deliver(self.room.name(), messages, cursor.pace);
-        let Some(last) = taken.checked_sub(1).map(|last| messages[last].seq) else {
-            self.set_pace(&mut cursor, Pace::CatchUp);
-            return Step::Blocked;
-        };
-        cursor.shown = last;
-        self.count(cursor.pace, from_log, taken as u64);
-        Step::Moved
     }
 
     fn count(&self, pace: Pace, from_log: bool, taken: u64) {
@@ -264,18 +237,137 @@ impl Follow {
         count.add(taken);
     }
 
-    fn set_pace(&self, cursor: &mut Cursor, pace: Pace) {
-        if cursor.pace != pace {
-            cursor.pace = pace;
-            self.stats.catching_up.add(if pace == Pace::CatchUp { 1 } else { -1 });
+    /// Does something with the cursor, unless the session left; what it emits meanwhile is before any leave.
+    fn with_cursor<T>(&self, act: impl FnOnce(&mut Cursor) -> T) -> Option<T> {
+        let mut cursor = lock(&self.cursor);
+        let cursor = cursor.as_mut()?;
+        let before = cursor.pace();
+        let done = act(cursor);
+        match (before, cursor.pace()) {
+            (Pace::CatchUp, Pace::Live) => self.stats.catching_up.add(-1),
+            (Pace::Live, Pace::CatchUp) => self.stats.catching_up.add(1),
+            _ => {}
         }
+        Some(done)
     }
 
     /// Ends the cursor: nothing more is emitted once this returns.
     fn end(&self) {
-        let mut cursor = lock(&self.cursor);
-        self.set_pace(&mut cursor, Pace::Live);
-        cursor.left = true;
-        self.stats.cursors.add(-1);
+        if let Some(cursor) = lock(&self.cursor).take() {
+            self.stats.cursors.add(-1);
+            self.stats.catching_up.add(if cursor.pace() == Pace::CatchUp { -1 } else { 0 });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use tokio::sync::mpsc;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::{
+        chat::{
+            cursor::{TailLimit, tests::Dice},
+            hub::Hub,
+            ports::ClusterBus as _,
+            service::{ChatService, Rules, Start},
+            testing::{FixedClock, draft},
+            types::{Epoch, RoomName},
+        },
+        cluster::memory::MemoryCluster,
+        store::memory::MemoryLog,
+    };
+
+    /// A socket that takes what its dice say and writes down what it took.
+    struct FickleSocket {
+        dice: StdMutex<Dice>,
+        shown: StdMutex<Vec<u64>>,
+    }
+
+    #[async_trait]
+    impl Outlet for FickleSocket {
+        fn appetite(&self, _pace: Pace) -> usize {
+            lock(&self.dice).roll(12) as usize
+        }
+
+        fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
+            let taken = lock(&self.dice).roll(messages.len() as u64 + 1) as usize;
+            lock(&self.shown).extend(messages[..taken].iter().map(|message| message.seq.0));
+            taken
+        }
+
+        fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+            panic!("nothing was pruned");
+        }
+
+        async fn drained(&self) {
+            let pause = lock(&self.dice).roll(20);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+
+        fn cut(&self) {
+            panic!("a socket that takes something now and then is not stalled");
+        }
+    }
+
+    /// Two nodes over one log: half of the commits' hints are lost, and what is lost is found by the sweep.
+    async fn converse(seed: u64) {
+        let mut dice = Dice::new(seed);
+        let stop = CancellationToken::new();
+        let (to_commits, mut commits) = mpsc::channel(1_024);
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
+        let (to_hints, hints) = mpsc::channel(1_024);
+        let bus = Arc::new(MemoryCluster::default().join(to_hints.clone()));
+        assert!(bus.is_up());
+        let stats = Arc::new(Stats::default());
+        let limit = TailLimit { messages: 8, bytes: 1_000 };
+        let hub = Hub::new(log.clone(), bus, stats.clone(), limit, TaskTracker::new(), stop.clone());
+        let tasks = TaskTracker::new();
+        tasks.spawn(hub.clone().take_hints(hints));
+        tasks.spawn(hub.clone().sweep(log.position().await.unwrap(), Duration::from_millis(100)));
+        let node = "n1".parse().unwrap();
+        let rules = Rules { rooms_per_session: 10, messages_per_second: 0 };
+        let chat = ChatService::new(log.clone(), hub, Arc::new(FixedClock), node, stats.clone(), rules);
+
+        let total = 40 + dice.roll(60);
+        let mut sessions = Vec::new();
+        for number in 1..=total {
+            log.append(vec![draft("lobby", &format!("message {number}"))]).await.unwrap();
+            let committed = commits.recv().await.unwrap();
+            if dice.roll(2) == 0 {
+                to_hints.send(crate::chat::ports::Hint::Messages(committed)).await.unwrap();
+            }
+            if number % 20 == 1 {
+                let after = dice.roll(number + 1);
+                let dice = StdMutex::new(Dice::new(seed + number));
+                let socket = Arc::new(FickleSocket { dice, shown: StdMutex::default() });
+                let session = chat.session(stop.clone());
+                let start = Start::After { epoch: None, seq: Seq(after), or_newest: 0 };
+                chat.join(&session, &RoomName::lobby(), start).await.unwrap().follow();
+                let (log, out) = (log.clone(), socket.clone());
+                tasks.spawn(async move {
+                    session.pump(log.as_ref(), out.as_ref(), Duration::from_secs(60)).await
+                });
+                sessions.push((after, socket));
+            }
+            tokio::time::sleep(Duration::from_millis(dice.roll(30))).await;
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        for (after, socket) in sessions {
+            let wanted: Vec<u64> = (after + 1..=total).collect();
+            assert_eq!(*lock(&socket.shown), wanted, "seed {seed}, from after {after}");
+        }
+        assert_eq!(stats.catching_up.get(), 0, "seed {seed}");
+        stop.cancel();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_session_shows_all_once_and_in_order_whatever_hints_are_lost() {
+        for seed in 0..300 {
+            converse(seed).await;
+        }
     }
 }

@@ -20,3 +20,12 @@ pub(crate) fn draft(room: &str, text: &str) -> Draft {
 pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
     Arc::new(Message { seq: Seq(seq), draft: draft(room, "abc") })
 }
+
+/// A clock that stands still.
+pub(crate) struct FixedClock;
+
+impl crate::chat::ports::Clock for FixedClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(1)
+    }
+}

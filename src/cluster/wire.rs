@@ -15,7 +15,7 @@
 //!
 //! A frame carries the lowest version that can say it, and a node drops what is
 //! beyond its own, so that a rolling upgrade may add forms: until the last old
-//! node is gone, its sweep brings it what it cannot read. [`Body`] and [`Entry`]
+//! node is gone, its sweep brings it what it cannot read. `Body` and `Entry`
 //! must therefore never change; another form is another version.
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use config::{Config, File, Source as _, Value, ValueKind};
 
 use super::Settings;
@@ -17,8 +17,9 @@ const PREFIX: &str = "CHORUS_";
 const CONVENTIONAL: [(&str, &str); 3] =
     [("PORT", "server.port"), ("DATABASE_URL", "log.url"), ("REDIS_URL", "bus.url")];
 
-/// Variables with the prefix that are no settings: of the build, and of the fail points.
-const NO_SETTINGS: [&str; 2] = ["CHORUS_COMMIT", "CHORUS_FAILPOINT"];
+/// The sections, to tell a setting that lacks an underscore from what is no setting at all.
+const SECTIONS: [&str; 10] =
+    ["node", "server", "socketio", "log", "bus", "history", "limits", "drain", "telemetry", "auth"];
 
 /// One value, and where it was found.
 struct Given {
@@ -73,12 +74,18 @@ fn from_file(file: Option<&Path>) -> anyhow::Result<Vec<Given>> {
 fn from_environment() -> anyhow::Result<Vec<Given>> {
     let mut given = Vec::new();
     for (name, value) in std::env::vars_os() {
-        let Some(name) = name.to_str().filter(|name| !NO_SETTINGS.contains(name)) else { continue };
+        let Some(name) = name.to_str() else { continue };
         let Some(path) = name.strip_prefix(PREFIX) else { continue };
         let value = value.to_str().with_context(|| format!("{name} is not UTF-8"))?;
-        let (section, key) = path
-            .split_once("__")
-            .with_context(|| format!("{name} is no setting: those are {PREFIX}<SECTION>__<KEY>"))?;
+        // Others begin so as well: Kubernetes names the port of a service `chorus` CHORUS_PORT.
+        let Some((section, key)) = path.split_once("__") else {
+            let word = path.split('_').next().unwrap_or_default().to_lowercase();
+            ensure!(
+                !SECTIONS.contains(&word.as_str()),
+                "{name} is no setting: those are {PREFIX}<SECTION>__<KEY>, with two underscores"
+            );
+            continue;
+        };
         let key = format!("{section}.{key}").to_lowercase();
         given.push(Given { by: name.to_owned(), key, value: value.into() });
     }

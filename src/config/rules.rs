@@ -19,8 +19,8 @@ pub enum Rule {
     #[error("log.sweep_interval ({0:?}) must be at most 500ms")]
     SweepTooRare(Duration),
     /// No adapter for this log.
-    #[error("log.url ({0:?}) must begin with sqlite:// or be memory://")]
-    LogUrl(String),
+    #[error("log.url must begin with sqlite:// or be memory://")]
+    LogUrl,
     /// No adapter for this bus.
     #[error("bus.url must begin with redis:// or unix://")]
     BusUrl,
@@ -30,8 +30,10 @@ pub enum Rule {
     /// A node name that the wire cannot carry.
     #[error("node.id ({0:?}) must be 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.'")]
     NodeId(String),
-    /// A body that could not carry one message.
-    #[error("socketio.max_payload ({payload}) must be at least limits.max_message_bytes ({message}) times 8")]
+    /// A polling answer that could not carry all that waits, so that a polling session fell behind for ever.
+    #[error(
+        "socketio.max_payload ({payload}) must be at least limits.max_message_bytes ({message}) times 64"
+    )]
     PayloadTooSmall {
         /// `socketio.max_payload`.
         payload: u64,
@@ -93,7 +95,7 @@ impl Settings {
 
     fn check_names(&self) -> Result<(), Rule> {
         if !self.log.url.starts_with("sqlite://") && self.log.url != "memory://" {
-            return Err(Rule::LogUrl(self.log.url.clone()));
+            return Err(Rule::LogUrl);
         }
         let schemes = ["redis://", "unix://"];
         if self
@@ -118,7 +120,7 @@ impl Settings {
             return Err(Rule::SweepTooRare(self.log.sweep_interval));
         }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
-        if payload < message as u64 * 8 {
+        if payload < message as u64 * 64 {
             return Err(Rule::PayloadTooSmall { payload, message });
         }
         let Drain { delay, spread, timeout } = self.drain;

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use socketioxide::{SocketIo, layer::SocketIoLayer};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
-use crate::{auth::Tokens, chat::service::ChatService, config};
+use crate::{auth::Tokens, chat::service::ChatService, config, telemetry::metrics};
 
 pub mod protocol;
 
@@ -21,6 +21,9 @@ pub mod engine;
 pub mod link;
 
 use link::Links;
+
+/// Events that are taken from a socket's queue at once; the posts among them are one run in the log.
+const RUN_MAX: usize = 64;
 
 /// What all sockets of a node share.
 pub struct Gateway {
@@ -57,7 +60,7 @@ impl Gateway {
     pub fn layer(self: &Arc<Self>, settings: &config::SocketIo) -> SocketIoLayer {
         let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
         let (layer, io) = SocketIo::builder()
-            .req_path("/socket.io")
+            .req_path(engine::PATH)
             .ping_interval(settings.ping_interval)
             .ping_timeout(settings.ping_timeout)
             .max_payload(settings.max_payload)
@@ -72,16 +75,17 @@ impl Gateway {
     }
 
     /// Counts a socket until it is dropped.
-    fn connected(&self, namespace: &'static str, _ended: &CancellationToken) -> Connected {
-        crate::telemetry::metrics::connections(namespace, 1);
+    fn connected(&self, namespace: &'static str) -> Connected {
+        metrics::connections(namespace, 1);
         Connected(namespace)
     }
 }
 
+/// A connected socket of a namespace.
 struct Connected(&'static str);
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        crate::telemetry::metrics::connections(self.0, -1);
+        metrics::connections(self.0, -1);
     }
 }

@@ -18,15 +18,16 @@ use socketioxide::{
 };
 
 use crate::chat::{
+    cursor::Pace,
     sender::Sender,
     sender_order::PostIndex,
     service::{Entered, JoinError, Post, PostError, Start},
-    session::{self, Pace, Session},
+    session::{self, Session},
     types::{Author, Message, RoomName, Seq},
 };
 
 use super::{
-    Gateway,
+    Gateway, RUN_MAX,
     admission::Hello,
     intake::{self, Incoming, Intake},
     outlet::{Answers, Outlet},
@@ -46,8 +47,6 @@ const MESSAGE_BYTES: usize = 256;
 const PAGES_UNACKED: usize = 2;
 /// The newest messages that a join gets at most; older ones are asked for by `history`.
 const HISTORY_MAX: u64 = 1_000;
-/// Events that are taken from a socket's queue at once; its posts among them are one run in the log.
-const RUN_MAX: usize = 64;
 
 /// Opens the namespace.
 pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
@@ -113,7 +112,7 @@ impl Socket {
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
         let Intake { mut queue, ended } = intake;
-        let _connected = gateway.connected("/chat", &ended);
+        let _connected = gateway.connected("/chat");
         let session = gateway.chat.session(ended.clone());
         let outlet = Outlet::new(socket, &gateway.links);
         let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
@@ -368,10 +367,10 @@ impl session::Outlet for NativeOutlet {
         }
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
         let notice =
             json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.outlet.emit("notice", &notice);
+        self.outlet.emit("notice", &notice)
     }
 
     async fn drained(&self) {

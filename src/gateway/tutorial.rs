@@ -11,15 +11,16 @@ use socketioxide::{
 };
 
 use crate::chat::{
+    cursor::Pace,
     sender::Sender,
     sender_order::{PostIndex, SenderOrder},
     service::{Entered, Post, Start},
-    session::{self, Pace, Session},
+    session::{self, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };
 
 use super::{
-    Gateway,
+    Gateway, RUN_MAX,
     admission::server_offset,
     intake::{self, Incoming, Intake},
     outlet::{Answers, Outlet},
@@ -28,8 +29,6 @@ use super::{
 
 /// The one event, both ways.
 const CHAT_MESSAGE: &str = "chat message";
-/// Events that are taken from a socket's queue at once; they are one run in the log.
-const RUN_MAX: usize = 64;
 
 /// Opens the namespace.
 pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
@@ -56,7 +55,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 /// Lives as long as the socket. What was read of it before it went is still stored.
 async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
     let Intake { mut queue, ended } = intake;
-    let _connected = gateway.connected("/", &ended);
+    let _connected = gateway.connected("/");
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
@@ -85,13 +84,11 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
 /// Joins the lobby where the client says it is.
 async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, offset: Option<Seq>) {
     let or_newest = u64::from(gateway.history.on_join);
-    let everything = match gateway.history.tutorial_max {
-        0 => u64::MAX,
-        limit => u64::from(limit),
-    };
     let start = match offset {
         None => Start::Newest(or_newest),
-        Some(Seq::ZERO) => Start::Newest(everything),
+        Some(Seq::ZERO) if 0 < gateway.history.tutorial_max => {
+            Start::Newest(u64::from(gateway.history.tutorial_max))
+        }
         Some(seq) => Start::After { epoch: None, seq, or_newest },
     };
     let lobby = RoomName::lobby();
@@ -172,10 +169,10 @@ impl session::Outlet for TutorialOutlet {
         messages.iter().take_while(emit).count()
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
         let notice =
             json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.0.emit("notice", &notice);
+        self.0.emit("notice", &notice)
     }
 
     async fn drained(&self) {

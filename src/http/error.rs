@@ -19,6 +19,7 @@ impl IntoResponse for Refusal {
             "busy" | "unavailable" | "unknown" | "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
+        crate::telemetry::metrics::refused(self.code);
         let body = Json(self.to_json());
         match self.retry_after_ms {
             Some(ms) => (status, [(RETRY_AFTER, ms.div_ceil(1_000).to_string())], body).into_response(),

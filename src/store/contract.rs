@@ -1,9 +1,9 @@
 //! What every log promises, as one set of checks that each implementation runs.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc::Receiver;
+use tokio::{sync::mpsc::Receiver, time::timeout};
 
 use super::page::PAGE_BYTES_MAX;
 use crate::chat::{
@@ -68,6 +68,12 @@ macro_rules! tests {
     };
 }
 pub(crate) use tests;
+
+/// The next batch of commits, which has come or comes at once.
+pub(crate) async fn next(stored: &mut Stored) -> Vec<Arc<Message>> {
+    let batch = timeout(Duration::from_secs(10), stored.recv()).await;
+    batch.expect("commits are told").unwrap()
+}
 
 /// A draft of Ada's for the lobby.
 pub(crate) fn draft(nonce: &str, text: &str) -> Draft {
@@ -317,8 +323,8 @@ pub(crate) async fn commits_bring_what_was_stored_in_order(log: &dyn MessageLog,
     append(log, vec![draft("a", "one"), to("den", draft("b", "two"))]).await;
     append(log, vec![draft("a", "one"), draft("a", "other")]).await;
     append(log, vec![draft("a", "one"), draft("c", "three")]).await;
-    assert_eq!(line(&stored.recv().await.unwrap()), "1:one 1:two");
-    assert_eq!(line(&stored.recv().await.unwrap()), "2:three", "what was known is not sent again");
+    assert_eq!(line(&next(&mut stored).await), "1:one 1:two");
+    assert_eq!(line(&next(&mut stored).await), "2:three", "what was known is not sent again");
     assert!(stored.is_empty());
 }
 
@@ -330,11 +336,11 @@ pub(crate) async fn a_full_channel_of_commits_loses_but_never_blocks(
         assert_eq!(append(log, vec![draft("", "x")]).await, n.to_string());
     }
     for n in 1..=STORED_MAX {
-        assert_eq!(line(&stored.recv().await.unwrap()), format!("{n}:x"));
+        assert_eq!(line(&next(&mut stored).await), format!("{n}:x"));
     }
     assert!(stored.is_empty());
     append(log, vec![draft("", "y")]).await;
-    assert_eq!(line(&stored.recv().await.unwrap()), format!("{}:y", STORED_MAX + 3));
+    assert_eq!(line(&next(&mut stored).await), format!("{}:y", STORED_MAX + 3));
 }
 
 pub(crate) async fn a_closed_log_refuses_to_store_and_still_reads(log: &dyn MessageLog, _: Stored) {

@@ -105,6 +105,17 @@ impl SqliteLog {
     }
 }
 
+/// Gives a log that was restored from a backup another epoch: the places that clients
+/// remember may lie in what the backup lacks, and must not be taken for places in what is said from
+/// now on. To be called while no node runs.
+///
+/// # Errors
+///
+/// What is wrong with the file.
+pub fn renew_epoch(settings: &config::Log) -> anyhow::Result<Epoch> {
+    Database::prepare(settings)?.renew_epoch()
+}
+
 #[async_trait]
 impl MessageLog for SqliteLog {
     fn epoch(&self) -> Epoch {

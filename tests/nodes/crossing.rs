@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::common::{
     client::{seqs, texts},
@@ -73,7 +72,7 @@ async fn a_message_whose_node_dies_between_commit_and_publish_is_shown_by_the_ot
 
     sender.post("abort_after_commit", "n1").await.unwrap();
     assert!(!cluster.nodes[2].exit().await.success());
-    let died = Instant::now();
+    let died = std::time::Instant::now();
     for client in [&mut ada, &mut eve] {
         assert_eq!(texts(&client.messages(1).await), ["abort_after_commit"]);
     }

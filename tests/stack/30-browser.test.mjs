@@ -126,8 +126,8 @@ test("the page: two people on two replicas", async () => {
   const wanted = [];
   for (const [turn, page] of [ada, bob, ada, bob].entries()) {
     wanted.push(`hello ${turn}`);
-    await page.fill("#text", `hello ${turn}`);
-    await page.press("#text", "Enter");
+    await page.fill("#input", `hello ${turn}`);
+    await page.press("#input", "Enter");
     for (const each of windows) {
       await until("both show it", async () => {
         const texts = await each.locator("#messages li[data-seq] .text").allTextContents();

@@ -70,6 +70,13 @@ impl Database {
         &self.identity.key
     }
 
+    /// Gives the log another epoch. Nodes that run on it notice when they next open the
+    /// file, and refuse to go on.
+    pub(super) fn renew_epoch(&self) -> anyhow::Result<Epoch> {
+        let _held = self.lock()?.wait().context("cannot take the log's lock")?;
+        schema::renew_epoch(&self.writer()?)
+    }
+
     /// A contender for the right to write.
     pub(crate) fn lock(&self) -> anyhow::Result<SideLock> {
         SideLock::open(&self.path, LOCK).context("cannot open the log's lock file")

@@ -117,11 +117,18 @@ fn has_old_nonce(connection: &Connection, before: u64) -> rusqlite::Result<bool>
 }
 
 fn forget_nonces(transaction: &Transaction<'_>, before: u64, limit: usize) -> rusqlite::Result<()> {
-    let mut delete = transaction.prepare_cached(
-        "DELETE FROM nonce WHERE (room_id, author_id, nonce) IN
-         (SELECT room_id, author_id, nonce FROM nonce WHERE at < ?1 ORDER BY at LIMIT ?2)",
-    )?;
-    delete.execute(params![to_sql(before), to_sql(limit as u64)])?;
+    let mut find = transaction
+        .prepare_cached("SELECT room_id, author_id, nonce FROM nonce WHERE at < ?1 ORDER BY at LIMIT ?2")?;
+    let keys = find.query_map(params![to_sql(before), to_sql(limit as u64)], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let keys = keys.collect::<rusqlite::Result<Vec<(i64, String, String)>>>()?;
+    // One by one: for a list of whole keys SQLite would walk through all nonces of each room.
+    let mut delete = transaction
+        .prepare_cached("DELETE FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3")?;
+    for key in keys {
+        delete.execute(key)?;
+    }
     Ok(())
 }
 
@@ -144,9 +151,10 @@ fn prune(transaction: &Transaction<'_>, before: u64, limit: usize) -> rusqlite::
     )?;
     // None of an empty log: then nothing is before it.
     let end: Option<i64> = find.query_row(params![to_sql(before), to_sql(limit as u64)], |row| row.get(0))?;
+    // NOT INDEXED: by position, and not through the index of all rooms to group by.
     let mut mark = transaction.prepare_cached(
         "UPDATE room SET pruned = gone.seq
-         FROM (SELECT room_id, MAX(seq) AS seq FROM message WHERE position < ?1 GROUP BY room_id) AS gone
+         FROM (SELECT room_id, MAX(seq) AS seq FROM message NOT INDEXED WHERE position < ?1 GROUP BY room_id) AS gone
          WHERE id = gone.room_id",
     )?;
     mark.execute([end])?;

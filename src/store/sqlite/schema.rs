@@ -68,11 +68,22 @@ fn mark(connection: &mut Connection) -> anyhow::Result<()> {
     Ok(transaction.commit()?)
 }
 
-fn create_identity(connection: &mut Connection) -> anyhow::Result<Identity> {
-    let (mut bits, mut key) = ([0; 16], [0; 32]);
+/// Gives the log another epoch. The caller holds the lock.
+pub(super) fn renew_epoch(connection: &Connection) -> anyhow::Result<Epoch> {
+    let epoch = random_epoch()?;
+    connection.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", params![epoch.to_string()])?;
+    Ok(epoch)
+}
+
+fn random_epoch() -> anyhow::Result<Epoch> {
+    let mut bits = [0; 16];
     getrandom::fill(&mut bits).context("no random bytes")?;
+    Ok(Epoch::from_random(u128::from_le_bytes(bits)))
+}
+
+fn create_identity(connection: &mut Connection) -> anyhow::Result<Identity> {
+    let (epoch, mut key) = (random_epoch()?, [0; 32]);
     getrandom::fill(&mut key).context("no random bytes")?;
-    let epoch = Epoch::from_random(u128::from_le_bytes(bits));
 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let insert = "INSERT INTO meta (key, value) VALUES (?1, ?2)";
