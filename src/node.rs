@@ -132,15 +132,7 @@ impl Node {
         let draining = life.draining.clone();
         let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max: limits.max_message_bytes };
         let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
-        let (tracker, closing) = (life.tracker.clone(), life.closing.clone());
-        life.tracker.spawn(serve(
-            listener,
-            app,
-            settings.server.clone(),
-            tracker,
-            closing,
-            life.stopping.clone(),
-        ));
+        life.tracker.spawn(serve(listener, app, settings.server.clone(), life.clone()));
         Ok(Self { addr, settings, life, log, links })
     }
 

@@ -274,7 +274,7 @@ impl Hub {
         }
     }
 
-    /// Takes what the other nodes tell, until the node stops.
+    /// Takes what the other nodes tell, until the node stops: a bus within this process never closes.
     pub async fn take_hints(self: Arc<Self>, mut hints: mpsc::Receiver<Hint>) {
         while let Some(Some(hint)) = self.stop.run_until_cancelled(hints.recv()).await {
             match hint {

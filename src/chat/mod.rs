@@ -17,6 +17,7 @@ pub mod hub;
 pub mod cursor;
 pub mod rate_limit;
 pub mod sender;
+pub mod sender_order;
 pub mod stats;
 
 #[cfg(test)]

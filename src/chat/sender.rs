@@ -1,126 +1,90 @@
-//! One socket's order of posts, also across refusals and retries: pure.
+//! One socket's posts: stored in the order in which it sent them.
 
-use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use super::types::{Nonce, RoomName};
+use super::{
+    hub::lock,
+    ports::Receipt,
+    rate_limit::RateLimit,
+    sender_order::{PostIndex, SenderOrder},
+    service::{ChatService, Post, PostError},
+    types::{Author, Draft},
+};
 
-/// A post's number in the order in which its socket sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PostIndex(u64);
-
-/// Keeps a sender's later posts from overtaking one that was refused for a
-/// reason that passes.
-///
-/// After such a refusal, later posts to that room are refused as well, until
-/// the refused nonce returns. Posts sent *before* the refused one may still be on their
-/// way (a full queue refuses at its tail) and pass.
-#[derive(Debug, Default)]
-pub struct SenderOrder {
-    sent: u64,
-    /// A room a socket posts to; bounded by [`ROOMS_MAX`](Self::ROOMS_MAX).
-    waits_for: HashMap<RoomName, (PostIndex, Nonce)>,
+/// Who posts on one socket, and what of it waits for a retry.
+pub struct Sender {
+    chat: Arc<ChatService>,
+    author: Author,
+    /// Shared with whoever reads the socket, who numbers what it reads and may have to refuse it.
+    order: Option<Arc<Mutex<SenderOrder>>>,
+    rate: RateLimit,
 }
 
-impl SenderOrder {
-    /// Rooms of one socket that wait for a nonce. One more is not guarded: the oldest promise
-    /// kept for so many rooms is worth less than bounded memory.
-    pub const ROOMS_MAX: usize = 128;
-
-    /// Numbers a post as it is read from the socket.
-    pub fn number(&mut self) -> PostIndex {
-        self.sent += 1;
-        PostIndex(self.sent)
+impl Sender {
+    pub(super) fn new(chat: Arc<ChatService>, author: Author, waits: bool, per_second: u32) -> Self {
+        let rate = RateLimit::new(per_second, chat.clock().now());
+        Self { chat, author, order: waits.then(Arc::default), rate }
     }
 
-    /// Whether this post may go on; the awaited nonce ends the wait.
-    pub fn admits(&mut self, index: PostIndex, room: &RoomName, nonce: &Nonce) -> bool {
-        match self.waits_for.get(room) {
-            Some((refused, awaited)) if *refused < index => {
-                let returned = awaited == nonce;
-                if returned {
-                    self.waits_for.remove(room);
-                }
-                returned
-            }
-            _ => true,
-        }
+    /// The order across refusals, if this sender keeps it.
+    #[must_use]
+    pub fn order(&self) -> Option<Arc<Mutex<SenderOrder>>> {
+        self.order.clone()
     }
 
-    /// Notes that this post was refused for a reason that passes. Of several the first sent counts.
-    pub fn refused(&mut self, index: PostIndex, room: &RoomName, nonce: &Nonce) {
-        let earlier = self.waits_for.get(room).is_some_and(|(first, _)| *first < index);
-        let known = self.waits_for.contains_key(room);
-        if !earlier && (known || self.waits_for.len() < Self::ROOMS_MAX) {
-            self.waits_for.insert(room.clone(), (index, nonce.clone()));
-        }
+    /// Whose posts these are.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sends each nonce in turn; `!` before it refuses it for a reason that passes.
-    /// Writes `.` for admitted, `x` for refused now, `-` for "retry that one first".
-    fn trace(posts: &str) -> String {
-        let mut order = SenderOrder::default();
-        let room = RoomName::lobby();
-        let step = |post: &str| {
-            let index = order.number();
-            let nonce: Nonce = post.trim_start_matches('!').parse().unwrap();
-            match (order.admits(index, &room, &nonce), post.starts_with('!')) {
-                (false, _) => "-",
-                (true, false) => ".",
-                (true, true) => {
-                    order.refused(index, &room, &nonce);
-                    "x"
-                }
-            }
+    /// Stores a run of posts and says what became of each, in their order.
+    ///
+    /// The run is one unit in the log: if it fails, each of it is refused, and none overtakes another.
+    pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
+        let admitted: Vec<_> = posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
+        let passing = posts.iter().zip(&admitted).filter(|(_, verdict)| verdict.is_ok());
+        let drafts: Vec<Draft> =
+            passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
+        let count = drafts.len();
+        let outcomes = match self.chat.append(drafts).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => vec![Err(error); count],
         };
-        posts.split(' ').map(step).collect()
+        let mut outcomes = outcomes.into_iter();
+        let settle = |((_, post), verdict): (&(_, Post), Result<PostIndex, PostError>)| {
+            let place = verdict?;
+            let outcome = outcomes.next().expect("a log answers for each draft");
+            if outcome.as_ref().is_err_and(PostError::passes) {
+                self.refused(place, post);
+            }
+            outcome
+        };
+        posts.iter().zip(admitted).map(settle).collect()
     }
 
-    #[test]
-    fn later_posts_wait_until_the_refused_one_returns() {
-        assert_eq!(trace("a b c"), "...");
-        assert_eq!(trace("a !b c d b c d"), ".x--...");
-        assert_eq!(trace("!a b !a b a b"), "x-x-..");
+    /// Whether this post may go on, and its place in the socket's order; if not, later ones wait for it.
+    fn admit(&mut self, index: PostIndex, post: &Post) -> Result<PostIndex, PostError> {
+        let now = self.chat.clock().now();
+        let place = match (&self.order, &post.nonce) {
+            (Some(order), Some(nonce)) => lock(order).admits(index, &post.room, nonce, now),
+            _ => Some(index),
+        };
+        let Some(place) = place else {
+            self.refused(index, post);
+            return Err(PostError::RetryFirst);
+        };
+        self.rate.take(now).map_err(|retry_after_ms| {
+            self.refused(place, post);
+            PostError::RateLimited { retry_after_ms }
+        })?;
+        Ok(place)
     }
 
-    #[test]
-    fn posts_before_the_refused_one_pass() {
-        let mut order = SenderOrder::default();
-        let room = RoomName::lobby();
-        let [a, b, c]: [Nonce; 3] = ["a", "b", "c"].map(|n| n.parse().unwrap());
-        let (first, second, third) = (order.number(), order.number(), order.number());
-        order.refused(second, &room, &b);
-        assert!(order.admits(first, &room, &a), "it was sent before");
-        assert!(!order.admits(third, &room, &c), "it was sent after");
-        order.refused(first, &room, &a);
-        let again = order.number();
-        assert!(!order.admits(again, &room, &b), "of two refused, the first sent returns first");
-        assert!(order.admits(again, &room, &a));
-        assert!(order.admits(again, &room, &b));
-    }
-
-    #[test]
-    fn rooms_do_not_wait_for_each_other() {
-        let mut order = SenderOrder::default();
-        let nonce: Nonce = "a".parse().unwrap();
-        let index = order.number();
-        order.refused(index, &RoomName::lobby(), &nonce);
-        let next = order.number();
-        assert!(order.admits(next, &"other".parse().unwrap(), &"b".parse().unwrap()));
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        let mut order = SenderOrder::default();
-        let nonce: Nonce = "a".parse().unwrap();
-        for room in 0..SenderOrder::ROOMS_MAX * 2 {
-            let index = order.number();
-            order.refused(index, &format!("r{room}").parse().unwrap(), &nonce);
+    /// Later posts wait for this one; one without a nonce cannot be waited for.
+    fn refused(&self, place: PostIndex, post: &Post) {
+        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce) {
+            lock(order).refused(place, &post.room, nonce, self.chat.clock().now());
         }
-        assert_eq!(order.waits_for.len(), SenderOrder::ROOMS_MAX);
     }
 }

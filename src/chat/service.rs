@@ -1,12 +1,11 @@
 //! The verbs: join, leave, post, history, rooms.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::{
-    hub::{Hub, Membership, lock},
+    hub::{Hub, Membership},
     ports::{AppendError, Appended, Clock, Extent, MessageLog, ReadError, Receipt, RoomExtent},
-    rate_limit::RateLimit,
-    sender::{PostIndex, SenderOrder},
+    sender::Sender,
     session::Session,
     stats::Stats,
     types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, Nonce, RoomName, Seq},
@@ -205,8 +204,7 @@ impl ChatService {
     /// returns. It is not for clients that may never send that one again.
     #[must_use]
     pub fn sender(self: &Arc<Self>, author: Author, waits: bool) -> Sender {
-        let rate = RateLimit::new(self.rules.messages_per_second, self.clock.now());
-        Sender { chat: self.clone(), author, order: waits.then(Arc::default), rate }
+        Sender::new(self.clone(), author, waits, self.rules.messages_per_second)
     }
 
     /// Stores one message that is part of no socket's order.
@@ -262,14 +260,20 @@ impl ChatService {
         self.log.rooms(after, limit).await
     }
 
-    fn draft(&self, author: &Author, post: Post) -> Draft {
+    pub(super) fn draft(&self, author: &Author, post: Post) -> Draft {
         let Post { room, nonce, text } = post;
         let (author, node, at) = (author.clone(), self.node.clone(), self.clock.now());
         Draft { room, kind: Kind::text(), author, nonce, text, at, node }
     }
 
     /// Stores a run and says what became of each draft; a failure of the log is that of the whole run.
-    async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Receipt, PostError>>, PostError> {
+    pub(super) async fn append(
+        &self,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Result<Receipt, PostError>>, PostError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
         let outcomes = self.log.append(drafts).await.map_err(|error| {
             if !matches!(error, AppendError::Busy) {
                 tracing::warn!(error = &error as &dyn std::error::Error, "messages were not stored");
@@ -335,80 +339,6 @@ impl Entered {
         // A session that ended meanwhile has left its rooms already: this one, too.
         if self.session.ended().is_cancelled() {
             self.session.leave(&name);
-        }
-    }
-}
-
-/// One socket's posts: stored in the order in which it sent them.
-pub struct Sender {
-    chat: Arc<ChatService>,
-    author: Author,
-    /// Shared with whoever reads the socket, who numbers what it reads and may have to refuse it.
-    order: Option<Arc<Mutex<SenderOrder>>>,
-    rate: RateLimit,
-}
-
-impl Sender {
-    /// The order across refusals, if this sender keeps it.
-    #[must_use]
-    pub fn order(&self) -> Option<Arc<Mutex<SenderOrder>>> {
-        self.order.clone()
-    }
-
-    /// Whose posts these are.
-    #[must_use]
-    pub fn author(&self) -> &Author {
-        &self.author
-    }
-
-    /// Stores a run of posts and says what became of each, in their order.
-    ///
-    /// The run is one unit in the log: if it fails, each of it is refused, and none overtakes another.
-    pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
-        let admitted: Vec<Result<(), PostError>> =
-            posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
-        let passing = posts.iter().zip(&admitted).filter(|(_, verdict)| verdict.is_ok());
-        let drafts: Vec<Draft> =
-            passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
-        if drafts.is_empty() {
-            return admitted.into_iter().filter_map(Result::err).map(Err).collect();
-        }
-        let count = drafts.len();
-        let outcomes = match self.chat.append(drafts).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => vec![Err(error); count],
-        };
-        let mut outcomes = outcomes.into_iter();
-        let settled = admitted.into_iter().map(|verdict| match verdict {
-            Ok(()) => outcomes.next().expect("a log answers for each draft"),
-            Err(refusal) => Err(refusal),
-        });
-        let settled: Vec<_> = settled.collect();
-        for ((index, post), outcome) in posts.iter().zip(&settled) {
-            if outcome.as_ref().is_err_and(PostError::passes) {
-                self.refused(*index, post);
-            }
-        }
-        settled
-    }
-
-    fn admit(&mut self, index: PostIndex, post: &Post) -> Result<(), PostError> {
-        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce)
-            && !lock(order).admits(index, &post.room, nonce)
-        {
-            return Err(PostError::RetryFirst);
-        }
-        let taken = self.rate.take(self.chat.clock.now());
-        taken.map_err(|retry_after_ms| {
-            self.refused(index, post);
-            PostError::RateLimited { retry_after_ms }
-        })
-    }
-
-    /// Later posts wait for this one; one without a nonce cannot be waited for.
-    fn refused(&self, index: PostIndex, post: &Post) {
-        if let (Some(order), Some(nonce)) = (&self.order, &post.nonce) {
-            lock(order).refused(index, &post.room, nonce);
         }
     }
 }

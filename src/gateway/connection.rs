@@ -15,6 +15,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -59,6 +60,8 @@ pub struct Stream {
     write_timeout: Duration,
     /// Runs while a write waits for the peer.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// One of the node's places for connections: a websocket keeps it after its request is answered.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Stream {
@@ -67,12 +70,12 @@ impl Stream {
     /// # Errors
     ///
     /// The connection is gone already.
-    pub fn new(tcp: TcpStream, write_timeout: Duration) -> io::Result<Self> {
+    pub fn new(tcp: TcpStream, write_timeout: Duration, place: OwnedSemaphorePermit) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         let connection = Arc::new(Connection::default());
         let cut = || Box::pin(connection.cut.clone().cancelled_owned());
         let (read_cut, write_cut) = (cut(), cut());
-        Ok(Self { tcp, connection, read_cut, write_cut, write_timeout, deadline: None })
+        Ok(Self { tcp, connection, read_cut, write_cut, write_timeout, deadline: None, _place: place })
     }
 
     /// The handle to this connection.

@@ -13,9 +13,9 @@ use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::sender::PostIndex;
+use crate::chat::sender_order::PostIndex;
 
-use super::protocol::Args;
+use super::{link::Link, protocol::Args};
 
 /// An event as it was read.
 pub(super) struct Incoming {
@@ -40,8 +40,10 @@ impl Intake {
     /// Registers a socket's handlers; to be called before the client is told that it is connected.
     ///
     /// `number` numbers each event as it is read, and `overflow` answers one for which the queue has no place.
+    /// The link stays as long as the socket: a session that was cut and polls on is to be known as such.
     pub(super) fn register(
         socket: &SocketRef,
+        link: Arc<Link>,
         places: usize,
         number: impl Fn() -> PostIndex + Send + Sync + 'static,
         overflow: impl Fn(Incoming) + Send + Sync + 'static,
@@ -60,6 +62,7 @@ impl Intake {
         });
         let end = ended.clone();
         socket.on_disconnect(move || {
+            let _link = &link;
             end.cancel();
             ready(())
         });

@@ -19,8 +19,9 @@ use socketioxide::{
 
 use crate::chat::{
     cursor::Pace,
-    sender::PostIndex,
-    service::{Entered, JoinError, Post, PostError, Sender, Start},
+    sender::Sender,
+    sender_order::PostIndex,
+    service::{Entered, JoinError, Post, PostError, Start},
     session::{self, Session},
     types::{Author, Message, RoomName, Seq},
 };
@@ -76,6 +77,8 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let order = sender.order().expect("a sender that waits has an order");
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
+    let held = link.clone();
+    let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index } = incoming;
@@ -83,14 +86,14 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             args.map(|args| Request::parse(&event, args, bytes_max))
         {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            order.refused(index, &room, &nonce);
+            order.refused(index, &room, &nonce, clock.now());
         }
         // Without room for the answer there is none: the client asks again.
         if link.take(1) == 1 {
             drop(ack.send(&Refusal::from(PostError::Overloaded).to_json()));
         }
     };
-    let intake = Intake::register(socket, gateway.limits.requests_in_flight, number, overflow);
+    let intake = Intake::register(socket, held, gateway.limits.requests_in_flight, number, overflow);
     intake::leave(socket, Admitted { intake, sender, rooms: hello.rooms });
     Ok(())
 }
@@ -112,7 +115,7 @@ impl Socket {
         let _connected = gateway.connected("/chat");
         let session = gateway.chat.session(ended.clone());
         let outlet = Outlet::new(socket, &gateway.links);
-        let answers = Answers::new(&outlet.link, gateway.stall_timeout);
+        let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
         let mut this =
             Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
@@ -215,6 +218,10 @@ impl Socket {
     }
 
     async fn answer(&mut self, request: Request, ack: AckSender) {
+        // Of what a socket left behind only its posts count.
+        if self.session.ended().is_cancelled() {
+            return;
+        }
         let answered = match request {
             Request::Join { room, after, history } => return self.join(room, after, history, ack).await,
             Request::Leave(room) => {

@@ -81,16 +81,18 @@ impl Outlet {
 
 /// Sends answers in their order, each when there is room for it.
 ///
-/// A client that takes none for `patience` is cut: it asks again, with the same nonces.
+/// A client that takes none for `patience` is cut: it asks again, with the same nonces. When
+/// its session has ended, none is sent any more.
 pub(super) struct Answers {
     link: Arc<Link>,
+    ended: CancellationToken,
     drains: watch::Receiver<()>,
     patience: Duration,
 }
 
 impl Answers {
-    pub(super) fn new(link: &Arc<Link>, patience: Duration) -> Self {
-        Self { link: link.clone(), drains: link.drains(), patience }
+    pub(super) fn new(link: &Arc<Link>, ended: &CancellationToken, patience: Duration) -> Self {
+        Self { link: link.clone(), ended: ended.clone(), drains: link.drains(), patience }
     }
 
     pub(super) async fn send<T: Serialize + Sync + ?Sized>(&mut self, ack: AckSender, answer: &T) {
@@ -99,10 +101,11 @@ impl Answers {
                 let _ = self.drains.changed().await;
             }
         };
-        match tokio::time::timeout(self.patience, room).await {
+        match self.ended.run_until_cancelled(tokio::time::timeout(self.patience, room)).await {
             // An answer that is lost all the same is asked for again.
-            Ok(()) => drop(ack.send(answer)),
-            Err(_) => self.link.cut(),
+            Some(Ok(())) => drop(ack.send(answer)),
+            Some(Err(_)) => self.link.cut(),
+            None => {}
         }
     }
 }

@@ -191,8 +191,9 @@ impl Request {
         if !known {
             return Err(Refusal::new("unknown_event", "there is no such event"));
         }
-        let [fields] = <[Value; 1]>::try_from(args.0)
-            .map_err(|_| Refusal::new("bad_request", "an event has one argument, an object"))?;
+        let object = <[Value; 1]>::try_from(args.0).ok().filter(|[fields]| fields.is_object());
+        let [fields] =
+            object.ok_or_else(|| Refusal::new("bad_request", "an event has one argument, an object"))?;
         let fields: Fields =
             serde_json::from_value(fields).map_err(|error| Refusal::new("bad_request", error.to_string()))?;
         match event {

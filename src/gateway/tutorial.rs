@@ -12,8 +12,9 @@ use socketioxide::{
 
 use crate::chat::{
     cursor::Pace,
-    sender::{PostIndex, SenderOrder},
-    service::{Entered, Post, Sender, Start},
+    sender::Sender,
+    sender_order::{PostIndex, SenderOrder},
+    service::{Entered, Post, Start},
     session::{self, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };
@@ -37,7 +38,8 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let order = std::sync::Mutex::new(SenderOrder::default());
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
         // An event for which there is no place is not answered: the client's own retry brings it again.
-        let intake = Intake::register(&socket, admitting.limits.requests_in_flight, number, drop);
+        let link = admitting.links.link(socket.id);
+        let intake = Intake::register(&socket, link, admitting.limits.requests_in_flight, number, drop);
         intake::leave(&socket, (offset, intake));
         std::future::ready(Ok::<(), Refusal>(()))
     };
@@ -57,7 +59,7 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
-    let mut answers = Answers::new(&out.0.link, gateway.stall_timeout);
+    let mut answers = Answers::new(&out.0.link, &ended, gateway.stall_timeout);
 
     let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
     let events = async {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::common::{
     client::{seqs, texts},
-    http::request,
     node::{Cluster, Plan},
+    polling::Polling,
     traffic::{Nodes, follow, post_end, post_while},
     until_async,
 };
@@ -55,13 +55,9 @@ async fn idle_half_sent_and_polling_connections_do_not_hold_a_drain() {
     let mut body = TcpStream::connect(addr).await.unwrap();
     let head = b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
     body.write_all(head).await.unwrap();
-    let opened = request(addr, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await.unwrap();
-    let sid = opened.body.split('"').nth(3).unwrap().to_owned();
-    let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-    request(addr, "POST", &path, &[], "40").await.unwrap();
-    assert!(request(addr, "GET", &path, &[], "").await.unwrap().body.contains("40"));
+    let session = Polling::open(addr, "40").await;
     let mut poll = TcpStream::connect(addr).await.unwrap();
-    poll.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    poll.write_all(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", session.path).as_bytes()).await.unwrap();
 
     cluster.nodes[0].terminate();
     let exit = cluster.nodes[0].exit().await;
@@ -78,7 +74,9 @@ async fn fifty_clients_under_traffic_move_to_the_other_node_and_lose_nothing() {
         post_while(nodes.clone(), n, format!("p{n}"), Duration::from_millis(20), |count| count < 60)
     }));
     let drain = async {
-        sleep(Duration::from_millis(300)).await;
+        for node in &cluster.nodes {
+            until_async("half are on the node", async || node.metric("chorus_cursors").await == 25.0).await;
+        }
         cluster.nodes[0].terminate();
         let exit = cluster.nodes[0].exit().await;
         assert_eq!(exit.code(), Some(0), "{exit:?}");

@@ -8,11 +8,15 @@ mod crossing;
 mod outages;
 
 mod order;
+mod polling;
 mod slow_reader;
 
 mod recovery;
 
+mod bad_input;
 mod http_api;
+
+mod limits;
 
 mod drain;
 mod settings;

@@ -78,6 +78,21 @@ async fn other_rooms_and_other_sockets_do_not_wait() {
 }
 
 #[tokio::test]
+async fn after_an_overflow_of_the_queue_the_order_is_kept() {
+    let cluster = Cluster::of(2).set("limits.requests_in_flight", 4).start().await;
+    let mut reader = cluster.nodes[1].in_lobby().await;
+    let mut ada = cluster.nodes[0].native(json!({})).await;
+    let all = numbered(300);
+    let codes = send(&mut ada, &all).await;
+    assert!(codes.iter().any(|code| code == "overloaded"), "{codes:?}");
+    let mut outcomes = codes.iter();
+    let rest: Vec<_> = all.iter().filter(|_| outcomes.next().unwrap() != "ok").cloned().collect();
+    send_until_stored(&mut ada, rest).await;
+    assert_eq!(texts(&reader.messages(300).await), all);
+    reader.expect_silence(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
 async fn a_post_that_was_sent_twice_before_its_refusal_hinders_nobody_afterwards() {
     let cluster = Cluster::of(1).set("limits.messages_per_second", 2).start().await;
     let mut ada = cluster.nodes[0].native(json!({})).await;

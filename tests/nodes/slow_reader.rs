@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::common::{
     client::{Client, Shown, seqs},
@@ -84,9 +84,10 @@ async fn run(node: &Node) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_stops_reading_stands_still_and_reads_on_where_it_was() {
+    // The machine may be slow: nothing but the cursors is to act on the clients' silence.
     let patient =
-        [("server.write_timeout", "2m"), ("limits.stall_timeout", "2m"), ("socketio.ping_interval", "2m")];
-    let plan = patient.iter().fold(Cluster::of(1), |plan, (setting, value)| plan.set(setting, value));
+        ["server.write_timeout", "limits.stall_timeout", "socketio.ping_interval", "socketio.ping_timeout"];
+    let plan = patient.iter().fold(Cluster::of(1), |plan, setting| plan.set(setting, "2m"));
     let cluster = plan.start().await;
     let node = &cluster.nodes[0];
     let slow = slow_clients(node).await;
@@ -135,4 +136,34 @@ async fn a_client_that_stops_reading_is_cut_and_resumes_on_another_node() {
         shown.extend(again.messages(MESSAGES - shown.len()).await);
         assert_eq!(seqs(&shown), (1..=MESSAGES as u64).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_and_does_not_read_the_answers_is_cut_and_others_are_served() {
+    let plan = Cluster::of(1).set("server.write_timeout", "1s").set("limits.stall_timeout", "2s");
+    let cluster = plan.start().await;
+    let node = &cluster.nodes[0];
+    let mut ada = node.in_lobby().await;
+    for n in 0..40 {
+        ada.say(&format!("{n:-<8000}")).await;
+    }
+    let auth = json!({});
+    let mut greedy =
+        Client::connect_with_buffer(node.addr(), "/chat", auth, Some(4_096)).await.expect("it is let in");
+    let before = node.rss_kib();
+    let ask = async {
+        loop {
+            let asked = greedy.emit("history", vec![json!({ "room": "lobby" })]);
+            // A write that waits is the node's way to say enough.
+            if !matches!(timeout(Duration::from_secs(5), asked).await, Ok(Ok(_))) {
+                return;
+            }
+        }
+    };
+    ask.await;
+    let grown = node.rss_kib().saturating_sub(before);
+    // Two runs of 48 answers of 330 KB, and 256 requests that wait.
+    assert!(grown < 80 * 1_024, "the node grew by {grown} KiB");
+    ada.say("still served").await;
+    until_async("the greedy one is cut", async || node.metric("chorus_connections").await == 1.0).await;
 }

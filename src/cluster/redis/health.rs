@@ -1,6 +1,6 @@
 //! Whether the bus is up, and who is told when that changes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::telemetry::metrics;
 
@@ -13,7 +13,7 @@ pub(super) enum Half {
 
 /// What is known of both halves; `None` before the first connection was tried.
 #[derive(Default)]
-pub(super) struct Health([Mutex<Option<bool>>; 2]);
+pub(super) struct Health(Mutex<[Option<bool>; 2]>);
 
 impl Health {
     pub(super) fn up(&self, half: Half) {
@@ -34,17 +34,23 @@ impl Health {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.is_half_up(Half::Publisher) && self.is_half_up(Half::Subscriber)
+        *self.halves() == [Some(true); 2]
     }
 
     pub(super) fn is_half_up(&self, half: Half) -> bool {
-        *self.0[half as usize].lock().unwrap_or_else(PoisonError::into_inner) == Some(true)
+        self.halves()[half as usize] == Some(true)
     }
 
-    /// Whether this is news.
+    /// Whether this is news. The metric is set under the lock: of two halves that
+    /// come up at one time, the later one's word stands.
     fn set(&self, half: Half, up: bool) -> bool {
-        let before = self.0[half as usize].lock().unwrap_or_else(PoisonError::into_inner).replace(up);
-        metrics::bus_up(self.is_up());
+        let mut halves = self.halves();
+        let before = halves[half as usize].replace(up);
+        metrics::bus_up(*halves == [Some(true); 2]);
         before != Some(up)
+    }
+
+    fn halves(&self) -> MutexGuard<'_, [Option<bool>; 2]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -84,8 +84,8 @@ impl Client {
     }
 
     /// A packet's namespace, which `/` leaves out.
-    fn prefix(&self) -> &'static str {
-        if self.namespace == "/" { "" } else { "/chat," }
+    fn prefix(&self) -> String {
+        if self.namespace == "/" { String::new() } else { format!("{},", self.namespace) }
     }
 
     /// Sends an Engine.IO packet.
@@ -199,12 +199,21 @@ impl Client {
         assert!(message.is_err(), "nothing was to come: {message:?}");
     }
 
+    /// Waits until the node ends the connection; events that come before are stepped over.
+    pub(crate) async fn closed(&mut self, why: &str) {
+        let what = format!("the connection is closed, because of {why}");
+        within(&what, async { while self.hear().await.is_ok() {} }).await;
+    }
+
     /// Takes one packet from the socket: pages and heartbeats are answered at once.
     async fn hear(&mut self) -> Result<(), Gone> {
         let packet = self.read_text().await?;
+        if packet == "1" {
+            return Err(Gone);
+        }
         let Some(packet) = packet.strip_prefix('4') else { panic!("an unknown packet: {packet}") };
         let (kind, rest) = packet.split_at(1);
-        let rest = rest.strip_prefix(self.prefix()).expect("packets are for this namespace");
+        let rest = rest.strip_prefix(&self.prefix()).expect("packets are for this namespace");
         if kind == "1" {
             return Err(Gone);
         }

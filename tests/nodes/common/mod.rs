@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod node;
+pub(crate) mod polling;
 pub(crate) mod redis;
 pub(crate) mod traffic;
 

@@ -41,7 +41,7 @@ pub(crate) fn chorus(dir: &Path, settings: &[(String, String)]) -> Command {
 }
 
 /// `limits.tail_bytes` is `CHORUS_LIMITS__TAIL_BYTES`.
-pub(crate) fn variable(setting: &str) -> String {
+fn variable(setting: &str) -> String {
     format!("CHORUS_{}", setting.replace('.', "__").to_uppercase())
 }
 

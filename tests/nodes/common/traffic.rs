@@ -70,7 +70,8 @@ pub(crate) async fn follow(nodes: Nodes, mut number: usize, namespace: &'static 
         };
         let mut client = nodes.connect(&mut number, namespace, &auth).await;
         if namespace == "/chat" {
-            if epoch.is_null() && client.emit("join", vec![json!({ "room": "lobby" })]).await.is_err() {
+            let join = json!({ "room": "lobby", "history": 1_000 });
+            if epoch.is_null() && client.emit("join", vec![join]).await.is_err() {
                 continue;
             }
             if !epoch.is_null() {

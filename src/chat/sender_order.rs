@@ -1,0 +1,176 @@
+//! One socket's order of posts, also across refusals and retries: pure.
+
+use super::types::{Nonce, RoomName, UnixMs};
+
+/// A post's number in the order in which its socket sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PostIndex(u64);
+
+/// Keeps a sender's later posts from overtaking one that was refused for a
+/// reason that passes.
+///
+/// After such a refusal, later posts to that room are refused as well, and the
+/// refused ones pass in the order in which they were first sent, whenever each
+/// returns. Posts sent *before* the first refused one may still be on their way (a full
+/// queue refuses at its tail) and pass. A refused one is waited for so long and no longer: its
+/// client may have given it up, or know it stored by an earlier try.
+#[derive(Debug, Default)]
+pub struct SenderOrder {
+    sent: u64,
+    /// By place; bounded by [`REFUSED_MAX`](Self::REFUSED_MAX).
+    refused: Vec<Refused>,
+}
+
+/// A post that is to return.
+#[derive(Debug)]
+struct Refused {
+    /// Where it was sent first.
+    place: PostIndex,
+    room: RoomName,
+    nonce: Nonce,
+    /// When it was refused last.
+    at: UnixMs,
+}
+
+impl SenderOrder {
+    /// Refused posts of one socket that are remembered, over all rooms. A further one may be overtaken:
+    /// the promise to a client that sends on and on after refusals is worth less than bounded memory.
+    pub const REFUSED_MAX: usize = 1_024;
+
+    /// How long the socket's later posts wait for a refused one, from its last refusal on. Clients
+    /// that mean to return do so after `retryAfterMs`.
+    pub const WAIT_MAX_MS: u64 = 60_000;
+
+    /// Numbers a post as it is read from the socket.
+    pub fn number(&mut self) -> PostIndex {
+        self.sent += 1;
+        PostIndex(self.sent)
+    }
+
+    /// Whether this post may go on, and if so in which place: a retry has that of its first try.
+    pub fn admits(
+        &mut self,
+        index: PostIndex,
+        room: &RoomName,
+        nonce: &Nonce,
+        now: UnixMs,
+    ) -> Option<PostIndex> {
+        self.refused.retain(|refused| now.0.saturating_sub(refused.at.0) <= Self::WAIT_MAX_MS);
+        let first = self.refused.iter().position(|refused| refused.room == *room);
+        let Some(first) = first.filter(|first| self.refused[*first].place < index) else {
+            return Some(index);
+        };
+        (self.refused[first].nonce == *nonce).then(|| self.refused.remove(first).place)
+    }
+
+    /// Notes that the post in this place was refused for a reason that passes.
+    pub fn refused(&mut self, place: PostIndex, room: &RoomName, nonce: &Nonce, now: UnixMs) {
+        let again = |refused: &&mut Refused| refused.room == *room && refused.nonce == *nonce;
+        if let Some(known) = self.refused.iter_mut().find(again) {
+            (known.place, known.at) = (known.place.min(place), now);
+        } else if self.refused.len() < Self::REFUSED_MAX {
+            self.refused.push(Refused { place, room: room.clone(), nonce: nonce.clone(), at: now });
+        }
+        self.refused.sort_by_key(|refused| refused.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs(1_000_000);
+
+    /// Sends each nonce in turn; `!` before it refuses it for a reason that passes.
+    /// Writes `.` for admitted, `x` for refused now, `-` for "retry that one first".
+    fn trace(posts: &str) -> String {
+        let mut order = SenderOrder::default();
+        let room = RoomName::lobby();
+        let step = |post: &str| {
+            let index = order.number();
+            let nonce: Nonce = post.trim_start_matches('!').parse().unwrap();
+            match (order.admits(index, &room, &nonce, NOW), post.starts_with('!')) {
+                (None, _) => {
+                    order.refused(index, &room, &nonce, NOW);
+                    "-"
+                }
+                (Some(_), false) => ".",
+                (Some(place), true) => {
+                    order.refused(place, &room, &nonce, NOW);
+                    "x"
+                }
+            }
+        };
+        posts.split(' ').map(step).collect()
+    }
+
+    #[test]
+    fn later_posts_wait_until_the_refused_one_returns() {
+        assert_eq!(trace("a b c"), "...");
+        assert_eq!(trace("a !b c d b c d"), ".x--...");
+        assert_eq!(trace("!a b !a b a b"), "x-x-..");
+    }
+
+    #[test]
+    fn what_was_refused_for_the_sake_of_another_is_waited_for_as_well() {
+        assert_eq!(trace("!b c b d c d"), "x-.-..");
+        assert_eq!(trace("!a b c a b !c d c d"), "x--..x-..");
+    }
+
+    #[test]
+    fn a_post_that_is_sent_twice_is_waited_for_once() {
+        assert_eq!(trace("!a a b"), "x..");
+        assert_eq!(trace("!a b b a b c"), "x--...");
+    }
+
+    #[test]
+    fn posts_before_the_refused_one_pass() {
+        let mut order = SenderOrder::default();
+        let room = RoomName::lobby();
+        let [a, b, c]: [Nonce; 3] = ["a", "b", "c"].map(|n| n.parse().unwrap());
+        let (first, second, third) = (order.number(), order.number(), order.number());
+        order.refused(second, &room, &b, NOW);
+        assert!(order.admits(first, &room, &a, NOW).is_some(), "it was sent before");
+        assert_eq!(order.admits(third, &room, &c, NOW), None, "it was sent after");
+        order.refused(first, &room, &a, NOW);
+        let again = order.number();
+        assert_eq!(order.admits(again, &room, &b, NOW), None, "of two refused, the first sent returns first");
+        assert_eq!(order.admits(again, &room, &a, NOW), Some(first));
+        assert_eq!(order.admits(again, &room, &b, NOW), Some(second));
+        assert_eq!(order.admits(again, &room, &c, NOW), Some(again));
+    }
+
+    #[test]
+    fn rooms_do_not_wait_for_each_other() {
+        let mut order = SenderOrder::default();
+        let nonce: Nonce = "a".parse().unwrap();
+        let index = order.number();
+        order.refused(index, &RoomName::lobby(), &nonce, NOW);
+        let next = order.number();
+        assert!(order.admits(next, &"other".parse().unwrap(), &"b".parse().unwrap(), NOW).is_some());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut order = SenderOrder::default();
+        let nonce: Nonce = "a".parse().unwrap();
+        for room in 0..SenderOrder::REFUSED_MAX * 2 {
+            let index = order.number();
+            order.refused(index, &format!("r{room}").parse().unwrap(), &nonce, NOW);
+        }
+        assert_eq!(order.refused.len(), SenderOrder::REFUSED_MAX);
+    }
+
+    #[test]
+    fn a_post_that_never_returns_is_waited_for_so_long() {
+        let mut order = SenderOrder::default();
+        let room = RoomName::lobby();
+        let [a, b]: [Nonce; 2] = ["a", "b"].map(|n| n.parse().unwrap());
+        let (first, second) = (order.number(), order.number());
+        order.refused(first, &room, &a, NOW);
+        let at = |ms: u64| UnixMs(NOW.0 + ms);
+        order.refused(first, &room, &a, at(10));
+        assert_eq!(order.admits(second, &room, &b, at(SenderOrder::WAIT_MAX_MS + 10)), None);
+        assert_eq!(order.admits(second, &room, &b, at(SenderOrder::WAIT_MAX_MS + 11)), Some(second));
+    }
+}

@@ -1,0 +1,328 @@
+//! Bad input: its sender is told, or it is ignored as the protocol says; nobody else notices.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use self::Outcome::{Closed, Ignored, Refused};
+use crate::common::{
+    client::{Client, Gone, seqs, texts},
+    http::request,
+    node::{Cluster, Node},
+    until_async,
+};
+
+/// What comes of a bad packet.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// Its ack, which has number 1, says this code.
+    Refused(&'static str),
+    /// Nothing; the socket works on.
+    Ignored,
+    /// The connection ends.
+    Closed,
+}
+
+fn text(packet: impl Into<String>) -> Vec<Message> {
+    vec![Message::text(packet.into())]
+}
+
+/// An event with a request of `/chat`.
+fn native(event: &str, request: &Value) -> Vec<Message> {
+    text(format!(r#"42/chat,1["{event}",{request}]"#))
+}
+
+/// A `post` of which some fields are other ones.
+fn post(fields: &Value) -> Vec<Message> {
+    let mut request = json!({ "room": "lobby", "nonce": "n", "text": "x" });
+    for (name, value) in fields.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    native("post", &request)
+}
+
+/// A `chat message` of `/`.
+fn said(args: &Value) -> Vec<Message> {
+    let mut args = args.as_array().unwrap().clone();
+    args.insert(0, "chat message".into());
+    text(format!("421{}", Value::Array(args)))
+}
+
+fn long(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+fn bad_on_chat() -> Vec<(Vec<Message>, Outcome)> {
+    let place = |epoch: &Value, seq: &Value| json!({ "room": "r", "after": { "epoch": epoch, "seq": seq } });
+    let epoch = json!("0".repeat(32));
+    vec![
+        (native("nonsense", &json!({})), Refused("unknown_event")),
+        (native("", &json!({})), Refused("unknown_event")),
+        (native("message", &json!({})), Refused("unknown_event")),
+        (native("typing", &json!({ "room": "lobby" })), Refused("not_implemented")),
+        (native("who", &json!({ "room": "lobby" })), Refused("not_implemented")),
+        (text(r#"42/chat,["nonsense",{}]"#), Ignored),
+        (text(r#"42/chat,["post",7]"#), Ignored),
+        (text(r#"42/chat,1["post"]"#), Refused("bad_request")),
+        (text(r#"42/chat,1["post",{},{}]"#), Refused("bad_request")),
+        (native("post", &json!(null)), Refused("bad_request")),
+        (native("post", &json!("text")), Refused("bad_request")),
+        (native("post", &json!(7)), Refused("bad_request")),
+        (native("post", &json!([])), Refused("bad_request")),
+        (native("post", &json!(["lobby", null, null, "n", "x", null, null])), Refused("bad_request")),
+        (native("post", &json!({})), Refused("bad_request")),
+        (post(&json!({ "room": null })), Refused("bad_request")),
+        (post(&json!({ "room": 7 })), Refused("bad_request")),
+        (post(&json!({ "room": {} })), Refused("bad_request")),
+        (post(&json!({ "room": "" })), Refused("bad_room")),
+        (post(&json!({ "room": "a b" })), Refused("bad_room")),
+        (post(&json!({ "room": "../a" })), Refused("bad_room")),
+        (post(&json!({ "room": "ä" })), Refused("bad_room")),
+        (post(&json!({ "room": long(65) })), Refused("bad_room")),
+        (post(&json!({ "nonce": null })), Refused("bad_request")),
+        (post(&json!({ "nonce": 7 })), Refused("bad_request")),
+        (post(&json!({ "nonce": "" })), Refused("bad_nonce")),
+        (post(&json!({ "nonce": "a\u{0}" })), Refused("bad_nonce")),
+        (post(&json!({ "nonce": long(129) })), Refused("bad_nonce")),
+        (post(&json!({ "text": null })), Refused("bad_request")),
+        (post(&json!({ "text": ["x"] })), Refused("bad_request")),
+        (post(&json!({ "text": "" })), Refused("bad_text")),
+        (post(&json!({ "text": "bell \u{7}" })), Refused("bad_text")),
+        (post(&json!({ "text": "c1 \u{85}" })), Refused("bad_text")),
+        (post(&json!({ "text": long(8_193) })), Refused("bad_text")),
+        (post(&json!({ "text": "ä".repeat(4_097) })), Refused("bad_text")),
+        (post(&json!({ "text": { "_placeholder": true, "num": 0 } })), Refused("bad_request")),
+        (native("join", &json!({})), Refused("bad_request")),
+        (native("join", &json!({ "room": "a/b" })), Refused("bad_room")),
+        (native("join", &json!({ "room": "r", "after": 7 })), Refused("bad_request")),
+        (native("join", &json!({ "room": "r", "after": {} })), Refused("bad_request")),
+        (native("join", &place(&json!("x"), &json!(1))), Refused("bad_epoch")),
+        (native("join", &place(&json!(7), &json!(1))), Refused("bad_request")),
+        (native("join", &place(&epoch, &json!(-1))), Refused("bad_request")),
+        (native("join", &place(&epoch, &json!(1.5))), Refused("bad_request")),
+        (native("join", &place(&epoch, &json!("1"))), Refused("bad_request")),
+        (native("join", &json!({ "room": "r", "history": -1 })), Refused("bad_request")),
+        (native("join", &json!({ "room": "r", "history": "all" })), Refused("bad_request")),
+        (native("leave", &json!({ "room": [] })), Refused("bad_request")),
+        (native("history", &json!({ "room": "lobby", "before": -1 })), Refused("bad_request")),
+        (native("history", &json!({ "room": "lobby", "limit": 1.5 })), Refused("bad_request")),
+        (native("rooms", &json!({ "after": "a b" })), Refused("bad_room")),
+        (native("rooms", &json!({ "limit": {} })), Refused("bad_request")),
+        // An ack of what was never sent.
+        (text("43/chat,7[]"), Ignored),
+    ]
+}
+
+fn bad_on_root() -> Vec<(Vec<Message>, Outcome)> {
+    vec![
+        (text(r#"421["nonsense",{}]"#), Ignored),
+        (text(r#"42["nonsense"]"#), Ignored),
+        (text(r#"42["chat message",7]"#), Ignored),
+        (said(&json!([])), Refused("bad_text")),
+        (said(&json!([null])), Refused("bad_text")),
+        (said(&json!([7, "o"])), Refused("bad_text")),
+        (said(&json!([{}, "o"])), Refused("bad_text")),
+        (said(&json!([["x"], "o"])), Refused("bad_text")),
+        (said(&json!(["", "o"])), Refused("bad_text")),
+        (said(&json!(["bell \u{7}", "o"])), Refused("bad_text")),
+        (said(&json!([long(8_193), "o"])), Refused("bad_text")),
+        (said(&json!([{ "_placeholder": true, "num": 0 }, "o"])), Refused("bad_text")),
+        (said(&json!(["x", long(129)])), Refused("bad_nonce")),
+        (text("437[]"), Ignored),
+    ]
+}
+
+/// What breaks the protocol below events; `p` is what a packet's namespace is written as.
+fn malformed(p: &str) -> Vec<(Vec<Message>, Outcome)> {
+    let binary = |packet: String| vec![Message::text(packet), Message::binary(vec![1, 2, 3])];
+    let (ignored, code) =
+        if p.is_empty() { (Ignored, "bad_text") } else { (Refused("bad_request"), "bad_request") };
+    vec![
+        (text(format!(r#"42{p}1["post""#)), Closed),
+        (text(format!("42{p}1")), Closed),
+        (text(format!("42{p}1{{}}")), Closed),
+        (text(format!("42{p}1[]")), Closed),
+        (text(format!("42{p}1[7]")), Closed),
+        (text("4"), Closed),
+        (text("49"), Closed),
+        (text("4z"), Closed),
+        (text(""), Closed),
+        (text("9"), Closed),
+        (text("zzz"), Closed),
+        (text("0{}"), Closed),
+        (text(format!("43{p}18446744073709551615[]")), Closed),
+        (text(format!(r#"42{p}99999999999999999999["post",{{}}]"#)), Ignored),
+        (text(r#"42/nowhere,1["post",{}]"#), Ignored),
+        (vec![Message::binary(vec![1, 2, 3])], Closed),
+        (vec![Message::binary(vec![])], Closed),
+        (binary(format!(r#"451-{p}1["post",{{"_placeholder":true,"num":0}}]"#)), ignored),
+        (binary(format!(r#"451-{p}1["chat message",{{"_placeholder":true,"num":0}},"o"]"#)), Refused(code)),
+        (text(format!(r#"4599999999-{p}1["post",{{"_placeholder":true,"num":0}}]"#)), Closed),
+        (text(format!(r#"42{p}1["post","{}"]"#, long(100_000))), Closed),
+        (
+            text(format!(r#"42{p}1["chat message",{}1{}]"#, "[".repeat(10_000), "]".repeat(10_000))),
+            Refused(code),
+        ),
+    ]
+}
+
+/// Sends the frames on a socket of their own and expects what comes of them.
+async fn expect(node: &Node, namespace: &'static str, frames: &[Message], outcome: Outcome) {
+    let what = format!("{namespace} {:.150?}", frames[0]);
+    let mut client = Client::connect(node.addr(), namespace, json!({})).await.expect("it is let in");
+    for frame in frames {
+        client.send_frame(frame.clone()).await.unwrap();
+    }
+    match outcome {
+        Refused(code) => assert_eq!(client.ack(1).await[0]["error"]["code"], code, "{what}"),
+        Ignored => {
+            // An answer would come before the one to this.
+            let number = client.post("", "works").await.unwrap();
+            let answer = client.try_ack(number).await.unwrap_or_else(|Gone| panic!("{what}: it is closed"));
+            assert_eq!(answer[0]["error"]["code"], "bad_text", "{what}");
+        }
+        Closed => client.closed(&what).await,
+    }
+}
+
+/// All rows on a node that is left as it was.
+async fn expect_all(namespace: &'static str, rows: Vec<(Vec<Message>, Outcome)>) {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let node = &cluster.nodes[0];
+    let (mut ada, mut eve) = (node.in_lobby().await, node.tutorial().await);
+    ada.say("before").await;
+    for (frames, outcome) in &rows {
+        expect(node, namespace, frames, *outcome).await;
+    }
+    let rooms = node.get("/api/rooms").await.json();
+    assert_eq!(rooms["rooms"], json!([{ "room": "lobby", "head": 1 }]), "nothing was stored");
+    eve.say("after").await;
+    for client in [&mut ada, &mut eve] {
+        assert_eq!(texts(&client.messages(2).await), ["before", "after"]);
+    }
+    until_async("the sockets are gone", async || node.metric("chorus_connections").await == 2.0).await;
+    assert!(!node.log().contains("panicked"), "{}", node.log());
+}
+
+#[tokio::test]
+async fn bad_events_of_the_native_protocol_are_refused_with_a_code() {
+    expect_all("/chat", bad_on_chat()).await;
+}
+
+#[tokio::test]
+async fn bad_events_of_the_tutorial_are_refused_or_ignored() {
+    expect_all("/", bad_on_root()).await;
+}
+
+#[tokio::test]
+async fn malformed_packets_end_their_connection_and_no_other() {
+    expect_all("/chat", malformed("/chat,")).await;
+    expect_all("/", malformed("")).await;
+}
+
+#[tokio::test]
+async fn a_bad_auth_is_refused_with_a_code() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let node = &cluster.nodes[0];
+    let place = json!({ "epoch": "0".repeat(32), "seq": 1 });
+    for (auth, code) in [
+        (json!("text"), "bad_request"),
+        (json!([1]), "bad_request"),
+        (json!({ "token": "junk" }), "bad_token"),
+        (json!({ "token": 7 }), "bad_request"),
+        (json!({ "name": "a\u{7}" }), "bad_name"),
+        (json!({ "name": long(65) }), "bad_name"),
+        (json!({ "rooms": ["lobby"] }), "bad_request"),
+        (json!({ "rooms": { "a b": place } }), "bad_room"),
+        (json!({ "rooms": { "lobby": 7 } }), "bad_request"),
+        (json!({ "rooms": { "lobby": { "epoch": "x", "seq": 1 } } }), "bad_epoch"),
+        (json!({ "rooms": { "lobby": { "epoch": "0".repeat(32), "seq": -1 } } }), "bad_request"),
+    ] {
+        let refused = Client::connect(node.addr(), "/chat", auth.clone()).await.err();
+        let message = refused.expect("it is refused")["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(&format!("{code}: ")), "{auth}: {message}");
+    }
+    let refused = Client::connect(node.addr(), "/nowhere", json!({})).await.err();
+    assert_eq!(refused, Some(json!({ "message": "Invalid namespace" })));
+}
+
+#[tokio::test]
+async fn a_server_offset_that_is_no_place_counts_as_absent() {
+    let cluster = Cluster::of(1).without_redis().set("history.on_join", 2).start().await;
+    let node = &cluster.nodes[0];
+    let mut ada = node.native(json!({})).await;
+    for n in 1..=5 {
+        ada.say(&n.to_string()).await;
+    }
+    let offsets = [
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(u64::MAX),
+        json!("99999999999999999999999"),
+        json!("-1"),
+        json!("1 OR 1=1"),
+        json!(""),
+        json!({ "a": 1 }),
+        json!([3]),
+        json!(true),
+    ];
+    for offset in offsets {
+        let mut eve = node.tutorial_after(json!({ "serverOffset": offset })).await;
+        assert_eq!(seqs(&eve.messages(2).await), [4, 5], "{offset}");
+    }
+    for auth in [json!("text"), json!([7]), json!(7), json!(null)] {
+        let mut eve = node.tutorial_after(auth.clone()).await;
+        assert_eq!(seqs(&eve.messages(2).await), [4, 5], "{auth}");
+    }
+}
+
+#[tokio::test]
+async fn a_tutorial_message_without_an_ack_or_an_offset_is_stored() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let node = &cluster.nodes[0];
+    let mut eve = node.tutorial().await;
+    eve.send(r#"42["chat message","no ack","o1"]"#).await.unwrap();
+    eve.send(r#"42["chat message","no ack, no offset"]"#).await.unwrap();
+    for args in [json!(["no offset"]), json!(["no offset", null]), json!(["number", 7]), json!(["number", 7])]
+    {
+        let args = args.as_array().unwrap().clone();
+        let number = eve.emit("chat message", args).await.unwrap();
+        assert!(eve.ack(number).await.is_empty());
+    }
+    let shown = eve.messages(5).await;
+    assert_eq!(texts(&shown), ["no ack", "no ack, no offset", "no offset", "no offset", "number"]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_its_namespace_ends_its_session() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let node = &cluster.nodes[0];
+    let mut ada = node.in_lobby().await;
+    ada.send("41/chat,").await.unwrap();
+    until_async("its socket is gone", async || node.metric("chorus_connections").await == 0.0).await;
+    until_async("its cursor is gone", async || node.metric("chorus_cursors").await == 0.0).await;
+}
+
+#[tokio::test]
+async fn bad_requests_of_the_transport_are_refused() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let addr = cluster.nodes[0].addr();
+    for (method, query, body) in [
+        ("GET", "", ""),
+        ("GET", "?EIO=3&transport=polling", ""),
+        ("GET", "?EIO=4&transport=pigeon", ""),
+        ("GET", "?EIO=4&transport=polling&sid=unknown", ""),
+        ("GET", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", ""),
+        ("POST", "?EIO=4&transport=polling", "40"),
+        ("POST", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", "40"),
+        ("GET", "?EIO=4&transport=websocket", ""),
+    ] {
+        let answer = request(addr, method, &format!("/socket.io/{query}"), &[], body).await.unwrap();
+        assert!((400..500).contains(&answer.status), "{method} {query}: {answer:?}");
+    }
+    let opened = request(addr, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await.unwrap();
+    let sid = opened.body.split('"').nth(3).unwrap().to_owned();
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+    let oversize = request(addr, "POST", &path, &[], &long(1_000_001)).await.unwrap();
+    assert_eq!(oversize.status, 413, "{oversize:?}");
+}
