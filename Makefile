@@ -37,7 +37,8 @@ prepare:
 test: prepare lint ## Run all tests; those of the stack only where a Docker Engine answers (REQUIRE_STACK=1 insists)
 	cargo test --locked --features failpoints
 	npm test
-	if [ -x tests/browser/run ]; then tests/browser/run; fi
+	npm run --silent test:wire
+	tests/browser/run
 	tests/stack/run
 
 up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)

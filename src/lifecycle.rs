@@ -22,12 +22,12 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Spawns a task that the node cannot live without: that it ends before the node stops is a crash.
+    /// Spawns a task that the node cannot live without: that it ends before the node closes is a crash.
     pub fn spawn_vital(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let (stopping, crashed) = (self.stopping.clone(), self.crashed.clone());
+        let (closing, crashed) = (self.closing.clone(), self.crashed.clone());
         self.tracker.spawn(async move {
             // Dropped also when the task panics.
-            let ended = Ended { name, stopping, crashed };
+            let ended = Ended { name, closing, crashed };
             task.await;
             drop(ended);
         });
@@ -36,13 +36,13 @@ impl Lifecycle {
 
 struct Ended {
     name: &'static str,
-    stopping: CancellationToken,
+    closing: CancellationToken,
     crashed: CancellationToken,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        if !self.stopping.is_cancelled() {
+        if !self.closing.is_cancelled() {
             tracing::error!(task = self.name, "a task ended that the node cannot live without");
             self.crashed.cancel();
         }

@@ -33,6 +33,11 @@ const COMMITS_MAX: usize = 1_024;
 /// Hints that wait to be looked at. Full: the bus drops, and the sweep brings it.
 const HINTS_MAX: usize = 4_096;
 
+/// Samples of histograms wait for a scrape, or for this.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// Pause between two batches of sessions that a drain cuts, on average.
+const CUT_PAUSE: Duration = Duration::from_millis(50);
+
 /// A running node.
 pub struct Node {
     addr: SocketAddr,
@@ -106,6 +111,15 @@ impl Node {
             Gateway::new(&settings, chat.clone(), tokens.clone(), links.clone(), life.tracker.clone());
 
         let position = log.position().await.context("the log cannot be read")?;
+        let upkeep = metrics.clone();
+        let keep_metrics = async move {
+            loop {
+                tokio::time::sleep(METRICS_UPKEEP).await;
+                upkeep.run_upkeep();
+            }
+        };
+        let stopping = life.stopping.clone();
+        life.tracker.spawn(async move { stopping.run_until_cancelled(keep_metrics).await });
         life.spawn_vital("commits", hub.clone().take_commits(commits));
         life.spawn_vital("hints", hub.clone().take_hints(hints));
         life.spawn_vital("sweep", hub.sweep(position, settings.log.sweep_interval));
@@ -119,7 +133,14 @@ impl Node {
         let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max: limits.max_message_bytes };
         let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
         let (tracker, closing) = (life.tracker.clone(), life.closing.clone());
-        life.tracker.spawn(serve(listener, app, settings.server.clone(), tracker, closing));
+        life.tracker.spawn(serve(
+            listener,
+            app,
+            settings.server.clone(),
+            tracker,
+            closing,
+            life.stopping.clone(),
+        ));
         Ok(Self { addr, settings, life, log, links })
     }
 
@@ -160,13 +181,16 @@ impl Node {
         }
     }
 
-    /// Cuts every session, evenly over `spread`, and those that came meanwhile at its end.
+    /// Cuts every session, in batches with jittered pauses over `spread`, and those that came meanwhile at its end.
     async fn cut_all(&self, spread: Duration) {
         let links = self.links.all();
-        let pause = spread.checked_div(u32::try_from(links.len()).unwrap_or(u32::MAX)).unwrap_or_default();
-        for link in links {
-            link.cut();
-            tokio::time::sleep(pause).await;
+        let batches = (spread.as_millis() / CUT_PAUSE.as_millis()).max(1);
+        let batch = links.len().div_ceil(usize::try_from(batches).unwrap_or(usize::MAX)).max(1);
+        for batch in links.chunks(batch) {
+            batch.iter().for_each(|link| link.cut());
+            // From half to one and a half; without random numbers, without jitter.
+            let jitter = 128 + getrandom::u32().map_or(128, |random| random % 256);
+            tokio::time::sleep(CUT_PAUSE * jitter / 256).await;
         }
         self.links.all().iter().for_each(|link| link.cut());
     }

@@ -76,10 +76,13 @@ impl RoomOrder {
         self.early = self.early.split_off(&self.head.next());
     }
 
-    /// Gives up what is missing: the log, asked after it became known, does not hold it.
-    pub fn forget_missing(&mut self) {
-        self.known = self.head;
-        self.early.clear();
+    /// Gives up what is missing up to `known`: the log, asked after that became known, does not hold
+    /// it. What became known since is still missing.
+    pub fn forget_missing(&mut self, known: Seq) {
+        if self.known <= known {
+            self.known = self.head;
+            self.early.clear();
+        }
     }
 }
 
@@ -181,13 +184,16 @@ impl Cursor {
         behind
     }
 
-    /// Steps over what is no longer there, up to before the first message that is; returns up to where.
-    pub fn skip_to(&mut self, first: Seq) -> Option<Seq> {
-        let lost_upto = Seq(first.0.saturating_sub(1));
-        (self.shown < lost_upto).then(|| {
-            self.shown = lost_upto;
-            lost_upto
-        })
+    /// Up to where messages are lost to its client, if `first` is the first one that is still there.
+    #[must_use]
+    pub fn lost_before(&self, first: Seq) -> Option<Seq> {
+        let upto = Seq(first.0.saturating_sub(1));
+        (self.shown < upto).then_some(upto)
+    }
+
+    /// Steps over what its client was told is lost.
+    pub fn skip_to(&mut self, upto: Seq) {
+        self.shown = self.shown.max(upto);
     }
 
     /// Moves by the messages that the socket took; none makes it one that catches up.
@@ -356,7 +362,8 @@ pub(crate) mod tests {
             };
             let offered = tail.after(cursor.shown(), limit).unwrap_or_else(from_log);
             let first = offered.first().map_or(Seq(head + 1), |first| first.seq);
-            if let Some(lost) = cursor.skip_to(first) {
+            if let Some(lost) = cursor.lost_before(first) {
+                cursor.skip_to(lost);
                 if pruned < lost.0 || lost.0 <= client {
                     return Err(format!("seed {seed}: {lost} was not lost"));
                 }

@@ -66,7 +66,7 @@ struct RoomState {
     opened: bool,
     order: RoomOrder,
     tail: Tail,
-    /// Who is woken when the room grows, by session.
+    /// Who is woken when the room grows, by membership.
     members: HashMap<u64, Arc<Notify>>,
     /// A task is filling a hole.
     repairing: bool,
@@ -149,10 +149,11 @@ impl Room {
         !std::mem::replace(&mut lock(&self.state).repairing, true)
     }
 
-    /// What is missing, as (after, up to); the repair ends where nothing is.
+    /// What is missing, as (after, up to); the repair ends where nothing is, or nobody is left to see it.
     fn hole(&self) -> Option<(Seq, Seq)> {
         let mut state = lock(&self.state);
-        let hole = state.order.missing().map(|known| (state.order.head(), known));
+        let missing = state.order.missing().filter(|_| !state.members.is_empty());
+        let hole = missing.map(|known| (state.order.head(), known));
         state.repairing = hole.is_some();
         hole
     }
@@ -164,8 +165,39 @@ impl Room {
         self.settle(&state);
     }
 
-    fn forget_missing(&self) {
-        lock(&self.state).order.forget_missing();
+    fn forget_missing(&self, known: Seq) {
+        lock(&self.state).order.forget_missing(known);
+    }
+}
+
+/// One session's place among those who see a room grow; it ends when this is dropped, and the
+/// last one takes the room with it.
+pub struct Membership {
+    hub: Arc<Hub>,
+    room: Arc<Room>,
+    id: u64,
+}
+
+impl Membership {
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let name = self.room.name();
+        // Both locks, so that nobody enters a room that is being taken away.
+        let mut rooms = lock(&self.hub.rooms);
+        let mut state = lock(&self.room.state);
+        state.members.remove(&self.id);
+        if state.members.is_empty() {
+            rooms.remove(name);
+            self.hub.bus.unsubscribe(name);
+            self.hub.stats.rooms.add(-1);
+        }
     }
 }
 
@@ -184,7 +216,7 @@ impl Hub {
         Arc::new(Self { log, bus, stats, tail, rooms, sweep, tracker, stop })
     }
 
-    /// Makes `session` a member of a room, and returns it with what the log holds of it now.
+    /// Makes a session a member of a room, and returns that with what the log holds of it now.
     ///
     /// The room is entered before the log is read: what is committed meanwhile
     /// is seen by the one or by the other.
@@ -195,25 +227,19 @@ impl Hub {
     pub async fn enter(
         self: &Arc<Self>,
         name: &RoomName,
-        session: u64,
         wake: &Arc<Notify>,
-    ) -> Result<(Arc<Room>, Extent), ReadError> {
-        let room = self.admit(name, session, wake);
-        match self.log.extent(name).await {
-            Ok(extent) => {
-                if room.open(extent.head) {
-                    self.repair(&room);
-                }
-                Ok((room, extent))
-            }
-            Err(error) => {
-                self.leave(name, session);
-                Err(error)
-            }
+    ) -> Result<(Membership, Extent), ReadError> {
+        let membership = self.admit(name, wake);
+        let extent = self.log.extent(name).await?;
+        if membership.room.open(extent.head) {
+            self.repair(&membership.room);
         }
+        Ok((membership, extent))
     }
 
-    fn admit(&self, name: &RoomName, session: u64, wake: &Arc<Notify>) -> Arc<Room> {
+    fn admit(self: &Arc<Self>, name: &RoomName, wake: &Arc<Notify>) -> Membership {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        let id = IDS.fetch_add(1, Ordering::Relaxed);
         let mut rooms = lock(&self.rooms);
         let room = match rooms.entry(name.clone()) {
             Entry::Occupied(room) => room.into_mut(),
@@ -223,24 +249,8 @@ impl Hub {
                 place.insert(Arc::new(Room::new(name.clone(), self.tail)))
             }
         };
-        lock(&room.state).members.insert(session, wake.clone());
-        room.clone()
-    }
-
-    /// Ends a session's membership; the last one takes the room with it.
-    pub fn leave(&self, name: &RoomName, session: u64) {
-        let mut rooms = lock(&self.rooms);
-        let Some(room) = rooms.get(name) else { return };
-        let empty = {
-            let mut state = lock(&room.state);
-            state.members.remove(&session);
-            state.members.is_empty()
-        };
-        if empty {
-            rooms.remove(name);
-            self.bus.unsubscribe(name);
-            self.stats.rooms.add(-1);
-        }
+        lock(&room.state).members.insert(id, wake.clone());
+        Membership { hub: self.clone(), room: room.clone(), id }
     }
 
     fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
@@ -264,9 +274,9 @@ impl Hub {
         }
     }
 
-    /// Takes what the other nodes tell, until the bus closes.
+    /// Takes what the other nodes tell, until the node stops.
     pub async fn take_hints(self: Arc<Self>, mut hints: mpsc::Receiver<Hint>) {
-        while let Some(hint) = hints.recv().await {
+        while let Some(Some(hint)) = self.stop.run_until_cancelled(hints.recv()).await {
             match hint {
                 Hint::Messages(messages) => self.offer(&messages),
                 Hint::Head(name, seq) => {
@@ -334,7 +344,7 @@ impl Hub {
             let after = after.max(far);
             room.skip_to(after);
             match self.log.read(room.name(), after, REPAIR_PAGE).await {
-                Ok(messages) if messages.is_empty() => room.forget_missing(),
+                Ok(messages) if messages.is_empty() => room.forget_missing(known),
                 Ok(messages) => {
                     // Where history was pruned, the first lies further on.
                     room.skip_to(Seq(messages[0].seq.0 - 1));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
-    hub::{Hub, lock},
+    hub::{Hub, Membership, lock},
     ports::{AppendError, Appended, Clock, Extent, MessageLog, ReadError, Receipt, RoomExtent},
     rate_limit::RateLimit,
     sender::{PostIndex, SenderOrder},
@@ -166,7 +166,7 @@ impl ChatService {
     /// A session without rooms; it ends with `ended`, and the caller runs its pump.
     #[must_use]
     pub fn session(&self, ended: tokio_util::sync::CancellationToken) -> Arc<Session> {
-        Session::new(self.hub.clone(), self.stats.clone(), ended)
+        Session::new(self.stats.clone(), ended)
     }
 
     /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can answer first.
@@ -177,8 +177,7 @@ impl ChatService {
     ///
     /// # Errors
     ///
-    /// [`JoinError`]; the session's rooms are as they were, but a cursor in this room has ended
-    /// if the log could not be read.
+    /// [`JoinError`]; the session is not in this room then, nor in one that it was in before.
     pub async fn join(
         &self,
         session: &Arc<Session>,
@@ -189,15 +188,15 @@ impl ChatService {
         if limit <= session.rooms() && !session.is_in(room) {
             return Err(JoinError::TooManyRooms(limit));
         }
-        let (id, wake) = session.member();
-        let (entered, extent) = self.hub.enter(room, id, wake).await.inspect_err(|_| session.leave(room))?;
+        session.leave(room);
+        let (membership, extent) = self.hub.enter(room, session.wake()).await?;
         let (shown, recovered) = begin(start, extent, self.log.epoch());
         if let Start::After { .. } = start {
             let count = if recovered { &self.stats.resumed } else { &self.stats.incomplete };
             count.add(1);
         }
         let joined = Joined { head: extent.head, recovered };
-        Ok(Entered { session: session.clone(), room: entered, shown, joined })
+        Ok(Entered { session: session.clone(), membership, shown, joined })
     }
 
     /// Starts a sender: one socket's posts, in their order.
@@ -308,10 +307,10 @@ fn begin(start: Start, extent: Extent, epoch: Epoch) -> (Seq, bool) {
     }
 }
 
-/// A session that has entered a room and does not follow it yet.
+/// A session that has entered a room and does not follow it yet; dropped, it has left again.
 pub struct Entered {
     session: Arc<Session>,
-    room: Arc<super::hub::Room>,
+    membership: Membership,
     shown: Seq,
     joined: Joined,
 }
@@ -320,7 +319,7 @@ impl Entered {
     /// The room.
     #[must_use]
     pub fn name(&self) -> &RoomName {
-        self.room.name()
+        self.membership.room().name()
     }
 
     /// What the client is told.
@@ -331,8 +330,8 @@ impl Entered {
 
     /// Starts the cursor.
     pub fn follow(self) {
-        let name = self.room.name().clone();
-        self.session.follow(self.room, self.shown);
+        let name = self.name().clone();
+        self.session.follow(self.membership, self.shown);
         // A session that ended meanwhile has left its rooms already: this one, too.
         if self.session.ended().is_cancelled() {
             self.session.leave(&name);

@@ -6,10 +6,7 @@
 //! cursor by what was taken, never by more.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cursor::{Cursor, Pace},
-    hub::{Hub, RETRY_MAX, RETRY_MIN, Room, lock},
+    hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
     ports::MessageLog,
     stats::Stats,
     types::{Message, RoomName, Seq},
@@ -35,8 +32,8 @@ pub trait Outlet: Send + Sync {
     /// all means that the socket is full, and the rest is offered again.
     fn deliver(&self, room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize;
 
-    /// Says that messages after `after` and up to `upto` are no longer there.
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq);
+    /// Says that messages after `after` and up to `upto` are no longer there; whether the socket took it.
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool;
 
     /// Completes when the appetite may have grown.
     async fn drained(&self);
@@ -47,8 +44,6 @@ pub trait Outlet: Send + Sync {
 
 /// One socket's rooms, and its place in each.
 pub struct Session {
-    id: u64,
-    hub: Arc<Hub>,
     wake: Arc<Notify>,
     /// Bounded by `limits.rooms_per_session`, which the service keeps.
     follows: Mutex<Vec<Arc<Follow>>>,
@@ -58,7 +53,7 @@ pub struct Session {
 
 /// A session's cursor in one room.
 struct Follow {
-    room: Arc<Room>,
+    membership: Membership,
     /// `None` once the session left the room: nothing more is emitted.
     cursor: Mutex<Option<Cursor>>,
     stats: Arc<Stats>,
@@ -80,15 +75,13 @@ enum Step {
 impl Session {
     /// A session without rooms, which ends with `ended`.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
-        static IDS: AtomicU64 = AtomicU64::new(0);
-        let id = IDS.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { id, hub, wake: Arc::default(), follows: Mutex::default(), stats, ended })
+    pub fn new(stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), stats, ended })
     }
 
-    /// Its number on this node, and what is woken when a room of it grows.
-    pub(super) fn member(&self) -> (u64, &Arc<Notify>) {
-        (self.id, &self.wake)
+    /// What is woken when a room of it grows.
+    pub(super) fn wake(&self) -> &Arc<Notify> {
+        &self.wake
     }
 
     /// Whether it is over.
@@ -106,30 +99,22 @@ impl Session {
     /// Whether it is in `room`.
     #[must_use]
     pub fn is_in(&self, room: &RoomName) -> bool {
-        lock(&self.follows).iter().any(|follow| follow.room.name() == room)
+        lock(&self.follows).iter().any(|follow| follow.room().name() == room)
     }
 
-    /// Starts to follow a room that it has entered, from after `shown` on; an
-    /// earlier cursor there is replaced.
-    pub(super) fn follow(&self, room: Arc<Room>, shown: Seq) {
-        self.drop_cursor(room.name());
+    /// Starts to follow a room that it has entered, from after `shown` on.
+    pub(super) fn follow(&self, membership: Membership, shown: Seq) {
         let cursor = Mutex::new(Some(Cursor::after(shown)));
         self.stats.cursors.add(1);
         self.stats.catching_up.add(1);
-        lock(&self.follows).push(Arc::new(Follow { room, cursor, stats: self.stats.clone() }));
+        lock(&self.follows).push(Arc::new(Follow { membership, cursor, stats: self.stats.clone() }));
         self.wake.notify_one();
     }
 
     /// Leaves a room; once this returns, nothing more of it is emitted.
     pub fn leave(&self, room: &RoomName) {
-        self.drop_cursor(room);
-        self.hub.leave(room, self.id);
-    }
-
-    /// Ends a cursor, but not the membership.
-    fn drop_cursor(&self, room: &RoomName) {
         let mut follows = lock(&self.follows);
-        if let Some(place) = follows.iter().position(|follow| follow.room.name() == room) {
+        if let Some(place) = follows.iter().position(|follow| follow.room().name() == room) {
             follows.swap_remove(place).end();
         }
     }
@@ -137,10 +122,7 @@ impl Session {
     /// Leaves all rooms.
     fn leave_all(&self) {
         let follows = std::mem::take(&mut *lock(&self.follows));
-        for follow in follows {
-            follow.end();
-            self.hub.leave(follow.room.name(), self.id);
-        }
+        follows.iter().for_each(|follow| follow.end());
     }
 
     /// Moves the cursors until the session ends; it then leaves all rooms.
@@ -190,8 +172,12 @@ impl Session {
 }
 
 impl Follow {
+    fn room(&self) -> &Room {
+        self.membership.room()
+    }
+
     async fn step(&self, log: &dyn MessageLog, outlet: &dyn Outlet) -> Step {
-        let head = self.room.head();
+        let head = self.room().head();
         let place =
             self.with_cursor(|cursor| cursor.is_behind(head).then(|| (cursor.shown(), cursor.pace())));
         let Some((shown, pace)) = place.flatten() else { return Step::Level };
@@ -200,10 +186,10 @@ impl Follow {
             self.with_cursor(|cursor| cursor.took(&[]));
             return Step::Blocked;
         }
-        if let Some(messages) = self.room.tail_after(shown, appetite) {
+        if let Some(messages) = self.room().tail_after(shown, appetite) {
             return self.emit(outlet, &messages, false);
         }
-        match log.read(self.room.name(), shown, appetite).await {
+        match log.read(self.room().name(), shown, appetite).await {
             Ok(messages) => self.emit(outlet, &messages, true),
             Err(_) => Step::Unread,
         }
@@ -211,25 +197,28 @@ impl Follow {
 
     /// Offers messages that follow the cursor and moves it by what was taken.
     fn emit(&self, outlet: &dyn Outlet, messages: &[Arc<Message>], from_log: bool) -> Step {
-        let name = self.room.name();
+        let name = self.room().name();
         // The room's head came from the log: what the log no longer holds below it was pruned meanwhile.
-        let first = messages.first().map_or_else(|| self.room.head().next(), |first| first.seq);
+        let first = messages.first().map_or_else(|| self.room().head().next(), |first| first.seq);
         let emitted = self.with_cursor(|cursor| {
             let shown = cursor.shown();
-            if let Some(upto) = cursor.skip_to(first) {
-                outlet.lost(name, shown, upto);
+            if let Some(upto) = cursor.lost_before(first) {
+                // Never silently: the cursor waits until the client can be told.
+                if !outlet.lost(name, shown, upto) {
+                    return (cursor.pace(), 0);
+                }
+                cursor.skip_to(upto);
+            }
+            if messages.is_empty() {
+                return (cursor.pace(), 0);
             }
             let pace = cursor.pace();
-            if !messages.is_empty() {
-                let taken = &messages[..outlet.deliver(name, messages, pace)];
-                cursor.took(taken);
-                return (pace, taken.len() as u64);
-            }
-            (pace, 0)
+            let taken = &messages[..outlet.deliver(name, messages, pace)];
+            cursor.took(taken);
+            (pace, taken.len() as u64)
         });
         match emitted {
             None => Step::Level,
-            Some((_, 0)) if messages.is_empty() => Step::Moved,
             Some((_, 0)) => Step::Blocked,
             Some((pace, taken)) => {
                 self.count(pace, from_log, taken);
@@ -282,6 +271,7 @@ mod tests {
     use crate::{
         chat::{
             cursor::{TailLimit, tests::Dice},
+            hub::Hub,
             ports::ClusterBus as _,
             service::{ChatService, Rules, Start},
             testing::{FixedClock, draft},
@@ -309,7 +299,7 @@ mod tests {
             taken
         }
 
-        fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) {
+        fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
             panic!("nothing was pruned");
         }
 

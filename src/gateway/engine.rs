@@ -12,8 +12,8 @@ use socketioxide::socket::Sid;
 
 use super::{connection::Connection, link::Links};
 
-/// Where Engine.IO listens.
-pub const PATH: &str = "/socket.io/";
+/// Where Engine.IO listens, with a slash at its end or without.
+pub const PATH: &str = "/socket.io";
 
 /// The engine's own answer to a session that it does not know; clients then begin a new one.
 const UNKNOWN_SESSION: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
@@ -25,7 +25,11 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
     };
     if websocket {
         if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
-            links.link(sid).ride(connection);
+            let link = links.link(sid);
+            // A second websocket is refused by the engine and must not pass for the first.
+            if !link.rides() {
+                link.ride(connection);
+            }
         }
         return next.run(request).await;
     }
@@ -48,9 +52,7 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
 
 /// The session that an Engine.IO request names, and whether it comes as a websocket.
 fn session(request: &Request) -> Option<(Sid, bool)> {
-    if !request.uri().path().starts_with(PATH) {
-        return None;
-    }
+    request.uri().path().strip_prefix(PATH).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let pairs =
         || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let value = |key: &str| pairs().find(|(name, _)| *name == key).map(|(_, value)| value);

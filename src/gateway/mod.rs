@@ -60,7 +60,7 @@ impl Gateway {
     pub fn layer(self: &Arc<Self>, settings: &config::SocketIo) -> SocketIoLayer {
         let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
         let (layer, io) = SocketIo::builder()
-            .req_path("/socket.io")
+            .req_path(engine::PATH)
             .ping_interval(settings.ping_interval)
             .ping_timeout(settings.ping_timeout)
             .max_payload(settings.max_payload)

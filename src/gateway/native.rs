@@ -360,10 +360,10 @@ impl session::Outlet for NativeOutlet {
         }
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
         let notice =
             json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.outlet.emit("notice", &notice);
+        self.outlet.emit("notice", &notice)
     }
 
     async fn drained(&self) {

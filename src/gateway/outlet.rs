@@ -1,5 +1,7 @@
 //! What a namespace's sockets have in common: room in the buffer, answers, and the way to be cut.
 
+use std::{sync::Arc, time::Duration};
+
 use serde::Serialize;
 use socketioxide::{
     TransportType,
@@ -7,8 +9,6 @@ use socketioxide::{
 };
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
-
-use std::{sync::Arc, time::Duration};
 
 use super::{
     connection::Connection,
@@ -62,13 +62,18 @@ impl Outlet {
         ended.run_until_cancelled(emitted).await;
     }
 
-    /// Ends the session with its connection: a socket whose connection died before the
-    /// engine knew of it is told nothing.
+    /// Ends the session when it is cut or its websocket is gone. The engine tells a socket
+    /// nothing whose connection died before it knew of it, and keeps a polling session that was cut until
+    /// its heartbeat fails. An upgrade that failed half way leaves a session that answers polls
+    /// with nothing for ever, so that it is cut as well.
     pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
-        let lost = self.link.lost_token().cancelled();
-        if ended.run_until_cancelled(lost).await.is_some()
-            && self.socket.transport_type() == TransportType::Websocket
-        {
+        let over = async {
+            tokio::select! {
+                () = self.link.lost_token().cancelled() => self.link.cut(),
+                () = self.link.cut_token().cancelled() => {}
+            }
+        };
+        if ended.run_until_cancelled(over).await.is_some() {
             ended.cancel();
         }
     }

@@ -82,13 +82,11 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
 /// Joins the lobby where the client says it is.
 async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, offset: Option<Seq>) {
     let or_newest = u64::from(gateway.history.on_join);
-    let everything = match gateway.history.tutorial_max {
-        0 => u64::MAX,
-        limit => u64::from(limit),
-    };
     let start = match offset {
         None => Start::Newest(or_newest),
-        Some(Seq::ZERO) => Start::Newest(everything),
+        Some(Seq::ZERO) if 0 < gateway.history.tutorial_max => {
+            Start::Newest(u64::from(gateway.history.tutorial_max))
+        }
         Some(seq) => Start::After { epoch: None, seq, or_newest },
     };
     let lobby = RoomName::lobby();
@@ -169,10 +167,10 @@ impl session::Outlet for TutorialOutlet {
         messages.iter().take_while(emit).count()
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) {
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
         let notice =
             json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.0.emit("notice", &notice);
+        self.0.emit("notice", &notice)
     }
 
     async fn drained(&self) {

@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
 use serde::Deserialize;
@@ -29,7 +32,7 @@ pub(super) async fn new_session(
     State(http): State<Http>,
     body: Result<Json<NewSession>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let Json(NewSession { name }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Json(NewSession { name }) = body.map_err(|error| body_error(&error))?;
     let name = name.map(|name| name.parse()).transpose()?;
     let user = new_guest(name).map_err(|error| Refusal::new("unavailable", error.to_string()))?;
     let token = http.tokens.issue(&user, http.chat.clock().now());
@@ -62,12 +65,12 @@ pub(super) struct MessagesQuery {
 /// `GET /api/rooms/{room}/messages`: a page after a place, or before one; the newest without either.
 pub(super) async fn messages(
     State(http): State<Http>,
-    Path(room): Path<String>,
+    room: Result<Path<String>, PathRejection>,
     query: Result<Query<MessagesQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
-    let (room, limit): (RoomName, _) = (room.parse()?, page_limit(query.limit));
+    let (room, limit) = (room_of(room)?, page_limit(query.limit));
     let reader = bearer(&http, &headers)?;
     let (messages, more) = match (query.after, query.before) {
         (Some(_), Some(_)) => {
@@ -90,18 +93,30 @@ pub(super) struct NewMessage {
 /// the nonce, a retry is safe; without it each request stores.
 pub(super) async fn post_message(
     State(http): State<Http>,
-    Path(room): Path<String>,
+    room: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Json<NewMessage>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let author = bearer(&http, &headers)?.ok_or_else(|| {
         Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer")
     })?;
-    let Json(NewMessage { text }) = body.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Json(NewMessage { text }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
     let text = MessageText::new(&text, http.text_bytes_max)?;
-    let receipt = http.chat.post(&author, Post { room: room.parse()?, nonce, text }).await?;
+    let receipt = http.chat.post(&author, Post { room: room_of(room)?, nonce, text }).await?;
     Ok((StatusCode::CREATED, Json(receipt_json(receipt))))
+}
+
+/// The room that a path names.
+fn room_of(path: Result<Path<String>, PathRejection>) -> Result<RoomName, Refusal> {
+    let Path(room) = path.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    Ok(room.parse()?)
+}
+
+/// What is wrong with a body.
+fn body_error(error: &JsonRejection) -> Refusal {
+    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+    Refusal::new(code, error.body_text())
 }
 
 /// Whose request this is; one with a bad token is nobody's and is refused.

@@ -23,10 +23,11 @@ const VENDOR: &str = "vendor/";
 
 /// Answers `/socket.io/socket.io.js` and its kin, where clients of the original load them.
 pub(super) async fn client_script(request: Request, next: Next) -> Response {
-    let name = request.uri().path().strip_prefix("/socket.io/socket.io.");
-    let script = name.filter(|name| name.ends_with(".js") || name.ends_with(".map"));
-    match script {
-        Some(name) => file(&format!("{VENDOR}socket.io.{name}"), request.headers()),
+    let name = request.uri().path().strip_prefix("/socket.io/");
+    let is_script =
+        |name: &&str| name.starts_with("socket.io.") && (name.ends_with(".js") || name.ends_with(".map"));
+    match name.filter(is_script) {
+        Some(name) => file(&format!("{VENDOR}{name}"), request.headers()),
         None => next.run(request).await,
     }
 }

@@ -13,11 +13,13 @@ impl IntoResponse for Refusal {
         let status = match self.code {
             "bad_token" => StatusCode::UNAUTHORIZED,
             "not_found" => StatusCode::NOT_FOUND,
+            "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             "nonce_conflict" => StatusCode::CONFLICT,
             "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
             "busy" | "unavailable" | "unknown" | "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
+        crate::telemetry::metrics::refused(self.code);
         let body = Json(self.to_json());
         match self.retry_after_ms {
             Some(ms) => (status, [(RETRY_AFTER, ms.div_ceil(1_000).to_string())], body).into_response(),

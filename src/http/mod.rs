@@ -47,7 +47,7 @@ pub struct Http {
 
 /// The page may load from its own node and nowhere else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The largest body of an API request, in bytes, beside its text.
 const BODY_BYTES: usize = 8_192;

@@ -20,13 +20,15 @@ use crate::{config, gateway::connection::Stream};
 /// Pause after the system refused a connection, so that it does not spin while no file is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `closing`; then the listener is closed, and requests under way are answered as their connections' last.
+/// Serves until `closing`; then the listener is closed, and requests under way are
+/// answered as their connections' last, until `stopping`.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
     settings: config::Server,
     tracker: TaskTracker,
     closing: CancellationToken,
+    stopping: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let accepting = async {
@@ -34,7 +36,8 @@ pub async fn serve(
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             match listener.accept().await {
                 Ok((tcp, _)) => {
-                    let served = connection(tcp, app.clone(), settings.clone(), closing.clone());
+                    let served =
+                        connection(tcp, app.clone(), settings.clone(), closing.clone(), stopping.clone());
                     tracker.spawn(async move {
                         served.await;
                         drop(place);
@@ -50,7 +53,13 @@ pub async fn serve(
     closing.run_until_cancelled(accepting).await;
 }
 
-async fn connection(tcp: TcpStream, app: Router, settings: config::Server, closing: CancellationToken) {
+async fn connection(
+    tcp: TcpStream,
+    app: Router,
+    settings: config::Server,
+    closing: CancellationToken,
+    stopping: CancellationToken,
+) {
     let Ok(stream) = Stream::new(tcp, settings.write_timeout) else { return };
     let connection = stream.connection();
     let app = service_fn(move |mut request: Request<Incoming>| {
@@ -66,7 +75,8 @@ async fn connection(tcp: TcpStream, app: Router, settings: config::Server, closi
         _ = served.as_mut() => {}
         () = closing.cancelled() => {
             served.as_mut().graceful_shutdown();
-            let _ = served.await;
+            // A request that is half sent by then never comes whole.
+            let _ = stopping.run_until_cancelled(served).await;
         }
     }
 }

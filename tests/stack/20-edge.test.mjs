@@ -78,7 +78,7 @@ test("Prometheus sees every replica, with its metrics", async () => {
     return chat.length === count && chat.every((/** @type {any} */ { health }) => health === "up");
   });
   await until("their connections are counted", async () => {
-    const { result } = await prometheus("query?query=sum+by+(instance)+(chorus_connections)");
+    const { result } = await prometheus("query?query=sum%20by%20(instance)%20(chorus_connections)");
     return result.length === count && 6 <= result.reduce((/** @type {number} */ sum, /** @type {any} */ each) => sum + Number(each.value[1]), 0);
   });
   for (const metric of [

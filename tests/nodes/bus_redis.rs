@@ -1,7 +1,5 @@
 //! The bus over a real Redis: what crosses, what does not, and how it comes back.
 
-#![cfg(test)]
-
 use std::{sync::Arc, time::Duration};
 
 use chorus::{
@@ -20,9 +18,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::common::{redis::RedisServer, until, within};
-
-mod common;
+use crate::common::{redis::RedisServer, until, within};
 
 const KEY: [u8; 32] = [7; 32];
 

@@ -4,7 +4,11 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod node;
 pub(crate) mod redis;
+pub(crate) mod traffic;
 
 /// The longest that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,4 +26,14 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Waits for what must come.
 pub(crate) async fn within<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"))
+}
+
+/// Waits until an asynchronous question is answered with yes.
+pub(crate) async fn until_async(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    within(what, async {
+        while !condition().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }

@@ -1,0 +1,132 @@
+//! What settings must keep beside having the right type.
+
+use std::time::Duration;
+
+use crate::chat::types::NodeId;
+
+use super::{Drain, Settings};
+
+/// A rule over the settings that a value breaks.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    /// A value that must be more than nothing.
+    #[error("{key} must be greater than zero")]
+    Zero {
+        /// The setting.
+        key: &'static str,
+    },
+    /// A lost hint could be later than promised.
+    #[error("log.sweep_interval ({0:?}) must be at most 500ms")]
+    SweepTooRare(Duration),
+    /// No adapter for this log.
+    #[error("log.url must begin with sqlite:// or be memory://")]
+    LogUrl,
+    /// No adapter for this bus.
+    #[error("bus.url must begin with redis:// or unix://")]
+    BusUrl,
+    /// A key that can be guessed.
+    #[error("auth.key must have at least 32 bytes")]
+    KeyTooShort,
+    /// A node name that the wire cannot carry.
+    #[error("node.id ({0:?}) must be 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.'")]
+    NodeId(String),
+    /// A polling answer that could not carry all that waits, so that a polling session fell behind for ever.
+    #[error(
+        "socketio.max_payload ({payload}) must be at least limits.max_message_bytes ({message}) times 64"
+    )]
+    PayloadTooSmall {
+        /// `socketio.max_payload`.
+        payload: u64,
+        /// `limits.max_message_bytes`.
+        message: usize,
+    },
+    /// The whole drain would end inside its own pauses.
+    #[error(
+        "drain.timeout ({timeout:?}) must be longer than drain.delay ({delay:?}) and drain.spread ({spread:?}) together"
+    )]
+    DrainTooShort {
+        /// `drain.timeout`.
+        timeout: Duration,
+        /// `drain.delay`.
+        delay: Duration,
+        /// `drain.spread`.
+        spread: Duration,
+    },
+}
+
+impl Settings {
+    /// Checks the rules that one value alone does not show.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Rule`] that is broken.
+    pub fn check(&self) -> Result<(), Rule> {
+        let counts = [
+            ("server.max_connections", self.server.max_connections),
+            ("log.readers", self.log.readers),
+            ("bus.batch_max_bytes", self.bus.batch_max_bytes),
+            ("limits.max_message_bytes", self.limits.max_message_bytes),
+            ("limits.rooms_per_session", self.limits.rooms_per_session),
+            ("limits.requests_in_flight", self.limits.requests_in_flight),
+            ("limits.tail_messages", self.limits.tail_messages),
+            ("limits.tail_bytes", self.limits.tail_bytes),
+        ];
+        let times = [
+            ("server.header_timeout", self.server.header_timeout),
+            ("server.write_timeout", self.server.write_timeout),
+            ("socketio.ping_interval", self.socketio.ping_interval),
+            ("socketio.ping_timeout", self.socketio.ping_timeout),
+            ("log.nonce_ttl", self.log.nonce_ttl),
+            ("log.sweep_interval", self.log.sweep_interval),
+            ("log.append_timeout", self.log.append_timeout),
+            ("bus.timeout", self.bus.timeout),
+            ("limits.stall_timeout", self.limits.stall_timeout),
+            ("auth.token_ttl", self.auth.token_ttl),
+        ];
+        let nothing = counts.iter().filter(|(_, count)| *count == 0).map(|(key, _)| *key);
+        if let Some(key) =
+            nothing.chain(times.iter().filter(|(_, time)| time.is_zero()).map(|(key, _)| *key)).next()
+        {
+            return Err(Rule::Zero { key });
+        }
+        self.check_names()?;
+        self.check_sizes()
+    }
+
+    fn check_names(&self) -> Result<(), Rule> {
+        if !self.log.url.starts_with("sqlite://") && self.log.url != "memory://" {
+            return Err(Rule::LogUrl);
+        }
+        let schemes = ["redis://", "unix://"];
+        if self
+            .bus
+            .url
+            .as_ref()
+            .is_some_and(|url| !schemes.iter().any(|scheme| url.expose().starts_with(scheme)))
+        {
+            return Err(Rule::BusUrl);
+        }
+        if let Some(id) = self.node.id.as_ref().filter(|id| id.parse::<NodeId>().is_err()) {
+            return Err(Rule::NodeId(id.clone()));
+        }
+        if self.auth.key.as_ref().is_some_and(|key| key.expose().len() < 32) {
+            return Err(Rule::KeyTooShort);
+        }
+        Ok(())
+    }
+
+    fn check_sizes(&self) -> Result<(), Rule> {
+        if Duration::from_millis(500) < self.log.sweep_interval {
+            return Err(Rule::SweepTooRare(self.log.sweep_interval));
+        }
+        let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
+        if payload < message as u64 * 64 {
+            return Err(Rule::PayloadTooSmall { payload, message });
+        }
+        let Drain { delay, spread, timeout } = self.drain;
+        if timeout <= delay + spread {
+            return Err(Rule::DrainTooShort { timeout, delay, spread });
+        }
+        Ok(())
+    }
+}

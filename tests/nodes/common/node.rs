@@ -1,0 +1,297 @@
+//! Real `chorus` processes, and clusters of them on one file and one Redis.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::sleep,
+};
+
+use super::{
+    client::Client,
+    http::{Response, request},
+    redis::RedisServer,
+    until, within,
+};
+
+/// Tests run beside each other, but not beside one that needs the whole machine.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+enum Machine {
+    Shared { _place: RwLockReadGuard<'static, ()> },
+    Alone { _place: RwLockWriteGuard<'static, ()> },
+}
+
+/// The program with nothing set but what the test sets, in a folder without a chorus.toml.
+pub(crate) fn chorus(dir: &Path, settings: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+    command.env_clear().current_dir(dir).stdin(Stdio::null());
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// `limits.tail_bytes` is `CHORUS_LIMITS__TAIL_BYTES`.
+pub(crate) fn variable(setting: &str) -> String {
+    format!("CHORUS_{}", setting.replace('.', "__").to_uppercase())
+}
+
+/// One process. It is killed when this is dropped.
+pub(crate) struct Node {
+    child: Child,
+    addr: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Node {
+    async fn start(dir: &Path, settings: &[(String, String)]) -> Self {
+        let mut child = chorus(dir, settings).stderr(Stdio::piped()).spawn().unwrap();
+        let (log, lines) = (Arc::<Mutex<String>>::default(), BufReader::new(child.stderr.take().unwrap()));
+        let written = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                *written.lock().unwrap() += &(line + "\n");
+            }
+        });
+        let mut node = Self { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), log };
+        let port = within("a node is ready", async {
+            loop {
+                if let Some(port) = node.port() {
+                    return port;
+                }
+                let exit = node.child.try_wait().unwrap();
+                assert!(exit.is_none(), "a node ended with {exit:?}:\n{}", node.log());
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let port = port.await;
+        node.addr.set_port(port);
+        node
+    }
+
+    /// What it says it listens on.
+    fn port(&self) -> Option<u16> {
+        let log = self.log.lock().unwrap();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut ready = lines.filter(|line| line["message"] == "ready");
+        Some(ready.next()?["addr"].as_str()?.parse::<SocketAddr>().unwrap().port())
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// All that it wrote so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Ends it as a power cut would end the process.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to drain.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("a node ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
+    /// The memory that it occupies now.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        request(self.addr, "GET", path, &[], "").await.expect("the node answers")
+    }
+
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        request(self.addr, "POST", path, headers, body).await.expect("the node answers")
+    }
+
+    /// The sum of a metric's series whose names begin so.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let text = self.get("/metrics").await.body;
+        let values = text.lines().filter(|line| line.starts_with(series));
+        values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
+    /// A connected client of `/chat`.
+    pub(crate) async fn native(&self, auth: Value) -> Client {
+        Client::connect(self.addr, "/chat", auth).await.expect("the node lets the client in")
+    }
+
+    /// A connected client of `/chat` that is in the lobby, from its first message on.
+    pub(crate) async fn in_lobby(&self) -> Client {
+        let mut client = self.native(json!({})).await;
+        let joined = client.ask("join", json!({ "room": "lobby", "history": 1_000 })).await;
+        assert!(joined["ok"].is_object(), "{joined}");
+        client
+    }
+
+    /// A connected client of `/` with all messages from the first one on.
+    pub(crate) async fn tutorial(&self) -> Client {
+        self.tutorial_after(json!({ "serverOffset": 0 })).await
+    }
+
+    pub(crate) async fn tutorial_after(&self, auth: Value) -> Client {
+        Client::connect(self.addr, "/", auth).await.expect("the node lets the client in")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the log of the node at {}:\n{}", self.addr, self.log());
+        }
+    }
+}
+
+/// What a cluster is made of, before it starts.
+pub(crate) struct Plan {
+    nodes: usize,
+    settings: Vec<(String, String)>,
+    redis: Redis,
+    alone: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Redis {
+    Up,
+    Down,
+    Unset,
+}
+
+impl Plan {
+    /// Sets `section.key` on every node.
+    pub(crate) fn set(mut self, setting: &str, value: impl ToString) -> Self {
+        self.settings.push((variable(setting), value.to_string()));
+        self
+    }
+
+    /// Redis is set and does not run yet.
+    pub(crate) fn with_redis_down(mut self) -> Self {
+        self.redis = Redis::Down;
+        self
+    }
+
+    /// No Redis is set.
+    pub(crate) fn without_redis(mut self) -> Self {
+        self.redis = Redis::Unset;
+        self
+    }
+
+    /// No other cluster runs meanwhile.
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    pub(crate) async fn start(self) -> Cluster {
+        let machine = match self.alone {
+            true => Machine::Alone { _place: MACHINE.write().await },
+            false => Machine::Shared { _place: MACHINE.read().await },
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let redis = match self.redis {
+            Redis::Up => RedisServer::started().await,
+            Redis::Down | Redis::Unset => RedisServer::reserve(),
+        };
+        let mut settings = self.settings;
+        let log = format!("sqlite://{}", dir.path().join("chat.db").display());
+        settings.extend([("PORT".to_owned(), "0".to_owned()), ("DATABASE_URL".to_owned(), log)]);
+        settings.extend([(variable("server.host"), "127.0.0.1".to_owned())]);
+        settings.extend([(variable("telemetry.log_format"), "json".to_owned())]);
+        if self.redis != Redis::Unset {
+            settings.extend([
+                ("REDIS_URL".to_owned(), redis.url()),
+                (variable("bus.timeout"), "300ms".to_owned()),
+            ]);
+        }
+        let mut cluster = Cluster { nodes: Vec::new(), redis, dir, settings, _machine: machine };
+        for _ in 0..self.nodes {
+            cluster.add_node().await;
+        }
+        if self.redis == Redis::Up {
+            for node in &cluster.nodes {
+                within("the bus is up", async {
+                    while node.metric("chorus_bus_up").await != 1.0 {
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                })
+                .await;
+            }
+        }
+        cluster
+    }
+}
+
+/// Nodes that share a file and a Redis; both are their test's own.
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) redis: RedisServer,
+    dir: TempDir,
+    settings: Vec<(String, String)>,
+    _machine: Machine,
+}
+
+impl Cluster {
+    pub(crate) fn of(nodes: usize) -> Plan {
+        Plan { nodes, settings: Vec::new(), redis: Redis::Up, alone: false }
+    }
+
+    pub(crate) async fn start(nodes: usize) -> Self {
+        Self::of(nodes).start().await
+    }
+
+    /// Starts one more node.
+    pub(crate) async fn add_node(&mut self) -> &Node {
+        self.add_node_with(&[]).await
+    }
+
+    pub(crate) async fn add_node_with(&mut self, more: &[(&str, &str)]) -> &Node {
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings: Vec<_> = self.settings.iter().cloned().chain(more).collect();
+        self.nodes.push(Node::start(self.dir.path(), &settings).await);
+        self.nodes.last().unwrap()
+    }
+
+    /// A file in the cluster's folder, which is every node's current one.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs the program once more with the cluster's settings.
+    pub(crate) fn chorus(&self) -> Command {
+        chorus(self.dir.path(), &self.settings)
+    }
+
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(Node::addr).collect()
+    }
+}

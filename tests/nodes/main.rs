@@ -1,0 +1,22 @@
+//! Whole nodes: real processes, real sockets, a real Redis, through the public protocol only.
+
+#![cfg(test)]
+
+mod common;
+
+mod crossing;
+mod outages;
+
+mod order;
+mod slow_reader;
+
+mod recovery;
+
+mod http_api;
+
+mod drain;
+mod settings;
+
+mod load;
+
+mod bus_redis;

@@ -1,0 +1,138 @@
+//! Clients that stop reading: they cost nobody anything, and get all in the end.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::common::{
+    client::{Client, Shown, seqs},
+    node::{Cluster, Node},
+    until_async,
+};
+
+const MESSAGES: usize = 2_000;
+const TEXT_BYTES: usize = 8_192;
+/// Posts that wait for their ack at one time.
+const WINDOW: usize = 50;
+/// Three on each namespace.
+const SLOW: usize = 6;
+/// What they have not read is about 100 MB. In the node they may cost at most two runs of 48 packets
+/// each, 5 MB in all; beside that there are the tail (1 MB), what the poster has in flight,
+/// SQLite's page caches (2 MB a connection), and what the allocator keeps.
+const GROWTH_MAX_KIB: u64 = 40 * 1_024;
+
+/// Says all messages, each of them as long as may be.
+async fn say_all(poster: &mut Client) {
+    let mut waiting = std::collections::VecDeque::new();
+    for n in 0..MESSAGES {
+        let text = format!("{n:0>TEXT_BYTES$}");
+        waiting.push_back(poster.post(&text, &n.to_string()).await.unwrap());
+        if WINDOW <= waiting.len() {
+            let answer = poster.ack(waiting.pop_front().unwrap()).await;
+            assert!(answer[0]["ok"].is_object(), "{answer:?}");
+        }
+    }
+    for number in waiting {
+        poster.ack(number).await;
+    }
+}
+
+async fn read_all(mut client: Client) -> Vec<Shown> {
+    client.messages(MESSAGES).await
+}
+
+/// Connected clients whose kernel takes little; they read nothing from now on.
+async fn slow_clients(node: &Node) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for n in 0..SLOW {
+        let (namespace, auth) = [("/chat", json!({})), ("/", json!({ "serverOffset": 0 }))][n % 2].clone();
+        let buffer = Some(16 * 1_024);
+        let mut client =
+            Client::connect_with_buffer(node.addr(), namespace, auth, buffer).await.expect("it is let in");
+        if namespace == "/chat" {
+            client.ask("join", json!({ "room": "lobby" })).await;
+        }
+        clients.push(client);
+    }
+    clients
+}
+
+/// All messages go over the node while the slow clients read nothing.
+async fn run(node: &Node) {
+    let before = node.rss_kib();
+    let readers = vec![node.in_lobby().await, node.tutorial().await];
+    let mut poster = node.native(json!({})).await;
+    let mut most = before;
+    let watch = async {
+        loop {
+            most = most.max(node.rss_kib());
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let all = async {
+        let (all, ()) = tokio::join!(join_all(readers.into_iter().map(read_all)), say_all(&mut poster));
+        all
+    };
+    let all = tokio::select! { all = all => all, () = watch => unreachable!() };
+    for shown in all {
+        assert_eq!(seqs(&shown), (1..=MESSAGES as u64).collect::<Vec<_>>());
+    }
+    assert!(most - before < GROWTH_MAX_KIB, "the node grew from {before} KiB to {most} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_stands_still_and_reads_on_where_it_was() {
+    let patient =
+        [("server.write_timeout", "2m"), ("limits.stall_timeout", "2m"), ("socketio.ping_interval", "2m")];
+    let plan = patient.iter().fold(Cluster::of(1), |plan, (setting, value)| plan.set(setting, value));
+    let cluster = plan.start().await;
+    let node = &cluster.nodes[0];
+    let slow = slow_clients(node).await;
+    run(node).await;
+
+    // The cursors of those that do not read are behind, and nothing more is emitted to them.
+    until_async("only the slow ones are behind", async || {
+        node.metric("chorus_sessions_catching_up").await == SLOW as f64
+    })
+    .await;
+    let emitted = node.metric("chorus_deliveries_total").await;
+    let to_slow = emitted as usize - 2 * MESSAGES;
+    assert!(to_slow < SLOW * MESSAGES * 3 / 4, "{to_slow} messages were emitted to who does not read");
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(node.metric("chorus_deliveries_total").await, emitted);
+    assert_eq!(node.metric("chorus_sessions_catching_up").await, SLOW as f64);
+
+    for shown in join_all(slow.into_iter().map(read_all)).await {
+        assert_eq!(seqs(&shown), (1..=MESSAGES as u64).collect::<Vec<_>>());
+    }
+    assert_eq!(node.metric("chorus_deliveries_total").await as usize, (SLOW + 2) * MESSAGES);
+    until_async("nobody is behind", async || node.metric("chorus_sessions_catching_up").await == 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_is_cut_and_resumes_on_another_node() {
+    let plan = Cluster::of(2).set("server.write_timeout", "1s").set("limits.stall_timeout", "2s");
+    let cluster = plan.start().await;
+    let [node, other] = &cluster.nodes[..] else { unreachable!() };
+    let slow = slow_clients(node).await;
+    run(node).await;
+
+    until_async("the slow ones are cut", async || node.metric("chorus_connections").await == 0.0).await;
+    for mut client in slow {
+        let mut shown = client.messages_until_gone().await;
+        assert!(shown.len() < MESSAGES, "it was cut before it had all");
+        let seq = shown.last().map_or(0, |last| last.seq);
+        let mut again = if client.session.is_null() {
+            other.tutorial_after(json!({ "serverOffset": seq })).await
+        } else {
+            let place = json!({ "epoch": client.session["epoch"], "seq": seq });
+            let again = other.native(json!({ "rooms": { "lobby": place } })).await;
+            assert_eq!(again.session["rooms"]["lobby"]["recovered"], true);
+            again
+        };
+        shown.extend(again.messages(MESSAGES - shown.len()).await);
+        assert_eq!(seqs(&shown), (1..=MESSAGES as u64).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,243 @@
+// @ts-check
+/** What the wire tests share: real nodes on free ports, a real Redis, an nginx, and ways to wait. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { io } from "socket.io-client";
+
+export { pause };
+
+/** How long a test waits for anything. */
+export const PATIENCE_MS = 20_000;
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const CHORUS = process.env.CHORUS_BIN ?? join(ROOT, "target/debug/chorus");
+
+/** @typedef {import("node:test").TestContext | { after(end: () => unknown): void }} Scope What ends with a test. */
+
+/** Processes that were started here. @type {Set<import("node:child_process").ChildProcess>} */
+const children = new Set();
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
+
+/**
+ * Starts a process that ends with the test.
+ *
+ * @param {Scope} scope
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import("node:child_process").SpawnOptions} [options]
+ */
+function start(scope, command, args, options) {
+  const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"], ...options });
+  children.add(child);
+  const ended = once(child, "exit").then(() => children.delete(child));
+  scope.after(async () => {
+    // A node without grace: what it acked is stored, and nobody waits for its drain.
+    child.kill("SIGKILL");
+    await ended;
+  });
+  return child;
+}
+
+/** A folder that ends with the test. @param {Scope} scope */
+export function folder(scope) {
+  const path = mkdtempSync(join(tmpdir(), "chorus-wire-"));
+  scope.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+  return path;
+}
+
+/** A port that is free now. @returns {Promise<number>} */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+/**
+ * Starts nodes that share one SQLite file, and one Redis if they are more than one.
+ *
+ * @param {Scope} scope
+ * @param {{ nodes?: number, env?: Record<string, string> }} [options]
+ * @returns {Promise<string[]>} Their base URLs.
+ */
+export async function startNodes(scope, { nodes = 1, env = {} } = {}) {
+  const home = folder(scope);
+  const url = 1 < nodes ? await startRedis(scope, home) : "";
+  const shared = {
+    PATH: process.env.PATH ?? "",
+    PORT: "0",
+    CHORUS_SERVER__HOST: "127.0.0.1",
+    DATABASE_URL: `sqlite://${home}/chat.db`,
+    REDIS_URL: url,
+    CHORUS_TELEMETRY__LOG_FORMAT: "json",
+    ...env,
+  };
+  return Promise.all(Array.from({ length: nodes }, (_, at) =>
+    startNode(scope, home, { CHORUS_NODE__ID: `node-${at + 1}`, ...shared })));
+}
+
+/**
+ * @param {Scope} scope
+ * @param {string} home
+ * @param {Record<string, string>} env
+ * @returns {Promise<string>}
+ */
+async function startNode(scope, home, env) {
+  const child = start(scope, CHORUS, ["serve"], { cwd: home, env });
+  /** @type {string[]} */
+  const said = [];
+  return new Promise((done, failed) => {
+    child.on("error", failed);
+    child.on("exit", (code, signal) => failed(new Error(`chorus ended (${code ?? signal}):\n${said.join("\n")}`)));
+    createInterface({ input: /** @type {import("node:stream").Readable} */ (child.stderr) }).on("line", (line) => {
+      if (said.length < 50) said.push(line);
+      const { message, addr, level } = parsed(line);
+      if (message === "ready") done(`http://${addr}`);
+      if (level === "ERROR") console.error(`chorus: ${line}`);
+    });
+  });
+}
+
+/** @param {string} line @returns {{ message?: string, addr?: string, level?: string }} */
+function parsed(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
+
+/** @param {Scope} scope @param {string} home */
+async function startRedis(scope, home) {
+  const port = await freePort();
+  start(scope, "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]);
+  await until("Redis answers", () => {
+    try {
+      return execFileSync("redis-cli", ["-p", String(port), "ping"], { stdio: "pipe" }).toString() === "PONG\n";
+    } catch {
+      return false;
+    }
+  });
+  return `redis://127.0.0.1:${port}`;
+}
+
+/**
+ * Starts an nginx before one node. Debian's is older than what the stack's own configuration
+ * needs; what concerns Engine.IO is the same here: no buffering, the upgrade headers.
+ *
+ * @param {Scope} scope
+ * @param {string} base The node.
+ * @returns {Promise<string>} The proxy's base URL.
+ */
+export async function startNginx(scope, base) {
+  const home = folder(scope);
+  const port = await freePort();
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  writeFileSync(join(home, "nginx.conf"), `
+    daemon off;
+    master_process off;
+    pid ${home}/pid;
+    error_log stderr warn;
+    events {}
+    http {
+      access_log off;
+      ${paths.map((path) => `${path}_temp_path ${home}/${path};`).join("\n")}
+      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+      upstream chat { server ${new URL(base).host} max_fails=0; keepalive 16; }
+      server {
+        listen 127.0.0.1:${port};
+        client_max_body_size 2m;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_buffering off;
+        location / { proxy_pass http://chat; }
+      }
+    }`);
+  const nginx = process.env.NGINX ?? "/usr/sbin/nginx";
+  start(scope, nginx, ["-p", home, "-c", join(home, "nginx.conf"), "-e", "stderr"]);
+  const url = `http://127.0.0.1:${port}`;
+  await until("nginx answers", () => fetch(`${url}/healthz`).then(({ ok }) => ok, () => false));
+  return url;
+}
+
+/**
+ * Waits until something holds.
+ *
+ * @param {string} what
+ * @param {() => unknown} holds
+ * @param {number} [patienceMs]
+ */
+export async function until(what, holds, patienceMs = PATIENCE_MS) {
+  const deadline = Date.now() + patienceMs;
+  while (!(await holds())) {
+    if (deadline < Date.now()) throw new Error(`in ${patienceMs} ms it did not come that ${what}`);
+    await pause(10);
+  }
+}
+
+/**
+ * Opens a Socket.IO client that ends with the test.
+ *
+ * @param {Scope} scope
+ * @param {string} url Base and namespace.
+ * @param {Partial<import("socket.io-client").ManagerOptions & import("socket.io-client").SocketOptions>} [options]
+ */
+export function connect(scope, url, options) {
+  const socket = io(url, { forceNew: true, reconnectionDelay: 50, ...options });
+  scope.after(() => socket.disconnect());
+  return socket;
+}
+
+/**
+ * The next event of that name; its arguments.
+ *
+ * @param {import("socket.io-client").Socket} socket
+ * @param {string} event
+ * @returns {Promise<any[]>}
+ */
+export function next(socket, event, patienceMs = PATIENCE_MS) {
+  return new Promise((done, failed) => {
+    const timer = setTimeout(() => failed(new Error(`no ${event} in ${patienceMs} ms`)), patienceMs);
+    socket.once(event, (...args) => {
+      clearTimeout(timer);
+      done(args);
+    });
+  });
+}
+
+/**
+ * Fills a room by the HTTP API's own verbs, many posts at a time.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {string} base
+ * @param {string} room
+ * @param {number} count
+ * @param {(n: number) => string} [text] From 1.
+ */
+export async function fill(t, base, room, count, text = (n) => `message ${n}`) {
+  const socket = connect(t, `${base}/chat`, { transports: ["websocket"] });
+  await next(socket, "session");
+  for (let from = 1; from <= count; from += 200) {
+    const posts = Array.from({ length: Math.min(200, count - from + 1) }, (_, at) =>
+      socket.timeout(PATIENCE_MS).emitWithAck("post", { room, nonce: `fill-${from + at}`, text: text(from + at) }));
+    for (const answer of await Promise.all(posts)) if (!answer.ok) throw new Error(JSON.stringify(answer));
+  }
+  socket.disconnect();
+}
+
+/** 1, 2, … @param {number} count @param {number} [from] */
+export function numbers(count, from = 1) {
+  return Array.from({ length: count }, (_, at) => from + at);
+}

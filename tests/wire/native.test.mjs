@@ -1,0 +1,334 @@
+// @ts-check
+/** Namespace `/chat`: the official client, as rich clients use it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect, fill, next, numbers, pause, startNodes, until } from "./harness.mjs";
+
+/** @param {Record<string, string>} [env] @param {import("./harness.mjs").Scope} t */
+async function oneNode(t, env) {
+  const [base] = await startNodes(t, { env });
+  assert.ok(base);
+  return base;
+}
+
+/** @param {import("./harness.mjs").Scope} t @param {string} base @param {object} [options] */
+function chat(t, base, options) {
+  return connect(t, `${base}/chat`, { transports: ["websocket"], ...options });
+}
+
+/** A client that is connected, with its session. @param {import("./harness.mjs").Scope} t @param {string} base @param {object} [options] */
+async function begun(t, base, options) {
+  const socket = chat(t, base, options);
+  const [session] = await next(socket, "session");
+  return { socket, session };
+}
+
+test("the session is the first event, and says who one is and what one may do", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 3);
+  const { session: { epoch } } = await begun(t, base);
+  const rooms = { den: { epoch, seq: 1 }, empty: { epoch, seq: 0 } };
+  const socket = chat(t, base, { auth: { name: "Ada", rooms } });
+  /** @type {any[]} */
+  const events = [];
+  socket.onAny((...event) => events.push(event));
+  await until("all came", () => events.length === 2);
+  const [[first, session], [second, page]] = events;
+  assert.equal(first, "session");
+  assert.equal(second, "messages");
+  assert.deepEqual(page.map((/** @type {any} */ { seq }) => seq), [2, 3]);
+  assert.equal(session.session, socket.id);
+  assert.match(session.token, /^v1\./);
+  assert.match(session.user.id, /^u[0-9a-f]{24}$/);
+  assert.equal(session.user.name, "Ada");
+  assert.equal(session.node, "node-1");
+  assert.match(session.epoch, /^[0-9a-f]{32}$/);
+  assert.deepEqual(session.limits, { maxMessageBytes: 8192, messagesPerSecond: 0, roomsPerSession: 100, requestsInFlight: 256 });
+  assert.deepEqual(session.rooms, {
+    den: { head: 3, epoch, recovered: true },
+    empty: { head: 0, epoch, recovered: true },
+  });
+});
+
+test("a message goes to all of its room, as the same to each but for the nonce", async (t) => {
+  const [one, two] = await startNodes(t, { nodes: 2 });
+  assert.ok(one && two);
+  const ada = await begun(t, one, { auth: { name: "Ada" } });
+  const bob = await begun(t, two, { auth: { name: "Bob" } });
+  const eve = await begun(t, one);
+  for (const { socket } of [ada, bob]) {
+    assert.deepEqual(await socket.emitWithAck("join", { room: "den" }), { ok: { head: 0, epoch: ada.session.epoch, recovered: true } });
+  }
+  const heard = [next(ada.socket, "message"), next(bob.socket, "message")];
+  eve.socket.on("message", () => assert.fail("Eve is not in the room"));
+  const before = Date.now();
+  const { ok } = await ada.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "hello" });
+  assert.equal(ok.seq, 1);
+  assert.ok(before <= ok.at && ok.at <= Date.now());
+  const message = { room: "den", seq: 1, kind: "text", author: ada.session.user, text: "hello", at: ok.at, node: "node-1" };
+  const [[hers], [his]] = /** @type {any} */ (await Promise.all(heard));
+  assert.deepEqual(hers, { ...message, nonce: "n-1" });
+  assert.deepEqual(his, message);
+
+  assert.deepEqual(await ada.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "hello" }), { ok });
+  const { error } = await ada.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "something else" });
+  assert.equal(error.code, "nonce_conflict");
+  assert.equal(error.retryAfterMs, undefined);
+  // Another author's nonces are others.
+  assert.equal((await bob.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "mine" })).ok.seq, 2);
+});
+
+test("a client that acks pages gets all of them; one that never does gets two", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 1_000);
+  const { socket: polite, session: { epoch } } = await begun(t, base);
+  /** @type {number[][]} */
+  const pages = [];
+  polite.on("messages", (page, ack) => {
+    pages.push(page.map((/** @type {any} */ { seq }) => seq));
+    // Late: the next but one waits for it.
+    setTimeout(ack, 20, pages.length % 2 ? undefined : "any argument");
+  });
+  await polite.emitWithAck("join", { room: "den", after: { epoch, seq: 0 } });
+  await until("it has all", () => pages.flat().length === 1_000);
+  assert.deepEqual(pages.flat(), numbers(1_000));
+  assert.ok(pages.every(({ length }) => length <= 100));
+
+  const { socket: rude } = await begun(t, base);
+  let got = 0;
+  rude.on("messages", () => (got += 1));
+  await rude.emitWithAck("join", { room: "den", after: { epoch, seq: 0 } });
+  // New messages do not overtake the pages.
+  rude.on("message", () => assert.fail("it is behind"));
+  await polite.emitWithAck("post", { room: "den", nonce: "late", text: "late" });
+  await pause(1_000);
+  assert.equal(got, 2);
+});
+
+test("pages are bounded by their bytes, too", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 40, () => "x".repeat(8_192));
+  const { socket, session: { epoch } } = await begun(t, base);
+  /** @type {any[][]} */
+  const pages = [];
+  socket.on("messages", (page, ack) => {
+    pages.push(page);
+    ack();
+  });
+  await socket.emitWithAck("join", { room: "den", after: { epoch, seq: 0 } });
+  await until("it has all", () => pages.flat().length === 40);
+  for (const page of pages) assert.ok(JSON.stringify(page).length <= 65_536, `${JSON.stringify(page).length} bytes`);
+});
+
+test("a client that takes no pages is cut, comes back and goes on", async (t) => {
+  const base = await oneNode(t, { CHORUS_LIMITS__STALL_TIMEOUT: "1s" });
+  await fill(t, base, "den", 1_000);
+  const { session: { epoch } } = await begun(t, base);
+  let seq = 0;
+  let acking = false;
+  const faults = /** @type {string[]} */ ([]);
+  const socket = chat(t, base, { auth: (/** @type {any} */ give) => give({ rooms: { den: { epoch, seq } } }) });
+  socket.on("messages", (page, ack) => {
+    for (const message of page) {
+      if (message.seq !== seq + 1) faults.push(`${message.seq} after ${seq}`);
+      seq = message.seq;
+    }
+    if (acking) ack();
+  });
+  const [reason] = await next(socket, "disconnect");
+  // Not "io server disconnect": after that the client would stay away.
+  assert.equal(reason, "transport close");
+  assert.equal(seq, 200);
+  acking = true;
+  await until("it has all", () => seq === 1_000);
+  assert.deepEqual(faults, []);
+});
+
+test("a client comes back as who it was, into its rooms, and misses nothing", async (t) => {
+  const [one, two] = await startNodes(t, { nodes: 2 });
+  assert.ok(one && two);
+  const ada = await begun(t, one);
+  /** @type {{ token?: string, rooms: Record<string, { epoch: string, seq: number }> }} */
+  const mind = { rooms: {} };
+  const shown = /** @type {Record<string, number[]>} */ ({ den: [], hall: [] });
+  /** @param {any} message */
+  const show = ({ room, seq }) => {
+    shown[room]?.push(seq);
+    mind.rooms[room] = { epoch: ada.session.epoch, seq };
+  };
+  const bob = chat(t, two, { auth: (/** @type {any} */ give) => give(mind) });
+  bob.on("message", show);
+  bob.on("messages", (page, ack) => {
+    page.forEach(show);
+    ack();
+  });
+  const [first] = await next(bob, "session");
+  mind.token = first.token;
+  for (const room of ["den", "hall"]) await bob.emitWithAck("join", { room });
+  /** @param {string} room @param {number} n */
+  const say = (room, n) => ada.socket.emitWithAck("post", { room, nonce: `${room}-${n}`, text: `${n}` });
+  for (const n of numbers(3)) await Promise.all([say("den", n), say("hall", n)]);
+  await until("Bob has them", () => shown.den?.length === 3 && shown.hall?.length === 3);
+
+  const back = next(bob, "session");
+  bob.io.engine.close();
+  for (const n of numbers(300, 4)) await say("den", n);
+  const [second] = await back;
+  assert.equal(second.user.id, first.user.id);
+  assert.ok(Object.values(second.rooms).every((/** @type {any} */ { recovered }) => recovered));
+  await say("hall", 4);
+  await until("Bob has them", () => shown.den?.length === 303 && shown.hall?.length === 4);
+  assert.deepEqual(shown, { den: numbers(303), hall: numbers(4) });
+
+  const elsewhere = await begun(t, one, { auth: { token: second.token, name: "Robert" } });
+  assert.deepEqual(elsewhere.session.user, { id: first.user.id, name: "Robert" });
+});
+
+test("a place that means nothing here is said to be that", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 300);
+  const { session: { epoch } } = await begun(t, base);
+  for (const place of [{ epoch: "0".repeat(32), seq: 10 }, { epoch, seq: 301 }]) {
+    const { socket, session } = await begun(t, base, { auth: { rooms: { den: place } } });
+    assert.deepEqual(session.rooms.den, { head: 300, epoch, recovered: false });
+    const seqs = /** @type {number[]} */ ([]);
+    socket.on("messages", (page, ack) => {
+      seqs.push(...page.map((/** @type {any} */ { seq }) => seq));
+      ack();
+    });
+    await until("the newest came", () => seqs.length === 200);
+    assert.deepEqual(seqs, numbers(200, 101));
+    const answer = await socket.emitWithAck("join", { room: "den", after: place, history: 5 });
+    assert.equal(answer.ok.recovered, false);
+    await until("five came", () => seqs.length === 205);
+    assert.deepEqual(seqs.slice(200), numbers(5, 296));
+  }
+});
+
+test("history and rooms are read in pages", async (t) => {
+  const base = await oneNode(t);
+  await fill(t, base, "den", 5);
+  await fill(t, base, "hall", 1);
+  const { socket } = await begun(t, base);
+  /** @param {object} request */
+  const history = async (request) => (await socket.emitWithAck("history", { room: "den", ...request })).ok;
+  /** @param {any} page */
+  const seqs = ({ messages, more }) => [messages.map((/** @type {any} */ { seq }) => seq), more];
+  assert.deepEqual(seqs(await history({})), [[1, 2, 3, 4, 5], false]);
+  assert.deepEqual(seqs(await history({ limit: 2 })), [[4, 5], true]);
+  assert.deepEqual(seqs(await history({ limit: 2, before: 3 })), [[1, 2], false]);
+  assert.deepEqual(seqs(await history({ before: 1 })), [[], false]);
+  assert.deepEqual(seqs(await history({ room: "nowhere" })), [[], false]);
+  const rooms = [{ room: "den", head: 5 }, { room: "hall", head: 1 }];
+  assert.deepEqual(await socket.emitWithAck("rooms", {}), { ok: { rooms } });
+  assert.deepEqual(await socket.emitWithAck("rooms", { limit: 1 }), { ok: { rooms: rooms.slice(0, 1) } });
+  assert.deepEqual(await socket.emitWithAck("rooms", { after: "den" }), { ok: { rooms: rooms.slice(1) } });
+});
+
+test("who leaves a room hears no more of it", async (t) => {
+  const base = await oneNode(t);
+  const { socket } = await begun(t, base);
+  const seqs = /** @type {number[]} */ ([]);
+  socket.on("message", ({ seq }) => seqs.push(seq));
+  await socket.emitWithAck("join", { room: "den" });
+  await socket.emitWithAck("post", { room: "den", nonce: "1", text: "one" });
+  assert.deepEqual(await socket.emitWithAck("leave", { room: "den" }), { ok: {} });
+  await socket.emitWithAck("post", { room: "den", nonce: "2", text: "two" });
+  await pause(100);
+  assert.deepEqual(seqs, [1]);
+});
+
+test("a client that cannot be let in is told why, and stays away", async (t) => {
+  const base = await oneNode(t);
+  const place = { epoch: "0".repeat(32), seq: 1 };
+  for (const [auth, code] of /** @type {[object, string][]} */ ([
+    [{ token: "v1.junk.junk" }, "bad_token"],
+    [{ token: 7 }, "bad_request"],
+    [{ name: "" }, "bad_name"],
+    [{ name: "x".repeat(65) }, "bad_name"],
+    [{ rooms: [] }, "bad_request"],
+    [{ rooms: { "no such": place } }, "bad_room"],
+    [{ rooms: { den: { epoch: "x", seq: 1 } } }, "bad_epoch"],
+    [{ rooms: Object.fromEntries(numbers(101).map((n) => [`r${n}`, place])) }, "too_many_rooms"],
+  ])) {
+    const socket = chat(t, base, { auth });
+    const [error] = await next(socket, "connect_error");
+    assert.match(error.message, new RegExp(`^${code}: .`));
+    assert.equal(socket.active, false, "it does not try again by itself");
+  }
+});
+
+test("bad requests are refused with a code, and nothing is stored", async (t) => {
+  const base = await oneNode(t);
+  const { socket } = await begun(t, base);
+  const place = { epoch: "0".repeat(32), seq: 1 };
+  for (const [event, args, code] of /** @type {[string, unknown[], string][]} */ ([
+    ["shout", [{ room: "den" }], "unknown_event"],
+    ["join", [], "bad_request"],
+    ["join", [{}], "bad_request"],
+    ["join", ["den"], "bad_request"],
+    ["join", [{ room: "den" }, {}], "bad_request"],
+    ["join", [{ room: 7 }], "bad_request"],
+    ["join", [{ room: "no such" }], "bad_room"],
+    ["join", [{ room: "den", history: -1 }], "bad_request"],
+    ["join", [{ room: "den", after: 7 }], "bad_request"],
+    ["join", [{ room: "den", after: { ...place, epoch: "x" } }], "bad_epoch"],
+    ["post", [{ room: "den", nonce: "1" }], "bad_request"],
+    ["post", [{ room: "den", text: "x" }], "bad_request"],
+    ["post", [{ room: "den", nonce: "", text: "x" }], "bad_nonce"],
+    ["post", [{ room: "den", nonce: "n".repeat(129), text: "x" }], "bad_nonce"],
+    ["post", [{ room: "den", nonce: "1", text: "" }], "bad_text"],
+    ["post", [{ room: "den", nonce: "1", text: "\u0007" }], "bad_text"],
+    ["post", [{ room: "den", nonce: "1", text: "é".repeat(4_097) }], "bad_text"],
+    ["post", [{ room: "den", nonce: "1", text: Buffer.from("x") }], "bad_request"],
+    ["history", [{ room: "den", before: -1 }], "bad_request"],
+    ["rooms", [{ after: "no such" }], "bad_room"],
+    ["typing", [{ room: "den" }], "not_implemented"],
+    ["who", [{ room: "den" }], "not_implemented"],
+  ])) {
+    const answer = await socket.timeout(5_000).emitWithAck(event, ...args);
+    assert.equal(answer.error?.code, code, `${event} ${JSON.stringify(args)}: ${JSON.stringify(answer)}`);
+    assert.equal(typeof answer.error.detail, "string");
+  }
+  // Without an ack nobody is answered, and the socket goes on.
+  socket.emit("shout");
+  socket.emit("post", { room: "den", nonce: "silent", text: "said without an ack" });
+  const { ok } = await socket.emitWithAck("history", { room: "den" });
+  assert.deepEqual(ok.messages.map((/** @type {any} */ { text }) => text), ["said without an ack"]);
+});
+
+test("who posts too fast is told to wait, and keeps the order", async (t) => {
+  const base = await oneNode(t, { CHORUS_LIMITS__MESSAGES_PER_SECOND: "5" });
+  const { socket } = await begun(t, base);
+  /** @param {number} n */
+  const post = (n) => socket.emitWithAck("post", { room: "den", nonce: `n-${n}`, text: `${n}` });
+  const answers = await Promise.all(numbers(8).map(post));
+  assert.deepEqual(answers.map(({ ok, error }) => ok?.seq ?? error.code), [1, 2, 3, 4, 5, "rate_limited", "retry_first", "retry_first"]);
+  const wait = answers[5].error.retryAfterMs;
+  assert.ok(0 < wait && wait <= 200, `${wait} ms`);
+  await pause(wait);
+  assert.equal((await post(8)).error.code, "retry_first");
+  assert.equal((await post(6)).ok.seq, 6);
+  await pause(200);
+  assert.equal((await post(7)).ok.seq, 7);
+});
+
+test("both namespaces share one connection and one lobby", async (t) => {
+  const base = await oneNode(t);
+  const native = chat(t, base, { forceNew: false, multiplex: true });
+  await next(native, "session");
+  const tutorial = native.io.socket("/", { auth: { serverOffset: 0 } });
+  tutorial.connect();
+  await next(tutorial, "connect");
+  await native.emitWithAck("join", { room: "lobby" });
+  const heard = next(tutorial, "chat message");
+  await native.emitWithAck("post", { room: "lobby", nonce: "1", text: "from the native side" });
+  assert.deepEqual(await heard, ["from the native side", 1]);
+  const answered = next(native, "message");
+  tutorial.emit("chat message", "from the tutorial", "offset", () => {});
+  const [{ author, nonce }] = await answered;
+  assert.deepEqual([author.id, nonce], ["anonymous", undefined]);
+  tutorial.disconnect();
+  // The other namespace is not touched by that.
+  assert.ok((await native.timeout(5_000).emitWithAck("rooms", {})).ok);
+});
