@@ -1,11 +1,12 @@
 // @ts-check
 /** What the world gets to see of the stack, and what only its operators do. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { afterEach, before, test } from "node:test";
 import { clientsIn, closeAll, newRoom } from "./clients.mjs";
 import { compose, docker, replicas, scale, until, URL_HTTP, URL_PROMETHEUS } from "./stack.mjs";
 
 before(() => scale(3));
+afterEach(closeAll);
 
 /** @param {string} query */
 async function prometheus(query) {
@@ -87,5 +88,4 @@ test("Prometheus sees every replica, with its metrics", async () => {
     const { result } = await prometheus(`query?query=${metric}`);
     assert.ok(0 < result.length, `${metric} is there`);
   }
-  closeAll();
 });
