@@ -52,7 +52,10 @@ export function command(command, ...args) {
 export async function scale(count) {
   await compose("up", "-d", "--no-deps", "--no-recreate", "--no-build", "--wait", "--wait-timeout", "120",
     "--scale", `chat=${count}`, "chat");
-  await until(`nginx knows ${count} replicas`, async () => (await pins()).length === count);
+  let known = 0;
+  await until(`nginx knows ${count} replicas`, async () => (known = (await pins()).length) === count).catch((error) => {
+    throw new Error(`${error.message}; it knows ${known}`);
+  });
 }
 
 /**
