@@ -1,6 +1,7 @@
 // @ts-check
 /** The stack under test: what `docker compose` can do to it, and what it says about itself. */
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -61,7 +62,7 @@ export async function scale(count) {
 /**
  * The running replicas. A node's name begins with its host's, which is the container's short id.
  *
- * @returns {Promise<{ id: string, host: string, image: string }[]>}
+ * @returns {Promise<{ id: string, host: string, image: string, address: string }[]>}
  */
 export async function replicas() {
   const ids = (await compose("ps", "--quiet", "chat")).split("\n").filter(Boolean);
@@ -70,6 +71,7 @@ export async function replicas() {
     id: container.Id,
     host: container.Config.Hostname,
     image: container.Image,
+    address: /** @type {any} */ (Object.values(container.NetworkSettings.Networks)[0]).IPAddress,
   }));
 }
 
@@ -81,20 +83,20 @@ export async function replicaOf(node) {
 }
 
 /**
- * One sticky cookie for each replica that nginx knows, by asking without one often enough to be
- * sent everywhere.
+ * The sticky cookie of each replica that nginx knows: the MD5 of its address. nginx answers with
+ * the same cookie if it knows the replica, and with another's if it does not.
  *
  * @returns {Promise<string[]>}
  */
 export async function pins() {
-  const found = new Set();
-  for (let turn = 0; turn < 16; turn += 1) {
-    const response = await fetch(`${URL_HTTP}/api/rooms`, { headers: { connection: "close" } }).catch(() => null);
-    const cookie = response?.ok ? response.headers.getSetCookie().find((each) => each.startsWith("chorus_node=")) : null;
+  const known = [];
+  for (const { address } of await replicas()) {
+    const cookie = `chorus_node=${createHash("md5").update(`${address}:3000`).digest("hex")}`;
+    const response = await fetch(`${URL_HTTP}/api/rooms`, { headers: { cookie } }).catch(() => null);
     await response?.arrayBuffer();
-    if (cookie) found.add(cookie.split(";")[0]);
+    if (response?.ok && response.headers.getSetCookie().some((each) => each.startsWith(cookie))) known.push(cookie);
   }
-  return [...found];
+  return known;
 }
 
 /**
