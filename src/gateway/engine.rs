@@ -32,6 +32,7 @@ pub async fn watch(State(links): State<Arc<Links>>, request: Request, next: Next
             // A second websocket is refused by the engine and must not pass for the first.
             if !link.rides() {
                 link.ride(connection);
+                link.begin_upgrade();
             }
         }
         return next.run(request).await;

@@ -20,11 +20,18 @@ use super::{link::Link, protocol::Args};
 /// An event as it was read.
 pub(super) struct Incoming {
     pub(super) event: String,
-    /// `None` if they are not JSON.
+    /// `None` if they are not JSON, or longer than a websocket's frame may be.
     pub(super) args: Option<Args>,
     pub(super) ack: AckSender,
     /// Its place among all that this socket sent.
     pub(super) index: PostIndex,
+}
+
+/// How much of a socket waits: so many events of so many bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) places: usize,
+    pub(super) frame_bytes: usize,
 }
 
 /// A socket's queue, and the end of the socket.
@@ -44,11 +51,11 @@ impl Intake {
     pub(super) fn register(
         socket: &SocketRef,
         link: Arc<Link>,
-        places: usize,
+        bounds: Bounds,
         number: impl Fn() -> PostIndex + Send + Sync + 'static,
         overflow: impl Fn(Incoming) + Send + Sync + 'static,
     ) -> Self {
-        let (to_queue, queue) = mpsc::channel(places);
+        let (to_queue, queue) = mpsc::channel(bounds.places);
         let ended = CancellationToken::new();
         let take = Arc::new(move |incoming| match to_queue.try_send(incoming) {
             // The task ends with the socket: nobody waits for an answer.
@@ -57,7 +64,8 @@ impl Intake {
         });
         let number = Arc::new(number);
         socket.on_fallback(move |Event(event): Event, args: TryData<Args>, ack: AckSender| {
-            take(Incoming { event, args: args.0.ok(), ack, index: number() });
+            let args = args.0.ok().filter(|args| args.bytes() <= bounds.frame_bytes);
+            take(Incoming { event, args, ack, index: number() });
             ready(())
         });
         let end = ended.clone();

@@ -7,13 +7,14 @@
 //! flushes, or a polling request is answered.
 //!
 //! A packet that was emitted just before a drain was noticed may still be there,
-//! so twice that number is in the buffer at most.
+//! so twice that number is in the buffer at most. While a polling session becomes a
+//! websocket nothing drains, though requests are answered and bytes are flushed: it emits nothing then.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -35,6 +36,10 @@ pub struct Link {
     drains: watch::Sender<()>,
     /// The session is to come back: its polling requests are answered as if it were unknown.
     cut: CancellationToken,
+    /// A polling session has begun to become a websocket; it tries once, since one that fails is cut.
+    upgrading: CancellationToken,
+    /// It has become one.
+    upgraded: AtomicBool,
     /// A connection that came to be its websocket is gone.
     lost: CancellationToken,
     /// The newest connection that came to be its websocket; an attempt may fail and another follow.
@@ -47,6 +52,9 @@ impl Link {
     #[must_use]
     pub fn take(&self, want: usize) -> usize {
         let mut got = 0;
+        if self.is_between_transports() {
+            return 0;
+        }
         let grant = |used: usize| {
             got = want.min(PACKETS_PER_DRAIN.saturating_sub(used));
             Some(used + got)
@@ -59,14 +67,40 @@ impl Link {
     /// How many packets there is room for now.
     #[must_use]
     pub fn room(&self) -> usize {
+        if self.is_between_transports() {
+            return 0;
+        }
         PACKETS_PER_DRAIN.saturating_sub(self.used.load(Ordering::Acquire))
     }
 
     /// Notes that the engine has handed on all that waited.
     pub(super) fn drain(&self) {
-        if self.used.swap(0, Ordering::AcqRel) != 0 {
+        if !self.is_between_transports() && self.used.swap(0, Ordering::AcqRel) != 0 {
             self.drains.send_replace(());
         }
+    }
+
+    fn is_between_transports(&self) -> bool {
+        self.upgrading.is_cancelled() && !self.upgraded.load(Ordering::Acquire)
+    }
+
+    /// Notes that a polling session begins to become a websocket.
+    pub(super) fn begin_upgrade(&self) {
+        self.upgrading.cancel();
+    }
+
+    /// Done when a polling session begins to become a websocket.
+    #[must_use]
+    pub(super) fn upgrade_token(&self) -> &CancellationToken {
+        &self.upgrading
+    }
+
+    /// Notes that the session's transport is the websocket. What was emitted before may still be in
+    /// the buffer: half a window keeps it from filling, and is enough to see the next drain.
+    pub(super) fn end_upgrade(&self) {
+        self.used.fetch_min(PACKETS_PER_DRAIN / 2, Ordering::AcqRel);
+        self.upgraded.store(true, Ordering::Release);
+        self.nudge();
     }
 
     /// Wakes whoever waits for room, for another reason than a drain.
@@ -151,6 +185,8 @@ impl Links {
             used: AtomicUsize::new(0),
             drains: watch::Sender::new(()),
             cut: CancellationToken::new(),
+            upgrading: CancellationToken::new(),
+            upgraded: AtomicBool::new(false),
             lost: CancellationToken::new(),
             websocket: Mutex::default(),
             links: Arc::downgrade(self),
@@ -212,6 +248,19 @@ mod tests {
         link.drain();
         drains.changed().await.unwrap();
         assert!(!drains.has_changed().unwrap());
+    }
+
+    #[test]
+    fn nothing_is_emitted_and_nothing_counts_as_a_drain_between_two_transports() {
+        let (_links, link) = link();
+        assert_eq!(link.take(40), 40);
+        link.begin_upgrade();
+        link.drain();
+        assert_eq!((link.room(), link.take(1)), (0, 0));
+        link.end_upgrade();
+        assert_eq!(link.room(), PACKETS_PER_DRAIN / 2);
+        link.drain();
+        assert_eq!(link.room(), PACKETS_PER_DRAIN);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod connection;
 pub mod engine;
 pub mod link;
 
+use intake::Bounds;
 use link::Links;
 
 /// Events that are taken from a socket's queue at once; the posts among them are one run in the log.
@@ -54,11 +55,15 @@ impl Gateway {
         Arc::new(Self { chat, tokens, links, limits, history, stall_timeout, tracker })
     }
 
-    /// Opens both namespaces.
-    ///
     /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.
-    pub fn layer(self: &Arc<Self>, settings: &config::SocketIo) -> SocketIoLayer {
+    fn bounds(&self) -> Bounds {
         let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
+        Bounds { places: self.limits.requests_in_flight, frame_bytes }
+    }
+
+    /// Opens both namespaces.
+    pub fn layer(self: &Arc<Self>, settings: &config::SocketIo) -> SocketIoLayer {
+        let frame_bytes = self.bounds().frame_bytes;
         let (layer, io) = SocketIo::builder()
             .req_path(engine::PATH)
             .ping_interval(settings.ping_interval)

@@ -83,7 +83,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index } = incoming;
         if let Some(Ok(Request::Post(room, nonce, _))) =
-            args.map(|args| Request::parse(&event, args, bytes_max))
+            args.map(|args| Request::parse(&event, &args, bytes_max))
         {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             order.refused(index, &room, &nonce, clock.now());
@@ -93,7 +93,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             drop(ack.send(&Refusal::from(PostError::Overloaded).to_json()));
         }
     };
-    let intake = Intake::register(socket, held, gateway.limits.requests_in_flight, number, overflow);
+    let intake = Intake::register(socket, held, gateway.bounds(), number, overflow);
     intake::leave(socket, Admitted { intake, sender, rooms: hello.rooms });
     Ok(())
 }
@@ -182,8 +182,9 @@ impl Socket {
         let mut run: Vec<(PostIndex, Post)> = Vec::new();
         let mut acks: Vec<AckSender> = Vec::new();
         for Incoming { event, args, ack, index } in batch {
-            let parsed = args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON"));
-            match parsed.and_then(|args| Request::parse(&event, args, self.gateway.limits.max_message_bytes))
+            let parsed =
+                args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON, or too long"));
+            match parsed.and_then(|args| Request::parse(&event, &args, self.gateway.limits.max_message_bytes))
             {
                 Ok(Request::Post(room, nonce, text)) => {
                     run.push((index, Post { room, nonce: Some(nonce), text }));

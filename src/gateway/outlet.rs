@@ -15,6 +15,9 @@ use super::{
     link::{Link, Links},
 };
 
+/// Pause between two looks at a transport that is being upgraded; that takes a round trip or two.
+const UPGRADE_LOOK: Duration = Duration::from_millis(10);
+
 /// One socket's way out.
 pub(super) struct Outlet {
     pub(super) socket: SocketRef,
@@ -62,6 +65,16 @@ impl Outlet {
         ended.run_until_cancelled(emitted).await;
     }
 
+    /// Lets the session emit again once its transport is the websocket. The engine tells nobody: it is looked at.
+    async fn follow_upgrade(&self) {
+        self.link.upgrade_token().cancelled().await;
+        while self.socket.transport_type() != TransportType::Websocket {
+            tokio::time::sleep(UPGRADE_LOOK).await;
+        }
+        self.link.end_upgrade();
+        std::future::pending().await
+    }
+
     /// Ends the session when it is cut or its websocket is gone. The engine tells a socket
     /// nothing whose connection died before it knew of it, and keeps a polling session that was cut until
     /// its heartbeat fails. An upgrade that failed half way leaves a session that answers polls
@@ -71,6 +84,7 @@ impl Outlet {
             tokio::select! {
                 () = self.link.lost_token().cancelled() => self.link.cut(),
                 () = self.link.cut_token().cancelled() => {}
+                () = self.follow_upgrade() => {}
             }
         };
         if ended.run_until_cancelled(over).await.is_some() {

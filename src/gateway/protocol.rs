@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{SeqAccess, Visitor},
+    de::{IgnoredAny, SeqAccess, Visitor},
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::chat::{
     ports::{ReadError, Receipt},
@@ -186,12 +186,12 @@ impl Request {
     /// # Errors
     ///
     /// What its sender is told.
-    pub fn parse(event: &str, args: Args, text_bytes_max: usize) -> Result<Self, Refusal> {
+    pub fn parse(event: &str, args: &Args, text_bytes_max: usize) -> Result<Self, Refusal> {
         let known = ["join", "leave", "post", "history", "rooms", "typing", "who"].contains(&event);
         if !known {
             return Err(Refusal::new("unknown_event", "there is no such event"));
         }
-        let object = <[Value; 1]>::try_from(args.0).ok().filter(|[fields]| fields.is_object());
+        let object = <[Value; 1]>::try_from(args.parse()).ok().filter(|[fields]| fields.is_object());
         let [fields] =
             object.ok_or_else(|| Refusal::new("bad_request", "an event has one argument, an object"))?;
         let fields: Fields =
@@ -236,9 +236,27 @@ impl Place {
     }
 }
 
-/// All arguments of an event, however many and whatever they are.
+/// An event's first arguments as they were written: parsed, some would take many times their size while they wait.
 #[derive(Debug)]
-pub struct Args(pub Vec<Value>);
+pub struct Args(Vec<Box<RawValue>>);
+
+/// No event has more arguments than two; what comes after these is not kept.
+const ARGS_MAX: usize = 4;
+
+impl Args {
+    /// Their size.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|arg| arg.get().len()).sum()
+    }
+
+    /// The arguments themselves.
+    #[must_use]
+    pub fn parse(&self) -> Vec<Value> {
+        // They were read as JSON; what it cannot hold (a number beyond its range) counts as null.
+        self.0.iter().map(|arg| serde_json::from_str(arg.get()).unwrap_or_default()).collect()
+    }
+}
 
 /// The parser gives an event's arguments one by one only to a type that is a tuple; this one takes any number.
 impl<'de> Deserialize<'de> for Args {
@@ -253,11 +271,13 @@ impl<'de> Deserialize<'de> for Args {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut args: A) -> Result<Args, A::Error> {
-                let mut all = Vec::new();
-                while let Some(arg) = args.next_element()? {
-                    all.push(arg);
+                let mut first = Vec::new();
+                while first.len() < ARGS_MAX {
+                    let Some(arg) = args.next_element()? else { return Ok(Args(first)) };
+                    first.push(arg);
                 }
-                Ok(Args(all))
+                while args.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Args(first))
             }
         }
 

@@ -39,7 +39,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
         // An event for which there is no place is not answered: the client's own retry brings it again.
         let link = admitting.links.link(socket.id);
-        let intake = Intake::register(&socket, link, admitting.limits.requests_in_flight, number, drop);
+        let intake = Intake::register(&socket, link, admitting.bounds(), number, drop);
         intake::leave(&socket, (offset, intake));
         std::future::ready(Ok::<(), Refusal>(()))
     };
@@ -137,7 +137,7 @@ async fn refuse(answers: &mut Answers, ack: AckSender, refusal: &Refusal) {
 
 /// Reads `content, clientOffset`. Without an offset each message is one of its own.
 fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
-    let args = args.map(|args| args.0).unwrap_or_default();
+    let args = args.map(|args| args.parse()).unwrap_or_default();
     let content = args.first().and_then(Value::as_str).unwrap_or_default();
     let text = MessageText::new(content, text_bytes_max)?;
     let offset = match args.get(1) {

@@ -135,7 +135,7 @@ fn bad_on_root() -> Vec<(Vec<Message>, Outcome)> {
 fn malformed(p: &str) -> Vec<(Vec<Message>, Outcome)> {
     let binary = |packet: String| vec![Message::text(packet), Message::binary(vec![1, 2, 3])];
     let (ignored, code) =
-        if p.is_empty() { (Ignored, "bad_text") } else { (Refused("bad_request"), "bad_request") };
+        if p.is_empty() { (Ignored, "bad_text") } else { (Refused("bad_request"), "unknown_event") };
     vec![
         (text(format!(r#"42{p}1["post""#)), Closed),
         (text(format!("42{p}1")), Closed),
