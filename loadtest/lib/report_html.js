@@ -56,7 +56,7 @@ function tile(name, value, kind) {
 }
 
 /** @param {import("./summary.js").Summary} summary */
-function matrix({ nodes, matrix: cells }) {
+function matrix({ nodes, names, matrix: cells }) {
   if (nodes.length === 0) return "";
   const most = Math.max(1, ...cells.map(({ count }) => count));
   const cell = (/** @type {string} */ from, /** @type {string} */ to) => {
@@ -66,7 +66,8 @@ function matrix({ nodes, matrix: cells }) {
       `<small>${p95 === null ? "nothing live" : `p95 ${time(p95)}`}</small></td>`;
   };
   const rows = nodes.map((from) => `<tr><th>from node ${from}</th>${nodes.map((to) => cell(from, to)).join("")}</tr>`);
-  return `<section><h2>Deliveries, node to node</h2><p class="soft">From the node that stored a message to the node that showed it.</p>
+  return `<section><h2>Deliveries, node to node</h2><p class="soft">From the node that stored a message to the node that showed it${
+    names.length ? `; ${names.map((name, at) => `node ${at} is ${escaped(name)}`).join(", ")}` : ""}.</p>
 <table class="matrix"><tr><th></th>${nodes.map((to) => `<th>to node ${to}</th>`).join("")}</tr>${rows.join("")}</table></section>`;
 }
 

@@ -29,7 +29,7 @@ export function text(summary, settings) {
 }
 
 /** @param {import("./summary.js").Summary} summary */
-function matrix({ nodes, matrix: cells }) {
+function matrix({ nodes, names, matrix: cells }) {
   if (nodes.length === 0) return [];
   const WIDTH = 20;
   const row = (/** @type {string} */ from) => nodes.map((to) => {
@@ -41,6 +41,7 @@ function matrix({ nodes, matrix: cells }) {
     "  deliveries from the node that stored (rows) to the node that showed (columns), p95 latency:",
     `    ${"".padEnd(8)}${nodes.map((to) => `node ${to}`.padStart(WIDTH)).join("")}`,
     ...nodes.map((from) => `    ${`node ${from}`.padEnd(8)}${row(from)}`),
+    ...(names.length ? [`    ${names.map((name, at) => `node ${at}: ${name}`).join(", ")}`] : []),
     "",
   ];
 }

@@ -10,6 +10,7 @@
  * @property {boolean} passed
  * @property {number} seconds
  * @property {string[]} nodes Their numbers.
+ * @property {string[]} names Their names, in that order; empty where k6 does not tell what `setup()` found.
  * @property {{ from: string, to: string, count: number, p95: number | null }[]} matrix
  * @property {{ name: string, value: string, ok: boolean }[]} judgements
  * @property {{ metric: string, rule: string, value: string, ok: boolean }[]} thresholds
@@ -35,7 +36,7 @@ const TRENDS = [
 const COUNTS = ["verdicts", "deliveries", "cross_node_deliveries", "messages_compared", "post_retries", "disconnects"];
 
 /** @param {string} scenario @param {SummaryData} data @returns {Summary} */
-export function summarize(scenario, { metrics, state }) {
+export function summarize(scenario, { metrics, state, setup_data: found }) {
   const count = (/** @type {string} */ name) => metrics[name]?.values.count ?? 0;
   const rules = Object.entries(metrics).flatMap(([metric, { values, thresholds }]) =>
     Object.entries(thresholds ?? {}).map(([rule, { ok }]) => ({ metric, rule, value: valueOf(values, rule), ok })));
@@ -50,6 +51,7 @@ export function summarize(scenario, { metrics, state }) {
     scenario,
     passed: rules.every(({ ok }) => ok),
     seconds: state.testRunDurationMs / 1_000,
+    names: found?.nodes ?? [],
     nodes: [...new Set(matrix.map(({ from }) => from))].sort(),
     matrix,
     judgements: JUDGED.map(([name, metric]) => ({ name, value: String(count(metric)), ok: count(metric) === 0 })),
@@ -71,7 +73,7 @@ function valueOf(values, rule) {
 
 /** @param {number} value */
 export function short(value) {
-  return Number.isInteger(value) ? grouped(value) : value.toFixed(value < 10 ? 2 : 1);
+  return Number.isInteger(value) || 100 <= value ? grouped(Math.round(value)) : value.toFixed(2);
 }
 
 /** 1234567 as 1,234,567: k6's engine has no locales. @param {number} value */

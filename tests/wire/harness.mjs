@@ -163,7 +163,7 @@ export async function startNginx(scope, ...bases) {
     master_process off;
     pid ${home}/pid;
     error_log stderr warn;
-    events {}
+    events { worker_connections 4096; }
     http {
       access_log off;
       ${paths.map((path) => `${path}_temp_path ${home}/${path};`).join("\n")}
