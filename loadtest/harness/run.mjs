@@ -32,7 +32,8 @@ async function main(args) {
   });
   try {
     const { test } = await import("./test.mjs");
-    code ||= await test(optionsOf(args));
+    const ended = await test(optionsOf(args));
+    code ||= ended;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     console.error(`harness: ${error.message}`);

@@ -9,12 +9,18 @@ import { fileURLToPath } from "node:url";
 import { folder, startCluster, startNginx, until } from "../wire/harness.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const scope = { after: (/** @type {() => unknown} */ end) => void after(end) };
+/** What ends with the file: a hook has no scope of its own. @type {(() => unknown)[]} */
+const ends = [];
 let url = "";
 
 before(async () => {
+  const scope = { after: (/** @type {() => unknown} */ end) => void ends.unshift(end) };
   const nodes = await startCluster(scope, { nodes: 3 });
   url = await startNginx(scope, ...nodes.map((node) => node.url));
+});
+
+after(async () => {
+  for (const end of ends) await end();
 });
 
 /** A debug build on a busy machine is slow; it is not what is tested here. */
