@@ -23,9 +23,11 @@ after(async () => {
   for (const end of ends) await end();
 });
 
+/** What the harness would start itself again with. */
+const FLAGS = ["--experimental-vm-modules", "--no-warnings"];
 /** A debug build on a busy machine is slow; it is not what is tested here. */
 const PATIENT = { P95_MS: "15000", P99_MS: "20000", CONNECT_P95_MS: "20000" };
-const SHORT = { CLIENTS: "18", ROOM_SIZE: "18", RAMP: "500ms", DURATION: "3s", RATE: "3" };
+const SHORT = { CLIENTS: "18", ROOM_SIZE: "18", RAMP: "200ms", DURATION: "2s", RATE: "3" };
 
 /**
  * Begins a scenario.
@@ -40,7 +42,7 @@ function begin(t, scenario, env, args = []) {
   const all = { URL: url, OUT: out, SETTLE: "10s", ...PATIENT, ...env };
   const given = Object.entries(all).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   let said = "";
-  const child = execFile(process.execPath, ["loadtest/harness/run.mjs", ...given, ...args, `loadtest/${scenario}.js`], { cwd: ROOT });
+  const child = execFile(process.execPath, [...FLAGS, "loadtest/harness/run.mjs", ...given, ...args, `loadtest/${scenario}.js`], { cwd: ROOT });
   child.stdout?.on("data", (text) => (said += text));
   child.stderr?.on("data", (text) => (said += text));
   t.after(() => child.kill("SIGKILL"));
@@ -72,7 +74,7 @@ for (const transport of ["websocket", "upgrade"]) {
 
 for (const [plant, metric] of [["loss", "messages_lost"], ["repeat", "messages_doubled"]]) {
   test(`cross-node notices one message's ${plant} between server and script`, async (t) => {
-    const { code, said, out } = await begin(t, "cross-node", { ...SHORT, SETTLE: "2s" }, ["--plant", String(plant)]).ended;
+    const { code, said, out } = await begin(t, "cross-node", { ...SHORT, SETTLE: "1s" }, ["--plant", String(plant)]).ended;
     assert.equal(code, 99, said);
     const broken = report(out, "cross-node").thresholds.filter((/** @type {any} */ { ok }) => !ok);
     assert.deepEqual(broken.map((/** @type {any} */ { metric: name, value }) => [name, value]), [[metric, "1"]]);
@@ -88,7 +90,7 @@ test("a wrong number of replicas is said before anything is judged", async (t) =
 test("churn: a node that is killed in the middle costs nothing", async (t) => {
   const own = await startCluster(t, { nodes: 3 });
   const behind = await startNginx(t, ...own.map((node) => node.url));
-  const { ended } = begin(t, "churn", { ...SHORT, URL: behind, DURATION: "6s", EVERY: "2s", AWAY: "1s" });
+  const { ended } = begin(t, "churn", { ...SHORT, URL: behind, DURATION: "5s", EVERY: "2s", AWAY: "1s" });
   // Half way: when clients are talking.
   await until("clients talk", async () => {
     const { rooms } = await (await fetch(`${behind}/api/rooms`)).json();
@@ -105,9 +107,9 @@ test("churn: a node that is killed in the middle costs nothing", async (t) => {
 
 /** @type {[scenario: string, env: Record<string, string>][]} */
 const OTHERS = [
-  ["ramp", { CLIENTS: "18", UP: "2s", HOLD: "1s", LIFE: "2s", RATE: "3" }],
-  ["spike", { CLIENTS: "9", CROWD: "18", DURATION: "5s", CROWD_FOR: "2s", RATE: "3" }],
-  ["soak", { ...SHORT, EVERY: "2s", AWAY: "500ms" }],
+  ["ramp", { CLIENTS: "18", UP: "1s", HOLD: "500ms", LIFE: "1s", RATE: "3" }],
+  ["spike", { CLIENTS: "9", CROWD: "18", DURATION: "3s", CROWD_FOR: "1s", RATE: "3" }],
+  ["soak", { ...SHORT, DURATION: "3s", EVERY: "1s", AWAY: "300ms" }],
 ];
 for (const [scenario, env] of OTHERS) {
   test(`${scenario} runs and holds`, async (t) => {

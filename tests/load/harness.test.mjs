@@ -1,7 +1,7 @@
 // @ts-check
 /** The harness behaves as k6 does: metrics, thresholds, exit codes, and a world without Node. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,6 +11,9 @@ import { expression, metricName } from "../../loadtest/harness/thresholds.mjs";
 import { folder } from "../wire/harness.mjs";
 
 const RUN = fileURLToPath(new URL("../../loadtest/harness/run.mjs", import.meta.url));
+
+/** What the harness would start itself again with. */
+const FLAGS = ["--experimental-vm-modules", "--no-warnings"];
 
 /**
  * Runs a script.
@@ -24,7 +27,7 @@ function run(t, script, args = []) {
   const path = join(folder(t), "script.js");
   writeFileSync(path, script);
   return new Promise((done) => {
-    const child = execFile(process.execPath, [RUN, ...args, path], (_error, out, err) =>
+    const child = execFile(process.execPath, [...FLAGS, RUN, ...args, path], (_error, out, err) =>
       done({ code: child.exitCode ?? -1, out, err }));
   });
 }
@@ -125,6 +128,12 @@ test("what the harness does not have is said, not passed over", async (t) => {
     export const options = { scenarios: { a: { executor: "constant-arrival-rate" } } };
     export default function () {}`);
   assert.equal(code, 104);
+});
+
+test("it starts itself again with the flags that it needs, and passes the exit code on", () => {
+  const { status, stderr } = spawnSync(process.execPath, [RUN, "no-such-script.js"], { encoding: "utf8" });
+  assert.equal(status, 107, stderr);
+  assert.match(stderr, /no-such-script/);
 });
 
 test("-e sets the script's environment", async (t) => {
