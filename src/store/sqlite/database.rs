@@ -146,7 +146,7 @@ impl Database {
 /// What the log takes of its file; the rest is pages that are used again.
 pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0).map(from_sql));
-    Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+    Ok(pragma("page_count")?.saturating_sub(pragma("freelist_count")?) * pragma("page_size")?)
 }
 
 /// Makes the log, or finds that it is there, under the lock.

@@ -12,7 +12,10 @@ use tokio::sync::mpsc as channel;
 use super::*;
 use crate::{
     chat::types::UnixMs,
-    store::contract::{self, Subject, append, draft, line, next, read, to},
+    store::{
+        contract::{self, Subject, append, draft, line, next, read, to},
+        retention_contract::{self, Aging},
+    },
 };
 
 /// A folder with one log, opened as often as a test likes.
@@ -68,6 +71,24 @@ async fn subject(commits: Commits) -> Subject {
 }
 
 contract::tests!(subject);
+
+fn aging(settings: config::Log) -> Aging {
+    let mut fixture = Fixture::new();
+    let url = fixture.settings.url;
+    fixture.settings = config::Log { url, ..settings };
+    let log = fixture.open();
+    let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
+    let (clock, janitor) = (fixture.clock.clone(), Mutex::new(janitor));
+    let after = move |time: Duration| {
+        clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        let (_runs, stop) = mpsc::channel();
+        // Again, where the log's own janitor has its turn just then.
+        while !janitor.lock().unwrap().round(&stop).unwrap() {}
+    };
+    Aging::new(log, after, fixture)
+}
+
+retention_contract::tests!(aging);
 
 /// Waits for a condition that is to come within seconds.
 async fn until(what: &str, condition: impl Fn() -> bool) {
