@@ -12,6 +12,7 @@ pub(super) mod foreign;
 mod schema;
 
 mod failpoint;
+mod failure;
 mod health;
 pub(super) mod lock;
 pub(super) mod place;

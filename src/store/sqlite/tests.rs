@@ -169,6 +169,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn a_log_that_failed_recovers_without_traffic() {
     let fixture = Fixture::new();
     let log = fixture.open();
+    append(&*log, vec![draft("", "first")]).await;
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = log.append(vec![draft("a", "refused")]).await;
@@ -177,7 +178,19 @@ async fn a_log_that_failed_recovers_without_traffic() {
 
     other.execute_batch("ROLLBACK").unwrap();
     until("writable", || log.is_writable()).await;
-    assert_eq!(append(&*log, vec![draft("a", "refused")]).await, "1");
+    assert_eq!(append(&*log, vec![draft("a", "refused")]).await, "2");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_from_its_start_on_says_so_unasked() {
+    let fixture = Fixture::new();
+    drop(fixture.database());
+    let other = fixture.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let log = fixture.open();
+    until("not writable", || !log.is_writable()).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    until("writable", || log.is_writable()).await;
 }
 
 #[tokio::test]
@@ -185,6 +198,8 @@ async fn a_commit_that_takes_too_long_is_unknown() {
     let mut fixture = Fixture::new();
     fixture.settings.append_timeout = Duration::from_millis(200);
     let log = fixture.open();
+    // So that the writer has made sure that it can write, and waits for runs.
+    append(&*log, vec![draft("", "first")]).await;
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let unknown = log.append(vec![draft("a", "late")]).await;
@@ -192,8 +207,8 @@ async fn a_commit_that_takes_too_long_is_unknown() {
 
     other.execute_batch("ROLLBACK").unwrap();
     while log.append(vec![draft("a", "late")]).await.is_err() {}
-    assert_eq!(append(&*log, vec![draft("a", "late")]).await, "=1", "the same nonce settles it");
-    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:late");
+    assert_eq!(append(&*log, vec![draft("a", "late")]).await, "=2", "the same nonce settles it");
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:first 2:late");
 }
 
 #[tokio::test]
