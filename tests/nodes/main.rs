@@ -6,6 +6,7 @@ mod common;
 
 mod crossing;
 mod outages;
+mod unwritable;
 
 mod order;
 mod polling;
