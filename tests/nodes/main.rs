@@ -14,6 +14,8 @@ mod slow_reader;
 
 mod recovery;
 
+mod backup;
+
 mod bad_input;
 mod http_api;
 
