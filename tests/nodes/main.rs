@@ -15,6 +15,7 @@ mod slow_reader;
 mod recovery;
 
 mod backup;
+mod retention;
 
 mod bad_input;
 mod http_api;
