@@ -129,7 +129,7 @@ pub(crate) async fn what_grew_and_was_pruned_since_is_told(make: fn(config::Log)
 
 pub(crate) async fn what_is_left_is_read_without_a_hole(make: fn(config::Log) -> Aging) {
     let aging = make(keep(HOUR, HOUR));
-    let run = (1..=9).map(|n| later(if n < 5 { 0 * HOUR } else { HOUR }, draft("", &n.to_string())));
+    let run = (1..=9).map(|n| later(if n < 5 { Duration::ZERO } else { HOUR }, draft("", &n.to_string())));
     append(&*aging.log, run.collect()).await;
     (aging.after)(HOUR + LITTLE);
     assert_eq!(read(&*aging.log, "lobby", 0, 2).await, "5:5 6:6");
