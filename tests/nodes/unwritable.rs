@@ -123,6 +123,7 @@ async fn a_full_disk_costs_no_acked_message_and_the_nodes_go_on_when_there_is_ro
             break text;
         }
         acked.push(text);
+        assert!(acked.len() < 1_000, "more is acked than the disk holds");
     };
     until_writable(node, false).await;
     let refused = Refused::on(node, &acked, large(1_000_000)).await;
