@@ -235,10 +235,8 @@ async fn race(log: &SqliteLog, name: String) {
 
 const ROOMS: [&str; 2] = ["lobby", "den"];
 
-/// Kills of the next test; `KILLS=5000` has more.
-fn kills() -> usize {
-    std::env::var("KILLS").map_or(200, |kills| kills.parse().expect("KILLS is a number"))
-}
+/// Kills of one file's life in the next test; `KILLS=5000` has more files.
+const KILLS: usize = 200;
 
 /// The same numbers in each run: splitmix64.
 struct Dice(u64);
@@ -272,11 +270,19 @@ async fn check(file: &Path, acked: &[HashSet<String>; 2], round: usize) -> Conne
 
 #[tokio::test]
 async fn a_log_is_whole_and_holds_every_ack_after_hundreds_of_kills_at_any_moment() {
+    let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().expect("KILLS is a number"));
+    for seed in 1..=kills.div_ceil(KILLS) {
+        kill(seed as u64).await;
+    }
+}
+
+/// The life of one file.
+async fn kill(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
-    let (mut dice, mut acked) = (Dice(1), [HashSet::new(), HashSet::new()]);
+    let (mut dice, mut acked) = (Dice(seed), [HashSet::new(), HashSet::new()]);
     let mut kept = None;
-    for round in 0..kills().div_ceil(PROCESSES + 1) {
+    for round in 0..KILLS.div_ceil(PROCESSES + 1) {
         let parts = (0..PROCESSES).map(|process| format!("race {round}-{process}"));
         let parts: Vec<_> = parts.chain(["tidy up".to_owned()]).collect();
         let mut helpers: Vec<_> = parts.iter().map(|part| Helper::start(part, &file, &[])).collect();
@@ -296,7 +302,7 @@ async fn a_log_is_whole_and_holds_every_ack_after_hundreds_of_kills_at_any_momen
         kept = Some(check(&file, &acked, round).await).filter(|_| dice.roll(2) == 0);
     }
     drop(kept);
-    assert!(acked.iter().all(|acked| kills() < acked.len()), "little was written between the kills");
+    assert!(acked.iter().all(|acked| KILLS < acked.len()), "little was written between the kills");
 }
 
 #[tokio::test]
