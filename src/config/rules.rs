@@ -6,6 +6,9 @@ use crate::chat::types::NodeId;
 
 use super::{Drain, Settings};
 
+/// Less would be taken by nonces and the newest messages, which stay in any case.
+const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
 /// A rule over the settings that a value breaks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rule {
@@ -18,6 +21,9 @@ pub enum Rule {
     /// A lost hint could be later than promised.
     #[error("log.sweep_interval ({0:?}) must be at most 500ms")]
     SweepTooRare(Duration),
+    /// A log that could not even hold its newest messages.
+    #[error("log.retention_bytes ({0}) must be 0 or at least 16777216 (16 MiB)")]
+    RetentionTooSmall(u64),
     /// No adapter for this log.
     #[error("log.url must begin with sqlite:// or be memory://")]
     LogUrl,
@@ -118,6 +124,9 @@ impl Settings {
     fn check_sizes(&self) -> Result<(), Rule> {
         if Duration::from_millis(500) < self.log.sweep_interval {
             return Err(Rule::SweepTooRare(self.log.sweep_interval));
+        }
+        if (1..RETENTION_BYTES_MIN).contains(&self.log.retention_bytes) {
+            return Err(Rule::RetentionTooSmall(self.log.retention_bytes));
         }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
         if payload < message as u64 * 64 {

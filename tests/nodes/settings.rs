@@ -39,6 +39,7 @@ fn a_bad_setting_stops_the_start_and_names_its_key_and_its_rule() {
         ("CHORUS_LIMITS__MAX_MESSAGE_BYTES", "-1", &["limits.max_message_bytes", "integer"]),
         ("CHORUS_LIMITS__MAX_MESSAGE_BYTES", "0", &["limits.max_message_bytes", "greater than zero"]),
         ("CHORUS_LIMITS__MAX_MESSAGE_BYTES", "900000", &["socketio.max_payload", "limits.max_message_bytes"]),
+        ("CHORUS_LOG__RETENTION_BYTES", "1000", &["log.retention_bytes", "16 MiB"]),
         ("CHORUS_LOG__SWEEP_INTERVAL", "1s", &["log.sweep_interval", "500ms"]),
         ("CHORUS_LOG__ALLOW_UNSAFE_FILESYSTEM", "maybe", &["log.allow_unsafe_filesystem", "boolean"]),
         ("CHORUS_NODE__ID", "a b", &["node.id", "64"]),
