@@ -21,7 +21,7 @@ use crate::{
     engine::Engine,
     http::Jar,
     identity::Texts,
-    latency::{NodeIndex, UNKNOWN},
+    latency::NodeIndex,
     options::{Options, Transport},
     outbox::Outbox,
     pace::Pace,
@@ -131,7 +131,8 @@ pub struct Client {
     url: usize,
     failures: u32,
     token: Option<String>,
-    node: NodeIndex,
+    /// On `/chat`, what the server said.
+    node: Option<NodeIndex>,
     joined: bool,
     join_ack: Option<u64>,
     outage: Option<Outage>,
@@ -160,7 +161,7 @@ impl Client {
             url: role.number % options.urls.len(),
             failures: 0,
             token: None,
-            node: UNKNOWN,
+            node: None,
             joined: false,
             join_ack: None,
             outage: None,
@@ -340,7 +341,10 @@ impl Client {
             return;
         }
         while let Some((ack, said)) = self.outbox.next(now) {
-            self.shared.record().sent(said.id, self.node);
+            let mut record = self.shared.record();
+            let node = self.node.unwrap_or_else(|| record.node_at(self.url));
+            record.sent(said.id, node);
+            drop(record);
             let texts = &self.shared.texts;
             let (room, nonce, text) =
                 (&self.shared.rooms[self.role.room].room, texts.nonce(said.id), texts.write(said));

@@ -36,8 +36,8 @@ pub struct Record {
     pub connected: u64,
     /// By sender and number: the node that took the message.
     origins: Vec<Vec<NodeIndex>>,
-    /// By place among the URLs, if there are several: the node there, as far as a client on `/chat` was told.
-    nodes_by_url: Vec<Option<NodeIndex>>,
+    /// By place among the URLs: the node there, as far as a client on `/chat` was told.
+    nodes_by_url: Vec<NodeIndex>,
 }
 
 /// A message that came to a client.
@@ -66,7 +66,7 @@ impl Record {
             reconnects: vec![0; members.len()],
             connected: 0,
             origins: members.iter().map(|_| Vec::new()).collect(),
-            nodes_by_url: vec![None; urls],
+            nodes_by_url: vec![UNKNOWN; urls],
         }
     }
 
@@ -107,17 +107,16 @@ impl Record {
     /// A client on `/chat` was told which node is at a URL.
     pub fn learn_node(&mut self, url: usize, name: &str) -> NodeIndex {
         let node = self.latency.node(name);
-        self.nodes_by_url[url] = Some(node);
+        self.nodes_by_url[url] = node;
         node
     }
 
-    /// The node at a URL: behind a single one there may be many.
+    /// The node at a URL, as far as it is known: behind a single URL there may be many.
     #[must_use]
-    pub fn node_at(&mut self, url: usize, authority: &str) -> NodeIndex {
-        match self.nodes_by_url[url] {
-            _ if self.nodes_by_url.len() == 1 => UNKNOWN,
-            Some(node) => node,
-            None => self.latency.node(authority),
+    pub fn node_at(&self, url: usize) -> NodeIndex {
+        match self.nodes_by_url.as_slice() {
+            [_] => UNKNOWN,
+            nodes => nodes[url],
         }
     }
 }

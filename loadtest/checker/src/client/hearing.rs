@@ -22,7 +22,6 @@ impl Client {
             return;
         }
         let top = record.judge.top(self.role.room);
-        self.node = record.node_at(self.url, &self.shared.options.urls[self.url].authority());
         drop(record);
         self.is_in_room();
         self.catch_up_to(top);
@@ -80,7 +79,7 @@ impl Client {
 
     fn greeted(&mut self, session: Session) {
         self.token = Some(session.token);
-        self.node = self.shared.record().learn_node(self.url, &session.node);
+        self.node = Some(self.shared.record().learn_node(self.url, &session.node));
         if !self.joined {
             let ack = self.outbox.next_ack();
             self.join_ack = Some(ack);
@@ -126,8 +125,9 @@ impl Client {
 
     fn show<'a>(&mut self, messages: impl Iterator<Item = (u64, &'a str, Option<&'a str>)>) {
         let now_us = self.us_since_begin(Instant::now());
-        let (client, node) = (self.role.number, self.node);
+        let client = self.role.number;
         let mut record = self.shared.record();
+        let node = self.node.unwrap_or_else(|| record.node_at(self.url));
         for (seq, text, origin) in messages {
             self.shown = self.shown.max(seq);
             let origin = origin.map(|name| record.latency.node(name));
