@@ -26,7 +26,7 @@ use crate::{
     outbox::Outbox,
     pace::Pace,
     plant::Planted,
-    record::{Delivery, Record, count},
+    record::{Delivery, Record, count, reason},
     socket::Packet,
 };
 
@@ -46,8 +46,8 @@ pub enum Phase {
     Gathering,
     /// Messages are sent, from this moment on.
     Sending(Instant),
-    /// Nothing new is sent; what is outstanding is waited for.
-    Settling,
+    /// Of what began at this moment, nothing new is sent; what is outstanding is waited for.
+    Settling(Instant),
 }
 
 /// A room at the beginning of the run.
@@ -185,7 +185,7 @@ impl Client {
                     let Err(why) = self.talk(&mut engine, patience).await;
                     let mut record = self.shared.record();
                     record.connected -= 1;
-                    count(&mut record.disconnects, format!("{why:#}"));
+                    count(&mut record.disconnects, reason(&why));
                     drop(record);
                     self.outbox.disconnected();
                     self.to_send.clear();
@@ -194,7 +194,7 @@ impl Client {
                     self.outage = Some(Outage { since, until: None });
                 }
                 Err(why) => {
-                    count(&mut self.shared.record().failed_connects, format!("{why:#}"));
+                    count(&mut self.shared.record().failed_connects, reason(&why));
                     self.failures += 1;
                     self.url = (self.url + 1) % self.shared.options.urls.len();
                 }
@@ -303,7 +303,10 @@ impl Client {
         match *self.phase.borrow() {
             Phase::Gathering => {}
             Phase::Sending(begin) => self.begin = Some(begin),
-            Phase::Settling => self.role.pace = Pace::Silent,
+            Phase::Settling(begin) => {
+                self.begin = Some(begin);
+                self.role.pace = Pace::Silent;
+            }
         }
     }
 

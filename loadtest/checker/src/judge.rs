@@ -190,12 +190,13 @@ impl Judge {
             return false;
         }
         let room = &mut self.rooms[self.clients[client].member.room];
-        if !room.place(seq, shown) {
+        let agreed = room.place(seq, shown);
+        if !agreed {
             let name = &room.name;
             self.verdict.note(Kind::Disagreement, || format!("{name} {seq} is not the same to all: {shown}"));
         }
         match shown {
-            Shown::Ours(id) => self.show_ours(client, seq, id),
+            Shown::Ours(id) => self.show_ours(client, seq, id, agreed),
             Shown::Foreign => {
                 self.verdict.foreign += 1;
                 false
@@ -227,7 +228,7 @@ impl Judge {
         true
     }
 
-    fn show_ours(&mut self, client: usize, seq: u64, id: Identity) -> bool {
+    fn show_ours(&mut self, client: usize, seq: u64, id: Identity, agreed: bool) -> bool {
         let Some(offer) = Self::offered(&mut self.offers, id) else {
             self.verdict
                 .note(Kind::Ghost, || format!("client {client} showed {id}, which was never offered"));
@@ -239,6 +240,9 @@ impl Judge {
         if offer.answer == Answer::Refused {
             self.verdict
                 .note(Kind::Ghost, || format!("client {client} showed {id}, which was refused for good"));
+        }
+        if !agreed {
+            return true;
         }
         if offer.seq == 0 {
             offer.seq = seq;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chorus_load::{options::Options, report::Report, run, table::Table};
 use clap::Parser as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::sync::Notify;
 
 /// Nothing can be said about the stack.
 const NO_VERDICT: u8 = 2;
@@ -37,7 +38,19 @@ async fn prepared(options: Options) -> anyhow::Result<Report> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("the limit of open files cannot be raised")?;
-    run::run(options).await
+    let stop = Notify::new();
+    tokio::select! {
+        report = run::run(options, &stop) => report,
+        failed = interrupts(&stop) => failed,
+    }
+}
+
+/// Passes on each SIGINT.
+async fn interrupts<T>(stop: &Notify) -> anyhow::Result<T> {
+    loop {
+        tokio::signal::ctrl_c().await.context("SIGINT cannot be heard")?;
+        stop.notify_one();
+    }
 }
 
 fn no_verdict(error: &anyhow::Error) -> ExitCode {

@@ -176,11 +176,11 @@ mod tests {
         let (mut outbox, now) = (outbox(3, 5), Instant::now());
         let (_, acks) = sent(&mut outbox, now);
         outbox.answered(acks[0], now, Outcome::Again(SECOND));
-        assert_eq!(sent(&mut outbox, now + TIMEOUT / 2).0, [], "two are under way");
+        assert!(sent(&mut outbox, now + TIMEOUT / 2).0.is_empty(), "two are under way");
         outbox.answered(acks[1], now, Outcome::Again(Duration::ZERO));
         outbox.answered(acks[2], now, Outcome::Settled);
         assert_eq!(outbox.wake_at(), Some(now + SECOND));
-        assert_eq!(sent(&mut outbox, now).0, [], "it was asked to wait");
+        assert!(sent(&mut outbox, now).0.is_empty(), "it was asked to wait");
         assert_eq!(sent(&mut outbox, now + SECOND).0, [0, 1, 3]);
     }
 

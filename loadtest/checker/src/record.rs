@@ -130,3 +130,12 @@ pub fn count(tally: &mut Tally, what: String) {
         None => *tally.entry("others".to_owned()).or_default() += 1,
     }
 }
+
+/// An error and its causes in one line; what a text says already is not said again.
+#[must_use]
+pub fn reason(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string);
+    causes
+        .reduce(|said, cause| if said.contains(&cause) { said } else { format!("{said}: {cause}") })
+        .unwrap_or_default()
+}

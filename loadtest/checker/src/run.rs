@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -33,12 +33,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// After the last message came, so long it is watched whether one comes twice.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Runs what the options say.
+/// Runs what the options say. A first `stop` ends the sending, a second one the waiting.
 ///
 /// # Errors
 ///
 /// The stack cannot be reached, or not by all clients: nothing can be said about it.
-pub async fn run(options: Options) -> anyhow::Result<Report> {
+pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
     let rooms = beginnings(&options).await?;
     let names = options.room_names();
     let roles = roles(&options, &names);
@@ -57,15 +57,12 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     phase.send_replace(Phase::Sending(begin));
     tokio::select! {
         () = sleep(options.duration) => {}
-        _ = tokio::signal::ctrl_c() => {
-            eprintln!("stopping: no more is offered");
-            phase.send_replace(Phase::Settling);
-        }
+        () = stop.notified() => drop(phase.send_replace(Phase::Settling(begin))),
     }
     let (sent_for, settling) = (begin.elapsed(), Instant::now());
     tokio::select! {
         _ = timeout(options.settle, settle(&shared)) => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = stop.notified() => {}
     }
     let settled_in = settling.elapsed();
     // No client is heard any more.
