@@ -101,6 +101,8 @@ impl Shared {
 pub struct Role {
     /// Its number, and its sender's.
     pub number: usize,
+    /// The place among the URLs where it connects first.
+    pub url: usize,
     /// Its namespace.
     pub dialect: Dialect,
     /// Its transport.
@@ -158,7 +160,7 @@ impl Client {
             begin: None,
             over: false,
             jar: Jar::default(),
-            url: role.number % options.urls.len(),
+            url: role.url,
             failures: 0,
             token: None,
             node: None,

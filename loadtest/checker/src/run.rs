@@ -109,32 +109,38 @@ async fn gather(
     Ok(())
 }
 
-/// The clients: namespaces alternate, transports by pairs, so that each meets each.
+/// The clients. Their numbers' digits, in a base of what there is to choose from, deal them: first to the
+/// URLs, then to namespaces, transports and rooms, so that each meets each.
 fn roles(options: &Options, rooms: &[String]) -> Vec<Role> {
     let senders = options.sender_count();
     let lobby = rooms.iter().position(|room| room == LOBBY);
-    let role = |n: u32| {
+    let role = |number: u32| {
+        let mut rest = number as usize;
+        let mut digit = |base: usize| {
+            let digit = rest % base;
+            rest /= base;
+            digit
+        };
+        let url = digit(options.urls.len());
         let dialect = match options.namespace {
             Namespace::Chat => Dialect::Native,
             Namespace::Tutorial => Dialect::Tutorial,
-            Namespace::Mixed if n % 2 == 0 => Dialect::Native,
-            Namespace::Mixed => Dialect::Tutorial,
+            Namespace::Mixed => [Dialect::Native, Dialect::Tutorial][digit(2)],
         };
         let transport = match options.transport {
-            Transport::Mixed if n / 2 % 2 == 0 => Transport::Websocket,
-            Transport::Mixed => Transport::Polling,
+            Transport::Mixed => [Transport::Websocket, Transport::Polling][digit(2)],
             one => one,
         };
         let room = match (dialect, lobby) {
             (Dialect::Tutorial, Some(lobby)) => lobby,
-            _ => n as usize % options.rooms as usize,
+            _ => digit(options.rooms as usize),
         };
         let pace = match options.in_flight {
-            _ if senders <= n => Pace::Silent,
+            _ if senders <= number => Pace::Silent,
             Some(window) => Pace::InFlight(window as usize),
-            None => Pace::fixed(n, senders, options.rate),
+            None => Pace::fixed(number, senders, options.rate),
         };
-        Role { number: n as usize, dialect, transport, room, pace }
+        Role { number: number as usize, url, dialect, transport, room, pace }
     };
     (0..options.clients).map(role).collect()
 }
@@ -187,4 +193,35 @@ async fn beginning(http: &mut Http, room: &str, namespace: Namespace) -> anyhow:
     let page: Page = serde_json::from_str(&body)?;
     let head = page.messages.last().map_or(0, |place| place.seq);
     Ok(Beginning { room: room.to_owned(), epoch: page.epoch, head })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_client_is_at_every_node() {
+        let line =
+            "chorus-load http://a http://b --clients 8 --namespace mixed --transport mixed --senders 5";
+        let options = Options::parse_from(line.split(' '));
+        let roles = roles(&options, &options.room_names());
+        let kind =
+            |role: &Role| (role.url, role.dialect == Dialect::Native, role.transport == Transport::Polling);
+        assert_eq!(roles.iter().map(kind).collect::<HashSet<_>>().len(), 8);
+        assert_eq!(roles.iter().filter(|role| !matches!(role.pace, Pace::Silent)).count(), 5);
+    }
+
+    #[test]
+    fn clients_of_the_tutorial_are_in_the_lobby_and_the_others_share_the_rooms() {
+        let options =
+            Options::parse_from("chorus-load http://a --clients 8 --namespace mixed --rooms 2".split(' '));
+        let rooms = options.room_names();
+        assert_eq!(rooms, ["lobby-1", "lobby-2", "lobby"]);
+        let inside: Vec<_> = roles(&options, &rooms).iter().map(|role| role.room).collect();
+        assert_eq!(inside, [0, 2, 1, 2, 0, 2, 1, 2]);
+    }
 }
