@@ -150,3 +150,18 @@ async fn nodes_that_are_missing_fail_the_verdict_where_they_are_expected() {
         assert_eq!((report.violations.nodes, report.clean), (missing, missing == 0), "{report:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_everything_is_refused_there_is_no_verdict() {
+    let cluster = Cluster::of(1).set("limits.max_message_bytes", 100).start().await;
+    for namespace in ["chat", "tutorial"] {
+        let args = format!("--clients 2 --rate 20 --duration 200ms --text-bytes 200 --namespace {namespace}");
+        let error = run(options(&cluster.addrs(), &args), &Notify::new()).await.unwrap_err();
+        assert!(
+            error.to_string().contains(
+                r#"nothing was stored, so that there is nothing to judge; refusals: {"bad_text": 4}"#
+            ),
+            "{error:#}"
+        );
+    }
+}
