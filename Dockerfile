@@ -15,9 +15,12 @@ WORKDIR /src
 # Cargo features to build with; the project's own tests use `failpoints`.
 ARG FEATURES=""
 # Dependencies first, against an empty crate: this layer stays until one of the
-# two manifests changes, and a change in src/ builds one crate.
+# manifests changes, and a change in src/ builds one crate. Of the load generator, which is
+# not built here, Cargo wants the manifest and a file to compile.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+COPY loadtest/checker/Cargo.toml loadtest/checker/
+RUN mkdir -p src loadtest/checker/src \
+ && touch loadtest/checker/src/lib.rs \
  && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --features "$FEATURES" \
  && rm -r src

@@ -31,15 +31,15 @@ static/vendor/socket.io.js: node_modules/.package-lock.json vendor.mjs
 	npm run --silent ui
 
 lint: ui ## Check the format, clippy's opinion (warnings denied) and the page's types
-	cargo fmt --check
-	cargo clippy --locked --all-targets --features failpoints -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	npm run --silent check
 
 prepare:
 	tests/prepare
 
 test: prepare lint ## Run all tests; those of the stack only where a Docker Engine answers (REQUIRE_STACK=1 insists)
-	cargo test --locked --features failpoints
+	cargo test --locked --workspace --features failpoints
 	npm test
 	npm run --silent test:wire
 	npm run --silent test:load

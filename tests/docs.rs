@@ -46,7 +46,8 @@ fn files(folder: &str, ends: &[&str]) -> Vec<PathBuf> {
 
 /// The Markdown files that people read, by their paths.
 fn documents() -> Vec<(String, String)> {
-    let mut paths: Vec<_> = ["README.md", "CONTRIBUTING.md"].map(|name| root().join(name)).into();
+    let mut paths: Vec<_> =
+        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md"].map(|name| root().join(name)).into();
     paths.extend(files("docs", &[".md"]));
     let document =
         |path: PathBuf| (path.display().to_string(), fs::read_to_string(path).expect("a document"));
@@ -188,9 +189,10 @@ fn is_test_name(word: &str) -> bool {
 
 #[test]
 fn the_documents_name_tests_and_files_that_exist() {
-    let sources: Vec<_> = ["src", "tests"].iter().flat_map(|folder| files(folder, &[".rs"])).collect();
+    let sources: Vec<_> =
+        ["src", "tests", "loadtest/checker/src"].iter().flat_map(|folder| files(folder, &[".rs"])).collect();
     let sources: String = sources.into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let places = ["src/", "tests/", "deploy/", "static/", "docs/", ".ci/"];
+    let places = ["src/", "tests/", "deploy/", "static/", "docs/", "loadtest/", ".ci/"];
     let mut wrong = Vec::new();
     for (path, text) in documents() {
         for (word, quoted) in text.lines().flat_map(code) {

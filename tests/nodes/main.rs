@@ -26,5 +26,6 @@ mod drain;
 mod settings;
 
 mod load;
+mod verdict;
 
 mod bus_redis;
