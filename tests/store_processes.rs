@@ -55,6 +55,7 @@ fn draft(text: &str) -> Draft {
         text: MessageText::new(text, 8_192).unwrap(),
         at: FixedClock.now(),
         node: "node-1".parse().unwrap(),
+        trace: None,
     }
 }
 

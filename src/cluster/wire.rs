@@ -26,11 +26,13 @@ use sha2::Sha256;
 
 use crate::chat::{
     ports::Hint,
-    types::{Author, Draft, Epoch, Invalid, Message, MessageText, RoomName, Seq, UnixMs},
+    types::{Author, Draft, Epoch, Invalid, Message, MessageText, RoomName, Seq, TraceContext, UnixMs},
 };
 
-/// The only version so far.
-const VERSION: u8 = 1;
+/// The first version: a [`Body`].
+const PLAIN: u8 = 1;
+/// The second: a [`TracedBody`]. Only batches with a sampled message need it.
+const TRACED: u8 = 2;
 
 /// Derives the bus's key from the log's, so that no key serves two ends.
 const KEY_LABEL: &[u8] = b"chorus bus v1";
@@ -108,10 +110,18 @@ impl Wire {
     /// the frame would be beyond `batch_max_bytes`.
     #[must_use]
     pub fn encode(&self, room: &RoomName, batch: &[Arc<Message>]) -> Vec<u8> {
-        let whole = write(&Body::Messages(batch.iter().map(|message| Entry::of(message)).collect()));
-        let fits = HEADER_BYTES + whole.len() <= self.batch_max_bytes;
-        let head = || write(&Body::Head(batch.last().map_or(0, |message| message.seq.0)));
-        self.seal(&self.channel(room), &if fits { whole } else { head() })
+        let entries = batch.iter().map(|message| Entry::of(message));
+        let (version, whole) = if batch.iter().any(|message| message.draft.trace.is_some()) {
+            let traces = batch.iter().map(|message| message.draft.trace.map(|trace| trace.into()));
+            (TRACED, write(&TracedBody(entries.zip(traces).collect())))
+        } else {
+            (PLAIN, write(&Body::Messages(entries.collect())))
+        };
+        if HEADER_BYTES + whole.len() <= self.batch_max_bytes {
+            return self.seal(version, &self.channel(room), &whole);
+        }
+        let head = write(&Body::Head(batch.last().map_or(0, |message| message.seq.0)));
+        self.seal(PLAIN, &self.channel(room), &head)
     }
 
     /// Reads a frame that came over `channel`; `None` if this bus sent it.
@@ -121,7 +131,7 @@ impl Wire {
     /// [`DecodeError`] says why it is to be dropped.
     pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
         let (version, rest) = frame.split_first().ok_or(DecodeError::Corrupt)?;
-        if *version != VERSION {
+        if !(PLAIN..=TRACED).contains(version) {
             return Err(DecodeError::Version);
         }
         // Before the MAC: another log may well have another key.
@@ -130,27 +140,28 @@ impl Wire {
             return Err(DecodeError::Foreign);
         }
         let (mac, sealed) = rest.split_first_chunk::<MAC_BYTES>().ok_or(DecodeError::Corrupt)?;
-        self.mac(channel, sealed).verify_truncated_left(mac).map_err(|_| DecodeError::Forged)?;
+        self.mac(*version, channel, sealed).verify_truncated_left(mac).map_err(|_| DecodeError::Forged)?;
         let (origin, body) = sealed.split_first_chunk::<ORIGIN_BYTES>().ok_or(DecodeError::Corrupt)?;
         if *origin == self.origin {
             return Ok(None);
         }
         let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
-        read(room, body).map(Some).ok_or(DecodeError::Corrupt)
+        let hint = if *version == PLAIN { read(room, body) } else { read_traced(&room, body) };
+        hint.map(Some).ok_or(DecodeError::Corrupt)
     }
 
-    fn seal(&self, channel: &str, body: &[u8]) -> Vec<u8> {
+    fn seal(&self, version: u8, channel: &str, body: &[u8]) -> Vec<u8> {
         let sealed = [&self.origin, body].concat();
-        let mac = self.mac(channel.as_bytes(), &sealed).finalize().into_bytes();
-        [&[VERSION], self.epoch.as_bytes(), &mac[..MAC_BYTES], &sealed].concat()
+        let mac = self.mac(version, channel.as_bytes(), &sealed).finalize().into_bytes();
+        [&[version], self.epoch.as_bytes(), &mac[..MAC_BYTES], &sealed].concat()
     }
 
-    fn mac(&self, channel: &[u8], sealed: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, version: u8, channel: &[u8], sealed: &[u8]) -> Hmac<Sha256> {
         // The length keeps the channel's end from being taken for the frame's beginning.
         let length = (channel.len() as u64).to_be_bytes();
         self.mac
             .clone()
-            .chain_update([VERSION])
+            .chain_update([version])
             .chain_update(length)
             .chain_update(channel)
             .chain_update(sealed)
@@ -186,25 +197,51 @@ struct Entry<'a> {
     node: &'a str,
 }
 
-fn write(body: &Body<'_>) -> Vec<u8> {
+/// What a frame of version 2 says: messages of the channel's room, each with its trace if it is sampled.
+#[derive(Serialize, Deserialize)]
+struct TracedBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Option<TraceIds>)>);
+
+/// A trace's id and a span's.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct TraceIds([u8; 16], [u8; 8]);
+
+impl From<TraceContext> for TraceIds {
+    fn from(trace: TraceContext) -> Self {
+        Self(trace.trace_id, trace.span_id)
+    }
+}
+
+fn write(body: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(body).expect("strings and numbers can always be written to memory")
 }
 
 fn read(room: RoomName, body: &[u8]) -> Option<Hint> {
     match postcard::take_from_bytes(body).ok()? {
         (Body::Head(seq), []) => Some(Hint::Head(room, Seq(seq))),
-        (Body::Messages(entries), []) if is_run(&entries) => {
-            let messages = entries.iter().map(|entry| entry.message(&room).map(Arc::new));
-            messages.collect::<Result<_, _>>().ok().map(Hint::Messages)
-        }
+        (Body::Messages(entries), []) => messages(&room, entries.iter().map(|entry| (entry, None))),
         _ => None,
     }
 }
 
+fn read_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
+    let (TracedBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
+    messages(room, entries.iter().map(|(entry, trace)| (entry, *trace)))
+}
+
+fn messages<'a>(
+    room: &RoomName,
+    entries: impl Iterator<Item = (&'a Entry<'a>, Option<TraceIds>)> + Clone,
+) -> Option<Hint> {
+    if !is_run(entries.clone().map(|(entry, _)| entry.seq)) {
+        return None;
+    }
+    let message = |(entry, trace): (&Entry<'_>, _)| entry.message(room, trace).map(Arc::new);
+    entries.map(message).collect::<Result<_, _>>().ok().map(Hint::Messages)
+}
+
 /// Whether these are one or more messages in ascending order, the first at 1 or later.
-fn is_run(entries: &[Entry<'_>]) -> bool {
-    entries.first().is_some_and(|first| Seq::ZERO < Seq(first.seq))
-        && entries.is_sorted_by(|a, b| a.seq < b.seq)
+fn is_run(mut seqs: impl Iterator<Item = u64> + Clone) -> bool {
+    seqs.clone().is_sorted_by(|a, b| a < b) && seqs.next().is_some_and(|first| Seq::ZERO < Seq(first))
 }
 
 impl<'a> Entry<'a> {
@@ -224,7 +261,7 @@ impl<'a> Entry<'a> {
 
     /// The message, with each part checked anew; its text may have any length,
     /// since the sender's limit may be another than this node's.
-    fn message(&self, room: &RoomName) -> Result<Message, Invalid> {
+    fn message(&self, room: &RoomName, trace: Option<TraceIds>) -> Result<Message, Invalid> {
         let draft = Draft {
             room: room.clone(),
             kind: self.kind.parse()?,
@@ -233,6 +270,7 @@ impl<'a> Entry<'a> {
             text: MessageText::new(self.text, self.text.len())?,
             at: UnixMs(self.at),
             node: self.node.parse()?,
+            trace: trace.map(|TraceIds(trace_id, span_id)| TraceContext { trace_id, span_id }),
         };
         Ok(Message { seq: Seq(self.seq), draft })
     }
@@ -266,7 +304,16 @@ mod tests {
     fn heard_body(body: &[u8]) -> Result<Option<Hint>, DecodeError> {
         let sender = wire(1, 1, 1);
         let channel = sender.channel(&room());
-        heard(&channel, &sender.seal(&channel, body))
+        heard(&channel, &sender.seal(PLAIN, &channel, body))
+    }
+
+    /// The same batch, of which the second message is sampled.
+    fn sampled(mut batch: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+        let trace = TraceContext { trace_id: [7; 16], span_id: [9; 8] };
+        let mut second = Message::clone(&batch[1]);
+        second.draft.trace = Some(trace);
+        batch[1] = Arc::new(second);
+        batch
     }
 
     #[test]
@@ -274,6 +321,25 @@ mod tests {
         let (sender, sent) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello\n\u{1f600}"));
         let frame = sender.encode(&room(), &sent);
         assert_eq!(heard(&sender.channel(&room()), &frame), Ok(Some(Hint::Messages(sent))));
+    }
+
+    #[test]
+    fn a_sampled_message_takes_its_trace_along_in_a_frame_that_old_nodes_drop() {
+        let (sender, plain) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello"));
+        let traced = sampled(plain.clone());
+        let channel = sender.channel(&room());
+        assert_eq!(sender.encode(&room(), &plain)[0], PLAIN, "which every node can read");
+        let frame = sender.encode(&room(), &traced);
+        assert_eq!(frame[0], TRACED);
+        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Messages(traced))));
+
+        let mut relabelled = frame.clone();
+        relabelled[0] = PLAIN;
+        assert_eq!(heard(&channel, &relabelled), Err(DecodeError::Forged));
+        let large = sampled(batch(&[1, 2], &"x".repeat(BATCH_MAX_BYTES)));
+        let frame = sender.encode(&room(), &large);
+        assert_eq!(frame[0], PLAIN);
+        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Head(room(), Seq(2)))));
     }
 
     #[test]
@@ -314,8 +380,8 @@ mod tests {
         assert_eq!(heard(&channel, &frame_of(wire(1, 9, 1))), Err(DecodeError::Forged));
         assert_eq!(heard(&channel, &frame_of(wire(9, 1, 1))), Err(DecodeError::Foreign));
         assert_eq!(heard(&channel, &frame_of(wire(9, 9, 1))), Err(DecodeError::Foreign));
-        assert_eq!(heard(&channel, &[&[VERSION + 1], &frame[1..]].concat()), Err(DecodeError::Version));
-        assert_eq!(heard(&channel, &[VERSION + 1]), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[&[TRACED + 1], &frame[1..]].concat()), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[TRACED + 1]), Err(DecodeError::Version));
     }
 
     #[test]
@@ -375,7 +441,7 @@ mod tests {
     fn random_bytes_never_panic_nor_pass() {
         let sender = wire(1, 1, 1);
         let channel = sender.channel(&room());
-        let header = [&[VERSION], sender.epoch.as_bytes()].concat();
+        let header = [&[PLAIN], sender.epoch.as_bytes()].concat();
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = || {
             // xorshift64: seeded, so that a failure comes back.

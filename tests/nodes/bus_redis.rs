@@ -83,6 +83,7 @@ fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
         text: MessageText::new(text, text.len()).unwrap(),
         at: UnixMs(1_790_000_000_000),
         node: "ada".parse().unwrap(),
+        trace: None,
     };
     Arc::new(Message { seq: Seq(seq), draft })
 }
