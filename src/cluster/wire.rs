@@ -15,24 +15,20 @@
 //!
 //! A frame carries the lowest version that can say it, and a node drops what is
 //! beyond its own, so that a rolling upgrade may add forms: until the last old
-//! node is gone, its sweep brings it what it cannot read. `Body` and `Entry`
-//! must therefore never change; another form is another version.
+//! node is gone, its sweep brings it what it cannot read.
 
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use self::body::{NEWEST, PLAIN};
 use crate::chat::{
     ports::Hint,
-    types::{Author, Draft, Epoch, Invalid, Message, MessageText, RoomName, Seq, TraceContext, UnixMs},
+    types::{Epoch, Message, RoomName},
 };
 
-/// The first version: a [`Body`].
-const PLAIN: u8 = 1;
-/// The second: a [`TracedBody`]. Only batches with a sampled message need it.
-const TRACED: u8 = 2;
+mod body;
 
 /// Derives the bus's key from the log's, so that no key serves two ends.
 const KEY_LABEL: &[u8] = b"chorus bus v1";
@@ -110,18 +106,12 @@ impl Wire {
     /// the frame would be beyond `batch_max_bytes`.
     #[must_use]
     pub fn encode(&self, room: &RoomName, batch: &[Arc<Message>]) -> Vec<u8> {
-        let entries = batch.iter().map(|message| Entry::of(message));
-        let (version, whole) = if batch.iter().any(|message| message.draft.trace.is_some()) {
-            let traces = batch.iter().map(|message| message.draft.trace.map(|trace| trace.into()));
-            (TRACED, write(&TracedBody(entries.zip(traces).collect())))
-        } else {
-            (PLAIN, write(&Body::Messages(entries.collect())))
-        };
+        let (version, whole) = body::of(batch);
         if HEADER_BYTES + whole.len() <= self.batch_max_bytes {
             return self.seal(version, &self.channel(room), &whole);
         }
-        let head = write(&Body::Head(batch.last().map_or(0, |message| message.seq.0)));
-        self.seal(PLAIN, &self.channel(room), &head)
+        let (version, head) = body::of_head(batch);
+        self.seal(version, &self.channel(room), &head)
     }
 
     /// Reads a frame that came over `channel`; `None` if this bus sent it.
@@ -131,7 +121,7 @@ impl Wire {
     /// [`DecodeError`] says why it is to be dropped.
     pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
         let (version, rest) = frame.split_first().ok_or(DecodeError::Corrupt)?;
-        if !(PLAIN..=TRACED).contains(version) {
+        if !(PLAIN..=NEWEST).contains(version) {
             return Err(DecodeError::Version);
         }
         // Before the MAC: another log may well have another key.
@@ -146,8 +136,7 @@ impl Wire {
             return Ok(None);
         }
         let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
-        let hint = if *version == PLAIN { read(room, body) } else { read_traced(&room, body) };
-        hint.map(Some).ok_or(DecodeError::Corrupt)
+        body::read(*version, &room, body).map(Some).ok_or(DecodeError::Corrupt)
     }
 
     fn seal(&self, version: u8, channel: &str, body: &[u8]) -> Vec<u8> {
@@ -176,110 +165,16 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-/// What a frame of version 1 says about its channel's room.
-#[derive(Serialize, Deserialize)]
-enum Body<'a> {
-    #[serde(borrow)]
-    Messages(Vec<Entry<'a>>),
-    Head(u64),
-}
-
-/// One message of the channel's room.
-#[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    seq: u64,
-    kind: &'a str,
-    author: &'a str,
-    author_name: &'a str,
-    nonce: Option<&'a str>,
-    text: &'a str,
-    at: u64,
-    node: &'a str,
-}
-
-/// What a frame of version 2 says: messages of the channel's room, each with its trace if it is sampled.
-#[derive(Serialize, Deserialize)]
-struct TracedBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Option<TraceIds>)>);
-
-/// A trace's id and a span's.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct TraceIds([u8; 16], [u8; 8]);
-
-impl From<TraceContext> for TraceIds {
-    fn from(trace: TraceContext) -> Self {
-        Self(trace.trace_id, trace.span_id)
-    }
-}
-
-fn write(body: &impl Serialize) -> Vec<u8> {
-    postcard::to_allocvec(body).expect("strings and numbers can always be written to memory")
-}
-
-fn read(room: RoomName, body: &[u8]) -> Option<Hint> {
-    match postcard::take_from_bytes(body).ok()? {
-        (Body::Head(seq), []) => Some(Hint::Head(room, Seq(seq))),
-        (Body::Messages(entries), []) => messages(&room, entries.iter().map(|entry| (entry, None))),
-        _ => None,
-    }
-}
-
-fn read_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
-    let (TracedBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
-    messages(room, entries.iter().map(|(entry, trace)| (entry, *trace)))
-}
-
-fn messages<'a>(
-    room: &RoomName,
-    entries: impl Iterator<Item = (&'a Entry<'a>, Option<TraceIds>)> + Clone,
-) -> Option<Hint> {
-    if !is_run(entries.clone().map(|(entry, _)| entry.seq)) {
-        return None;
-    }
-    let message = |(entry, trace): (&Entry<'_>, _)| entry.message(room, trace).map(Arc::new);
-    entries.map(message).collect::<Result<_, _>>().ok().map(Hint::Messages)
-}
-
-/// Whether these are one or more messages in ascending order, the first at 1 or later.
-fn is_run(mut seqs: impl Iterator<Item = u64> + Clone) -> bool {
-    seqs.clone().is_sorted_by(|a, b| a < b) && seqs.next().is_some_and(|first| Seq::ZERO < Seq(first))
-}
-
-impl<'a> Entry<'a> {
-    fn of(message: &'a Message) -> Self {
-        let draft = &message.draft;
-        Self {
-            seq: message.seq.0,
-            kind: draft.kind.as_str(),
-            author: draft.author.id.as_str(),
-            author_name: draft.author.name.as_str(),
-            nonce: draft.nonce.as_ref().map(|nonce| nonce.as_str()),
-            text: draft.text.as_str(),
-            at: draft.at.0,
-            node: draft.node.as_str(),
-        }
-    }
-
-    /// The message, with each part checked anew; its text may have any length,
-    /// since the sender's limit may be another than this node's.
-    fn message(&self, room: &RoomName, trace: Option<TraceIds>) -> Result<Message, Invalid> {
-        let draft = Draft {
-            room: room.clone(),
-            kind: self.kind.parse()?,
-            author: Author { id: self.author.parse()?, name: self.author_name.parse()? },
-            nonce: self.nonce.map(str::parse).transpose()?,
-            text: MessageText::new(self.text, self.text.len())?,
-            at: UnixMs(self.at),
-            node: self.node.parse()?,
-            trace: trace.map(|TraceIds(trace_id, span_id)| TraceContext { trace_id, span_id }),
-        };
-        Ok(Message { seq: Seq(self.seq), draft })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cluster::testing::said;
+    use super::{
+        body::{Body, Entry, TRACED, write},
+        *,
+    };
+    use crate::{
+        chat::types::{Seq, TraceContext},
+        cluster::testing::said,
+    };
 
     const BATCH_MAX_BYTES: usize = 1_000;
 
@@ -380,8 +275,8 @@ mod tests {
         assert_eq!(heard(&channel, &frame_of(wire(1, 9, 1))), Err(DecodeError::Forged));
         assert_eq!(heard(&channel, &frame_of(wire(9, 1, 1))), Err(DecodeError::Foreign));
         assert_eq!(heard(&channel, &frame_of(wire(9, 9, 1))), Err(DecodeError::Foreign));
-        assert_eq!(heard(&channel, &[&[TRACED + 1], &frame[1..]].concat()), Err(DecodeError::Version));
-        assert_eq!(heard(&channel, &[TRACED + 1]), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[&[NEWEST + 1], &frame[1..]].concat()), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[NEWEST + 1]), Err(DecodeError::Version));
     }
 
     #[test]
@@ -456,6 +351,7 @@ mod tests {
             assert!(heard(&channel, &[&header[..], &bytes].concat()).is_err());
             // Behind a good seal anything may come out, but no panic.
             let _ = heard_body(&bytes);
+            let _ = heard(&channel, &sender.seal(TRACED, &channel, &bytes));
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn install(settings: &Telemetry) -> anyhow::Result<()> {
         .with_writer(std::io::stderr);
     let installed = match settings.log_format {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     installed.map_err(|error| anyhow::anyhow!("log lines are written already: {error}"))
 }

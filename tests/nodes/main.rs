@@ -24,3 +24,6 @@ mod settings;
 mod load;
 
 mod bus_redis;
+
+mod metrics;
+mod traces;
