@@ -76,13 +76,19 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
     assert!(
         ada.ask("post", json!({ "room": "lobby", "nonce": "bad", "text": "" })).await["error"].is_object()
     );
-    assert_eq!(bob.messages(250).await.len(), 250);
+    for (node, client) in [(here, &mut ada), (there, &mut bob)] {
+        assert_eq!(client.messages(250).await.len(), 250);
+        until_async("nobody is behind", async || node.metric("chorus_sessions_catching_up").await == 0.0)
+            .await;
+    }
+    ada.say("to those at the head").await;
+    assert_eq!(bob.messages(1).await.len(), 1);
     for (node, hop) in [(here, "local"), (there, "remote")] {
         let live = format!("chorus_deliveries_total{{path=\"live\",hop=\"{hop}\"}}");
-        assert!(0.0 < node.metric(&live).await, "{live}");
+        until_async("one is emitted at the head", async || 0.0 < node.metric(&live).await).await;
         let timed = format!("chorus_delivery_seconds_count{{hop=\"{hop}\"}}");
-        until_async("each emit is timed", async || node.metric(&timed).await == 250.0).await;
-        assert!(node.metric(&format!("chorus_delivery_seconds_sum{{hop=\"{hop}\"}}")).await < 250.0 * 20.0);
+        until_async("each emit is timed", async || node.metric(&timed).await == 251.0).await;
+        assert!(node.metric(&format!("chorus_delivery_seconds_sum{{hop=\"{hop}\"}}")).await < 251.0 * 20.0);
     }
 
     // A client that reads no page, and two that come back: from the log, and from another log.
@@ -168,7 +174,7 @@ async fn a_socket_counts_by_its_transport_and_moves_with_its_upgrade() {
 #[tokio::test]
 async fn a_session_counts_by_why_it_ended() {
     let plan = Cluster::of(1).without_redis().set("socketio.ping_interval", "1s");
-    let cluster = plan.set("socketio.ping_timeout", "500ms").start().await;
+    let cluster = plan.set("socketio.ping_timeout", "2s").start().await;
     let node = &cluster.nodes[0];
     let ended = async |reason: &str| {
         node.metric(&format!("chorus_sessions_ended_total{{reason=\"{reason}\"}}")).await
