@@ -253,11 +253,20 @@ pub struct Telemetry {
     pub log_filter: String,
     /// How to write them: `text` for people, or `json`, one object a line.
     pub log_format: LogFormat,
+    /// Where traces go, by OTLP over gRPC, as `http://HOST:4317`; unset: nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// The share of messages that are traced, from 0 to 1; one that comes with a `traceparent` is as that says.
+    pub trace_sample_ratio: f64,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log_filter: "info".to_owned(), log_format: LogFormat::Text }
+        Self {
+            log_filter: "info".to_owned(),
+            log_format: LogFormat::Text,
+            otlp_endpoint: None,
+            trace_sample_ratio: 0.01,
+        }
     }
 }
 

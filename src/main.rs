@@ -74,7 +74,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
-    telemetry::trace::install(&settings.telemetry)?;
+    telemetry::logs::install(&settings.telemetry)?;
     let files = lifecycle::raise_file_limit();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

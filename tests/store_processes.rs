@@ -61,6 +61,7 @@ fn draft_to(room: RoomName, text: &str) -> Draft {
         text: MessageText::new(text, 8_192).unwrap(),
         at: FixedClock.now(),
         node: "node-1".parse().unwrap(),
+        trace: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Drain, Settings};
 const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
 /// A rule over the settings that a value breaks.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Rule {
     /// A value that must be more than nothing.
     #[error("{key} must be greater than zero")]
@@ -30,6 +30,12 @@ pub enum Rule {
     /// No adapter for this bus.
     #[error("bus.url must begin with redis:// or unix://")]
     BusUrl,
+    /// No way to this collector: there is no TLS here.
+    #[error("telemetry.otlp_endpoint must begin with http://")]
+    OtlpEndpoint,
+    /// No share of anything.
+    #[error("telemetry.trace_sample_ratio ({0}) must be from 0 to 1")]
+    SampleRatio(f64),
     /// A key that can be guessed.
     #[error("auth.key must have at least 32 bytes")]
     KeyTooShort,
@@ -96,6 +102,7 @@ impl Settings {
             return Err(Rule::Zero { key });
         }
         self.check_names()?;
+        self.check_telemetry()?;
         self.check_sizes()
     }
 
@@ -117,6 +124,18 @@ impl Settings {
         }
         if self.auth.key.as_ref().is_some_and(|key| key.expose().len() < 32) {
             return Err(Rule::KeyTooShort);
+        }
+        Ok(())
+    }
+
+    fn check_telemetry(&self) -> Result<(), Rule> {
+        let telemetry = &self.telemetry;
+        if telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
+            return Err(Rule::OtlpEndpoint);
+        }
+        let ratio = telemetry.trace_sample_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(Rule::SampleRatio(ratio));
         }
         Ok(())
     }

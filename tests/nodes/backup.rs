@@ -36,6 +36,7 @@ async fn with_history(cluster: &Cluster, messages: usize) {
         text: MessageText::new(&"x".repeat(8_000), 8_192).unwrap(),
         at: UnixMs(1_700_000_000_000),
         node: "n".parse().unwrap(),
+        trace: None,
     };
     for _ in 0..messages / 100 {
         log.append(vec![draft.clone(); 100]).await.unwrap();

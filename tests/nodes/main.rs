@@ -29,3 +29,6 @@ mod load;
 mod verdict;
 
 mod bus_redis;
+
+mod metrics;
+mod traces;

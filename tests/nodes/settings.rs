@@ -35,6 +35,8 @@ fn a_bad_setting_stops_the_start_and_names_its_key_and_its_rule() {
         ("CHORUS_DRAIN__DELAY", "5", &["drain.delay", "duration"]),
         ("CHORUS_DRAIN__TIMEOUT", "2s", &["drain.timeout", "longer than drain.delay"]),
         ("CHORUS_TELEMETRY__LOG_FORMAT", "xml", &["telemetry.log_format", "LOG_FORMAT", "xml"]),
+        ("CHORUS_TELEMETRY__OTLP_ENDPOINT", "jaeger:4317", &["telemetry.otlp_endpoint", "http://"]),
+        ("CHORUS_TELEMETRY__TRACE_SAMPLE_RATIO", "2", &["telemetry.trace_sample_ratio", "from 0 to 1"]),
         ("CHORUS_AUTH__KEY", "short", &["auth.key", "at least 32 bytes"]),
         ("CHORUS_LIMITS__MAX_MESSAGE_BYTES", "-1", &["limits.max_message_bytes", "integer"]),
         ("CHORUS_LIMITS__MAX_MESSAGE_BYTES", "0", &["limits.max_message_bytes", "greater than zero"]),

@@ -10,7 +10,10 @@ use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{filesystem, foreign, lock::SideLock, place::from_sql, schema};
-use crate::{chat::types::Epoch, config};
+use crate::{
+    chat::{ports::Space, types::Epoch},
+    config,
+};
 
 /// Versions before this one can corrupt a WAL that several processes share.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -103,6 +106,18 @@ impl Database {
     /// The size of the write-ahead log's file.
     pub(super) fn wal_bytes(&self) -> u64 {
         super::lock::beside(&self.path, "-wal").metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// What the log occupies; `None` if its file system does not answer.
+    pub(super) fn space(&self) -> Option<Space> {
+        let file_bytes = self.path.metadata().ok()?.len();
+        let disk = rustix::fs::statvfs(&*self.path).ok()?;
+        Some(Space {
+            file_bytes,
+            wal_bytes: self.wal_bytes(),
+            disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
+        })
     }
 
     /// A connection that writes.

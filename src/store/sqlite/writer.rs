@@ -29,7 +29,7 @@ use crate::{
         ports::{Appended, Commits},
         types::Message,
     },
-    telemetry::metrics,
+    telemetry::{metrics, trace},
 };
 
 /// A transaction takes runs until it has so many drafts,
@@ -114,7 +114,12 @@ impl Writer {
     fn commit(&mut self, batch: &[Run], held: anyhow::Result<Held>) -> Result<Vec<Vec<Appended>>, Failure> {
         let started = Instant::now();
         let result = held.map_err(Failure::to_begin).and_then(|_held| self.transact(batch));
-        metrics::commit_seconds(started.elapsed().as_secs_f64());
+        let lasted = started.elapsed();
+        metrics::commit_seconds(lasted.as_secs_f64());
+        for message in trace::sampled(batch.iter().flat_map(|run| &run.drafts)) {
+            let drafts = batch.iter().map(|run| run.drafts.len() as u64).sum();
+            trace::child(message, "commit", lasted, &[("chorus.drafts", drafts)]);
+        }
         match &result {
             Ok(_) => {
                 failpoint::after_commit(batch);
