@@ -14,7 +14,7 @@ use crate::chat::{
     cursor::Pace,
     sender::Sender,
     sender_order::{PostIndex, SenderOrder},
-    service::{Entered, Post, Start},
+    service::{Entered, Post, PostError, Start},
     session::{self, Session},
     types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
 };
@@ -22,7 +22,7 @@ use crate::chat::{
 use super::{
     Gateway, RUN_MAX,
     admission::server_offset,
-    intake::{self, Incoming, Intake},
+    intake::{self, Incoming, Intake, Waiting},
     outlet::{Answers, Outlet},
     protocol::{Args, Refusal},
 };
@@ -37,9 +37,10 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let offset = server_offset(&auth.0.unwrap_or_default());
         let order = std::sync::Mutex::new(SenderOrder::default());
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
-        // An event for which there is no place is not answered: the client's own retry brings it again.
+        // An event for which there is no room is not answered: the client's own retry brings it again.
+        let overflow = |_| crate::telemetry::metrics::refused(Refusal::from(PostError::Overloaded).code);
         let link = admitting.links.link(socket.id);
-        let intake = Intake::register(&socket, link, admitting.bounds(), number, drop);
+        let intake = Intake::register(&socket, link, admitting.bounds(), number, overflow);
         intake::leave(&socket, (offset, intake));
         std::future::ready(Ok::<(), Refusal>(()))
     };
@@ -101,10 +102,10 @@ async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, 
 }
 
 /// Stores what was read, in its order, and acks what is durable.
-async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Incoming>) {
+async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Waiting>) {
     let mut run: Vec<(PostIndex, Post)> = Vec::new();
     let mut acks: Vec<AckSender> = Vec::new();
-    for Incoming { event, args, ack, index } in batch {
+    for (Incoming { event, args, ack, index }, _bytes) in batch {
         if event != CHAT_MESSAGE {
             continue;
         }
