@@ -60,6 +60,9 @@ pub struct Server {
     /// How long a client may take to send a request's head.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
     /// How long a write may wait for a client that does not read, before its connection is cut.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
@@ -72,6 +75,7 @@ impl Default for Server {
             port: 3000,
             max_connections: 20_000,
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
         }
     }

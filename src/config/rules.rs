@@ -73,6 +73,7 @@ impl Settings {
         ];
         let times = [
             ("server.header_timeout", self.server.header_timeout),
+            ("server.body_timeout", self.server.body_timeout),
             ("server.write_timeout", self.server.write_timeout),
             ("socketio.ping_interval", self.socketio.ping_interval),
             ("socketio.ping_timeout", self.socketio.ping_timeout),

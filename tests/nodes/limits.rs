@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::common::{
     node::{Cluster, Node},
     polling::Polling,
+    within,
 };
 
 #[tokio::test]
@@ -53,4 +58,40 @@ async fn the_events_of_a_socket_that_wait_are_bounded_in_bytes_and_the_rest_is_r
     let refused = r#"chorus_messages_refused_total{code="overloaded"}"#;
     let refused = node.metric(refused).await;
     assert!((300.0..=400.0).contains(&refused), "{refused} were refused");
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_holds_its_connection_for_so_long() {
+    let plan = Cluster::of(1).without_redis().set("server.body_timeout", "300ms");
+    let cluster = plan.set("server.max_connections", 8).start().await;
+    let node = &cluster.nodes[0];
+    let session = Polling::open(node.addr(), "40/chat,").await;
+    let paths =
+        ["/api/sessions", "/api/rooms/lobby/messages", &*session.path, "/socket.io/?EIO=4&transport=polling"];
+    for path in paths {
+        let mut tcp = TcpStream::connect(node.addr()).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+        );
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        within("the connection is closed", tcp.read_to_end(&mut answer)).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_timeout_cuts_neither_a_long_poll_nor_a_websocket() {
+    let cluster = Cluster::of(1).without_redis().set("server.body_timeout", "200ms").start().await;
+    let node = &cluster.nodes[0];
+    let mut bob = node.in_lobby().await;
+    let mut eve = Polling::open(node.addr(), r#"40{"serverOffset":0}"#).await;
+    let say = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        node.native(json!({})).await.say("after a while").await;
+    };
+    let (seqs, ()) = tokio::join!(eve.seqs(1), say);
+    assert_eq!(seqs, [1]);
+    bob.say("still there").await;
 }
