@@ -9,6 +9,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize, Serializer};
 
 mod load;
+mod ranges;
 mod rules;
 
 pub use rules::Rule;
