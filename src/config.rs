@@ -203,7 +203,7 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// The newest messages of a room that a node keeps in memory.
     pub tail_messages: usize,
-    /// The same limit in bytes of text.
+    /// The same limit in bytes of text; all rooms together keep at most 256 times as many.
     pub tail_bytes: usize,
 }
 

@@ -38,6 +38,7 @@ pub const ALL: &[(&str, Form, &str)] = &[
     ("chorus_gap_repairs_total", Form::Counter, "reads of the log that filled a hole in a room's order"),
     ("chorus_sweep_hits_total", Form::Counter, "rooms whose growth the sweep told before any hint did"),
     ("chorus_rooms", Form::Gauge, "rooms with members on this node"),
+    ("chorus_tail_bytes", Form::Gauge, "bytes of messages that all rooms' tails hold, about"),
     ("chorus_cursors", Form::Gauge, "cursors: sessions times their rooms"),
     ("chorus_sessions_catching_up", Form::Gauge, "cursors that are behind their room's head"),
     ("chorus_sessions_stalled_total", Form::Counter, "sessions cut since they took nothing for too long"),
@@ -114,6 +115,7 @@ pub fn read(stats: &Stats, log_writable: bool) {
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
+    gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
     gauge!("chorus_sessions_catching_up").set(level(stats.catching_up.get()));
     gauge!("chorus_log_writable").set(f64::from(u8::from(log_writable)));
