@@ -118,6 +118,8 @@ pub struct Log {
     /// How long messages are kept; 0 keeps them for ever.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    /// How large the log may become, in bytes, before its oldest messages go; 0 has no limit.
+    pub retention_bytes: u64,
     /// How late a lost hint can be: pause between two looks at the log; at most 500 ms.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -136,6 +138,7 @@ impl Default for Log {
             url: "sqlite://data/chat.db".to_owned(),
             nonce_ttl: Duration::from_secs(7 * 24 * 3600),
             retention: Duration::ZERO,
+            retention_bytes: 0,
             sweep_interval: Duration::from_millis(250),
             append_timeout: Duration::from_secs(5),
             readers: 4,

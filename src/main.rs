@@ -33,6 +33,11 @@ enum Command {
     Healthcheck,
     /// Print the effective settings, secrets redacted
     Config,
+    /// Copy the log to a new file, while nodes run or not
+    Backup {
+        /// The file to make; it must not be there
+        file: PathBuf,
+    },
     /// Give a log that was restored from a backup a new identity; no node may run
     RenewEpoch,
     /// Take over the chat.db of the Node.js system into a new log
@@ -51,6 +56,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Healthcheck => healthcheck::ask(&settings.server).map(|()| ExitCode::SUCCESS),
         Command::Config => {
             print!("{}", toml::to_string(&settings)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Backup { file } => {
+            println!("{}", sqlite::backup(&settings.log, &file)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::RenewEpoch => {

@@ -358,7 +358,12 @@ impl Hub {
             let after = after.max(far);
             room.skip_to(after);
             match self.log.read(room.name(), after, REPAIR_PAGE).await {
-                Ok(messages) if messages.is_empty() => room.forget_missing(known),
+                Ok(messages) if messages.is_empty() => match self.log.extent(room.name()).await {
+                    // All of it was pruned meanwhile: the cursors say so to their clients.
+                    Ok(extent) if after < extent.pruned => room.skip_to(extent.pruned),
+                    Ok(_) => room.forget_missing(known),
+                    Err(_) => pause = wait(pause).await,
+                },
                 Ok(messages) => {
                     // Where history was pruned, the first lies further on.
                     room.skip_to(Seq(messages[0].seq.0 - 1));
@@ -367,11 +372,14 @@ impl Hub {
                     self.stats.gap_repairs.add(1);
                     pause = RETRY_MIN;
                 }
-                Err(_) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_MAX);
-                }
+                Err(_) => pause = wait(pause).await,
             }
         }
     }
+}
+
+/// Waits so long, and says how long to wait the next time.
+async fn wait(pause: Duration) -> Duration {
+    tokio::time::sleep(pause).await;
+    (pause * 2).min(RETRY_MAX)
 }

@@ -42,11 +42,12 @@ impl Settings {
         Ok(())
     }
 
-    fn counts(&self) -> [(&'static str, u64, Least, u64); 12] {
+    fn counts(&self) -> [(&'static str, u64, Least, u64); 13] {
         let Self { server, socketio, log, bus, history, limits, .. } = self;
         [
             ("server.max_connections", server.max_connections as u64, Something, 1_000_000),
             ("socketio.max_payload", socketio.max_payload, Something, 256 * MIB),
+            ("log.retention_bytes", log.retention_bytes, Nothing, 1_024 * 1_024 * 1_024 * MIB),
             ("log.readers", log.readers as u64, Something, 256),
             ("bus.batch_max_bytes", bus.batch_max_bytes as u64, Something, 64 * MIB),
             ("history.on_join", history.on_join.into(), Nothing, 1_000_000),

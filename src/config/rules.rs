@@ -8,6 +8,9 @@ use crate::chat::types::NodeId;
 
 use super::{Drain, Settings};
 
+/// Less would be taken by nonces and the newest messages, which stay in any case.
+const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
 /// A rule over the settings that a value breaks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rule {
@@ -35,6 +38,9 @@ pub enum Rule {
         /// The longest that it may be.
         most: Duration,
     },
+    /// A log that could not even hold its newest messages.
+    #[error("log.retention_bytes ({0}) must be 0 or at least 16777216 (16 MiB)")]
+    RetentionTooSmall(u64),
     /// No adapter for this log.
     #[error("log.url must begin with sqlite:// or be memory://")]
     LogUrl,
@@ -114,6 +120,9 @@ impl Settings {
     }
 
     fn check_sizes(&self) -> Result<(), Rule> {
+        if (1..RETENTION_BYTES_MIN).contains(&self.log.retention_bytes) {
+            return Err(Rule::RetentionTooSmall(self.log.retention_bytes));
+        }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
         if payload < message as u64 * 64 {
             return Err(Rule::PayloadTooSmall { payload, message });

@@ -4,7 +4,7 @@
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
 //! their `place`; `readers` and `growth` answer questions beside it; the
-//! `janitor` tidies up.
+//! `janitor` tidies up, and `backup` copies the log while all this goes on.
 
 pub(super) mod database;
 mod filesystem;
@@ -12,6 +12,7 @@ pub(super) mod foreign;
 mod schema;
 
 mod failpoint;
+mod failure;
 mod health;
 pub(super) mod lock;
 pub(super) mod place;
@@ -23,6 +24,10 @@ mod readers;
 
 mod janitor;
 mod worker;
+
+mod backup;
+
+pub use backup::{Backup, backup};
 
 use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},

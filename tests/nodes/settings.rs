@@ -58,6 +58,7 @@ fn a_bad_setting_stops_the_start_and_names_its_key_and_its_rule() {
         ("CHORUS_BUS__PREFIX", "a b", &["bus.prefix", "1 to 64"]),
         ("CHORUS_BUS__PREFIX", "a*", &["bus.prefix", "1 to 64"]),
         ("CHORUS_BUS__PREFIX", "a\u{7}", &["bus.prefix", "1 to 64"]),
+        ("CHORUS_LOG__RETENTION_BYTES", "1000", &["log.retention_bytes", "16 MiB"]),
         ("CHORUS_LOG__SWEEP_INTERVAL", "1s", &["log.sweep_interval", "500ms"]),
         ("CHORUS_LOG__ALLOW_UNSAFE_FILESYSTEM", "maybe", &["log.allow_unsafe_filesystem", "boolean"]),
         ("CHORUS_NODE__ID", "a b", &["node.id", "64"]),

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{filesystem, foreign, lock::SideLock, schema};
+use super::{filesystem, foreign, lock::SideLock, place::from_sql, schema};
 use crate::{chat::types::Epoch, config};
 
 /// Versions before this one can corrupt a WAL that several processes share.
@@ -60,6 +60,19 @@ impl Database {
         let identity = identify(&mut connection, &SideLock::open(&path, LOCK)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
         Ok(Self { path: Arc::new(path), identity })
+    }
+
+    /// Finds the log that `settings` names, and makes none.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare), and that there is none.
+    pub(super) fn existing(settings: &config::Log) -> anyhow::Result<Self> {
+        let path = path(&settings.url)?;
+        match path.metadata() {
+            Ok(metadata) if 0 < metadata.len() => Self::prepare(settings),
+            _ => bail!("there is no log at {}", path.display()),
+        }
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -115,12 +128,25 @@ impl Database {
         self.recognize(connection)
     }
 
+    /// A connection that reads the log and may write another file.
+    pub(super) fn copier(&self) -> anyhow::Result<Connection> {
+        let connection = open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(WRITER_PATIENCE)?;
+        self.recognize(connection)
+    }
+
     fn recognize(&self, connection: Connection) -> anyhow::Result<Connection> {
         if schema::epoch(&connection)? != Some(self.identity.epoch) {
             bail!("the log's file was replaced; this node must be started anew");
         }
         Ok(connection)
     }
+}
+
+/// What the log takes of its file; the rest is pages that are used again.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0).map(from_sql));
+    Ok(pragma("page_count")?.saturating_sub(pragma("freelist_count")?) * pragma("page_size")?)
 }
 
 /// Makes the log, or finds that it is there, under the lock.
