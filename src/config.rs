@@ -9,6 +9,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize, Serializer};
 
 mod load;
+mod ranges;
 mod rules;
 
 pub use rules::Rule;
@@ -60,6 +61,9 @@ pub struct Server {
     /// How long a client may take to send a request's head.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
     /// How long a write may wait for a client that does not read, before its connection is cut.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
@@ -72,6 +76,7 @@ impl Default for Server {
             port: 3000,
             max_connections: 20_000,
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
         }
     }
@@ -201,7 +206,7 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// The newest messages of a room that a node keeps in memory.
     pub tail_messages: usize,
-    /// The same limit in bytes of text.
+    /// The same limit in bytes of text; all rooms together keep at most 256 times as many.
     pub tail_bytes: usize,
 }
 

@@ -140,7 +140,7 @@ impl Node {
         let draining = life.draining.clone();
         let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max: limits.max_message_bytes };
         let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
-        life.tracker.spawn(serve(listener, app, settings.server.clone(), life.clone()));
+        life.spawn_vital("accept", serve(listener, app, settings.server.clone(), life.clone()));
         Ok(Self { addr, settings, life, log, links })
     }
 
@@ -238,5 +238,27 @@ fn tokens(settings: &Settings, log: &dyn MessageLog) -> Tokens {
     match &settings.auth.key {
         Some(key) => Tokens::new(key.expose().as_bytes(), ttl_ms),
         None => Tokens::new(log.key(), ttl_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{chat::types::Epoch, lifecycle::stop_signal, store::memory::MemoryLog};
+
+    #[tokio::test]
+    async fn a_node_that_accepts_no_more_stops_as_crashed() {
+        let mut settings = Settings::default();
+        (settings.server.host, settings.server.port) = ([127, 0, 0, 1].into(), 0);
+        // Beyond what a semaphore takes: the loop panics as it begins.
+        settings.server.max_connections = usize::MAX;
+        let (life, (to_commits, commits)) = (Lifecycle::default(), mpsc::channel(1));
+        let (to_hints, hints) = mpsc::channel(1);
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], to_commits));
+        let bus = Arc::new(MemoryCluster::default().join(to_hints));
+        let adapters = Adapters { log, commits, bus, hints };
+        let _node = Node::start_with(settings, "n1".parse().unwrap(), adapters, life.clone()).await.unwrap();
+        let cause = tokio::time::timeout(Duration::from_secs(10), stop_signal(&life)).await;
+        assert_eq!(cause.expect("it is noticed").unwrap(), Cause::Crash);
     }
 }

@@ -110,6 +110,18 @@ impl Tail {
         Self { messages: VecDeque::new(), bytes: 0, limit }
     }
 
+    /// How many messages it holds.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The bytes of their texts.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds what [`RoomOrder::offer`] released. A message that does not follow the last one
     /// (the order skipped) starts the tail anew.
     pub fn push(&mut self, message: Arc<Message>) {

@@ -20,9 +20,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    cursor::{RoomOrder, Tail, TailLimit},
+    cursor::{RoomOrder, TailLimit},
     ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
     stats::Stats,
+    tails::{HeldTail, Tails},
     types::{Message, Position, RoomName, Seq},
 };
 
@@ -44,7 +45,7 @@ pub struct Hub {
     log: Arc<dyn MessageLog>,
     bus: Arc<dyn ClusterBus>,
     stats: Arc<Stats>,
-    tail: TailLimit,
+    tails: Arc<Tails>,
     /// Bounded by the sessions' own limit of rooms.
     rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
     /// Asks for a sweep now.
@@ -65,7 +66,7 @@ struct RoomState {
     /// Nothing is shown before the log said where the room stands.
     opened: bool,
     order: RoomOrder,
-    tail: Tail,
+    tail: HeldTail,
     /// Who is woken when the room grows, by membership.
     members: HashMap<u64, Arc<Notify>>,
     /// A task is filling a hole.
@@ -73,11 +74,11 @@ struct RoomState {
 }
 
 impl Room {
-    fn new(name: RoomName, tail: TailLimit) -> Self {
+    fn new(name: RoomName, tail: HeldTail) -> Self {
         let state = RoomState {
             opened: false,
             order: RoomOrder::default(),
-            tail: Tail::new(tail),
+            tail,
             members: HashMap::new(),
             repairing: false,
         };
@@ -99,7 +100,11 @@ impl Room {
     /// Up to `limit` messages after `shown` from memory; `None` if the log must be asked.
     #[must_use]
     pub fn tail_after(&self, shown: Seq, limit: usize) -> Option<Vec<Arc<Message>>> {
-        lock(&self.state).tail.after(shown, limit)
+        self.with_tail(|tail| tail.after(shown, limit))
+    }
+
+    pub(super) fn with_tail<T>(&self, act: impl FnOnce(&mut HeldTail) -> T) -> T {
+        act(&mut lock(&self.state).tail)
     }
 
     /// Takes messages that are in the log; returns whether a hole is left.
@@ -216,7 +221,8 @@ impl Hub {
         stop: CancellationToken,
     ) -> Arc<Self> {
         let (rooms, sweep) = (Mutex::default(), Notify::new());
-        Arc::new(Self { log, bus, stats, tail, rooms, sweep, tracker, stop })
+        let tails = Arc::new(Tails::new(tail, stats.clone()));
+        Arc::new(Self { log, bus, stats, tails, rooms, sweep, tracker, stop })
     }
 
     /// Makes a session a member of a room, and returns that with what the log holds of it now.
@@ -249,7 +255,7 @@ impl Hub {
             Entry::Vacant(place) => {
                 self.bus.subscribe(name);
                 self.stats.rooms.add(1);
-                place.insert(Arc::new(Room::new(name.clone(), self.tail)))
+                place.insert(Arc::new(Room::new(name.clone(), self.tails.tail())))
             }
         };
         lock(&room.state).members.insert(id, wake.clone());
@@ -266,6 +272,14 @@ impl Hub {
             if let Some(room) = self.room(&run[0].draft.room).filter(|room| room.offer(run, &self.stats)) {
                 self.repair(&room);
             }
+        }
+        self.bound_tails();
+    }
+
+    fn bound_tails(&self) {
+        if self.tails.are_over() {
+            let rooms = lock(&self.rooms).values().cloned().collect();
+            self.tails.give_up_oldest(rooms);
         }
     }
 
@@ -348,7 +362,7 @@ impl Hub {
         tokio::time::sleep(REPAIR_GRACE).await;
         while let Some((after, known)) = room.hole() {
             // What would leave the tail at once is left to the cursors, which read the log themselves.
-            let far = Seq(known.0.saturating_sub(self.tail.messages as u64));
+            let far = Seq(known.0.saturating_sub(self.tails.limit().messages as u64));
             let after = after.max(far);
             room.skip_to(after);
             match self.log.read(room.name(), after, REPAIR_PAGE).await {
@@ -362,6 +376,7 @@ impl Hub {
                     // Where history was pruned, the first lies further on.
                     room.skip_to(Seq(messages[0].seq.0 - 1));
                     room.offer(&messages, &self.stats);
+                    self.bound_tails();
                     self.stats.gap_repairs.add(1);
                     pause = RETRY_MIN;
                 }

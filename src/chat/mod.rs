@@ -19,6 +19,7 @@ pub mod rate_limit;
 pub mod sender;
 pub mod sender_order;
 pub mod stats;
+mod tails;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -108,7 +108,8 @@ pub trait MessageLog: Send + Sync {
     }
 
     /// Waits until the commits under way are done and takes no more; a later
-    /// [`append`](Self::append) is refused as [`AppendError::Unavailable`].
+    /// [`append`](Self::append) is refused as [`AppendError::Unavailable`]. The log's
+    /// [`Commits`] end: what was sent is still received, and then nothing more.
     async fn close(&self);
 }
 

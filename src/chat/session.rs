@@ -115,9 +115,13 @@ impl Session {
 
     /// Leaves a room; once this returns, nothing more of it is emitted.
     pub fn leave(&self, room: &RoomName) {
-        let mut follows = lock(&self.follows);
-        if let Some(place) = follows.iter().position(|follow| follow.room().name() == room) {
-            follows.swap_remove(place).end();
+        let left = {
+            let mut follows = lock(&self.follows);
+            let place = follows.iter().position(|follow| follow.room().name() == room);
+            place.map(|place| follows.swap_remove(place))
+        };
+        if let Some(follow) = left {
+            follow.end();
         }
     }
 
@@ -137,8 +141,9 @@ impl Session {
             let mut retry = RETRY_MIN;
             loop {
                 let (mut moved, mut blocked, mut unread) = (false, false, false);
+                // Kept no longer than they are looked at: a room that was left is forgotten with its last holder.
                 let follows = lock(&self.follows).clone();
-                for follow in &follows {
+                for follow in follows {
                     match follow.step(log, outlet).await {
                         Step::Level => {}
                         Step::Moved => moved = true,

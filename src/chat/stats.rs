@@ -64,4 +64,6 @@ pub struct Stats {
     pub incomplete: Count,
     /// Rooms with members on this node.
     pub rooms: Level,
+    /// Bytes of messages that all rooms' tails hold, about.
+    pub tail_bytes: Level,
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use humantime_serde::re::humantime::format_duration;
+
 use crate::chat::types::NodeId;
 
 use super::{Drain, Settings};
@@ -18,9 +20,24 @@ pub enum Rule {
         /// The setting.
         key: &'static str,
     },
-    /// A lost hint could be later than promised.
-    #[error("log.sweep_interval ({0:?}) must be at most 500ms")]
-    SweepTooRare(Duration),
+    /// More than any node is good for, and too much to calculate with.
+    #[error("{key} ({value}) must be at most {most}")]
+    TooLarge {
+        /// The setting.
+        key: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+    /// Longer than anything here may take.
+    #[error("{key} must be at most {}", format_duration(*most))]
+    TooLong {
+        /// The setting.
+        key: &'static str,
+        /// The longest that it may be.
+        most: Duration,
+    },
     /// A log that could not even hold its newest messages.
     #[error("log.retention_bytes ({0}) must be 0 or at least 16777216 (16 MiB)")]
     RetentionTooSmall(u64),
@@ -36,6 +53,9 @@ pub enum Rule {
     /// No share of anything.
     #[error("telemetry.trace_sample_ratio ({0}) must be from 0 to 1")]
     SampleRatio(f64),
+    /// Channels that could not be told from others, or that no pattern would match.
+    #[error("bus.prefix ({0:?}) must be 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.', ':', '/'")]
+    BusPrefix(String),
     /// A key that can be guessed.
     #[error("auth.key must have at least 32 bytes")]
     KeyTooShort,
@@ -73,34 +93,7 @@ impl Settings {
     ///
     /// The first [`Rule`] that is broken.
     pub fn check(&self) -> Result<(), Rule> {
-        let counts = [
-            ("server.max_connections", self.server.max_connections),
-            ("log.readers", self.log.readers),
-            ("bus.batch_max_bytes", self.bus.batch_max_bytes),
-            ("limits.max_message_bytes", self.limits.max_message_bytes),
-            ("limits.rooms_per_session", self.limits.rooms_per_session),
-            ("limits.requests_in_flight", self.limits.requests_in_flight),
-            ("limits.tail_messages", self.limits.tail_messages),
-            ("limits.tail_bytes", self.limits.tail_bytes),
-        ];
-        let times = [
-            ("server.header_timeout", self.server.header_timeout),
-            ("server.write_timeout", self.server.write_timeout),
-            ("socketio.ping_interval", self.socketio.ping_interval),
-            ("socketio.ping_timeout", self.socketio.ping_timeout),
-            ("log.nonce_ttl", self.log.nonce_ttl),
-            ("log.sweep_interval", self.log.sweep_interval),
-            ("log.append_timeout", self.log.append_timeout),
-            ("bus.timeout", self.bus.timeout),
-            ("limits.stall_timeout", self.limits.stall_timeout),
-            ("auth.token_ttl", self.auth.token_ttl),
-        ];
-        let nothing = counts.iter().filter(|(_, count)| *count == 0).map(|(key, _)| *key);
-        if let Some(key) =
-            nothing.chain(times.iter().filter(|(_, time)| time.is_zero()).map(|(key, _)| *key)).next()
-        {
-            return Err(Rule::Zero { key });
-        }
+        self.check_ranges()?;
         self.check_names()?;
         self.check_telemetry()?;
         self.check_sizes()
@@ -118,6 +111,11 @@ impl Settings {
             .is_some_and(|url| !schemes.iter().any(|scheme| url.expose().starts_with(scheme)))
         {
             return Err(Rule::BusUrl);
+        }
+        let in_channels = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        let prefix = &self.bus.prefix;
+        if !(1..=64).contains(&prefix.len()) || !prefix.bytes().all(in_channels) {
+            return Err(Rule::BusPrefix(prefix.clone()));
         }
         if let Some(id) = self.node.id.as_ref().filter(|id| id.parse::<NodeId>().is_err()) {
             return Err(Rule::NodeId(id.clone()));
@@ -141,9 +139,6 @@ impl Settings {
     }
 
     fn check_sizes(&self) -> Result<(), Rule> {
-        if Duration::from_millis(500) < self.log.sweep_interval {
-            return Err(Rule::SweepTooRare(self.log.sweep_interval));
-        }
         if (1..RETENTION_BYTES_MIN).contains(&self.log.retention_bytes) {
             return Err(Rule::RetentionTooSmall(self.log.retention_bytes));
         }

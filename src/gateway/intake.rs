@@ -13,15 +13,19 @@ use socketioxide::{
     extract::{AckSender, Event, SocketRef, TryData},
     socket::DisconnectReason,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
 
 use super::{connected::End, link::Link, protocol::Args};
 
+/// A longer name than any event's is not kept: no event is called so.
+pub(super) const NAME_BYTES_MAX: usize = 32;
+
 /// An event as it was read.
 pub(super) struct Incoming {
+    /// Empty in place of one that is too long: there is no such event either.
     pub(super) event: String,
     /// `None` if they are not JSON, or longer than a websocket's frame may be.
     pub(super) args: Option<Args>,
@@ -32,16 +36,26 @@ pub(super) struct Incoming {
     pub(super) root: Option<Root>,
 }
 
-/// How much of a socket waits: so many events of so many bytes.
+impl Incoming {
+    fn bytes(&self) -> usize {
+        self.event.len() + self.args.as_ref().map_or(0, Args::bytes)
+    }
+}
+
+/// How much of a socket waits: so many events of so many bytes, and so many bytes in all.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) places: usize,
     pub(super) frame_bytes: usize,
+    pub(super) bytes: usize,
 }
+
+/// An event that waits, and its part of the bytes that may; that is free again when this is dropped.
+pub(super) type Waiting = (Incoming, OwnedSemaphorePermit);
 
 /// A socket's queue, and the end of the socket.
 pub(super) struct Intake {
-    pub(super) queue: mpsc::Receiver<Incoming>,
+    pub(super) queue: mpsc::Receiver<Waiting>,
     pub(super) ended: CancellationToken,
     /// Why it ended.
     pub(super) end: End,
@@ -53,7 +67,7 @@ struct Left<T>(Mutex<Option<T>>);
 impl Intake {
     /// Registers a socket's handlers; to be called before the client is told that it is connected.
     ///
-    /// `number` numbers each event as it is read, and `overflow` answers one for which the queue has no place.
+    /// `number` numbers each event as it is read, and `overflow` answers one for which the queue has no room.
     /// The link stays as long as the socket: a session that was cut and polls on is to be known as such.
     pub(super) fn register(
         socket: &SocketRef,
@@ -64,13 +78,19 @@ impl Intake {
     ) -> Self {
         let (to_queue, queue) = mpsc::channel(bounds.places);
         let ended = CancellationToken::new();
-        let take = Arc::new(move |incoming| match to_queue.try_send(incoming) {
-            // The task ends with the socket: nobody waits for an answer.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-            Err(mpsc::error::TrySendError::Full(incoming)) => overflow(incoming),
+        let free = Arc::new(Semaphore::new(bounds.bytes));
+        let take = Arc::new(move |incoming: Incoming| {
+            let bytes = u32::try_from(incoming.bytes()).unwrap_or(u32::MAX);
+            let Ok(bytes) = free.clone().try_acquire_many_owned(bytes) else { return overflow(incoming) };
+            match to_queue.try_send((incoming, bytes)) {
+                // The task ends with the socket: nobody waits for an answer.
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full((incoming, _))) => overflow(incoming),
+            }
         });
         let number = Arc::new(number);
         socket.on_fallback(move |Event(event): Event, args: TryData<Args>, ack: AckSender| {
+            let event = if event.len() <= NAME_BYTES_MAX { event } else { String::new() };
             let args = args.0.ok().filter(|args| args.bytes() <= bounds.frame_bytes);
             take(Incoming { event, args, ack, index: number(), root: Root::receive(None) });
             ready(())

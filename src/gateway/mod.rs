@@ -38,6 +38,10 @@ pub struct Gateway {
     tracker: TaskTracker,
 }
 
+/// What waits of a socket's events, in bytes as they were written; a longest frame fits in any case.
+/// Full: an event is refused as if the queue had no place.
+const WAITING_BYTES_MAX: usize = 1024 * 1024;
+
 /// What a message's frame takes beside its text: names, a nonce, the envelope.
 const FRAME_BYTES: usize = 4_096;
 
@@ -59,7 +63,8 @@ impl Gateway {
     /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.
     fn bounds(&self) -> Bounds {
         let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
-        Bounds { places: self.limits.requests_in_flight, frame_bytes }
+        let bytes = WAITING_BYTES_MAX.max(frame_bytes + intake::NAME_BYTES_MAX);
+        Bounds { places: self.limits.requests_in_flight, frame_bytes, bytes }
     }
 
     /// Opens both namespaces.

@@ -33,7 +33,7 @@ use crate::{
 use super::{
     Gateway, RUN_MAX,
     admission::Hello,
-    intake::{self, Incoming, Intake},
+    intake::{self, Incoming, Intake, Waiting},
     link::{Cut, Link},
     outlet::{Answers, Outlet},
     protocol::{
@@ -87,8 +87,9 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
-        metrics::refused(Refusal::from(PostError::Overloaded).code);
         let Incoming { event, args, ack, index, .. } = incoming;
+        let refusal = Refusal::from(PostError::Overloaded);
+        metrics::refused(refusal.code);
         if let Some(Ok(Request::Post(room, nonce, _))) =
             args.map(|args| Request::parse(&event, &args, bytes_max))
         {
@@ -97,7 +98,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
         }
         // Without room for the answer there is none: the client asks again.
         if link.take(1) == 1 {
-            drop(ack.send(&Refusal::from(PostError::Overloaded).to_json()));
+            drop(ack.send(&refusal.to_json()));
         }
     };
     let intake = Intake::register(socket, held, gateway.bounds(), number, overflow);
@@ -184,10 +185,10 @@ impl Socket {
     }
 
     /// Does what was read, in its order; posts that follow each other are one run.
-    async fn take(&mut self, batch: Vec<Incoming>) {
+    async fn take(&mut self, batch: Vec<Waiting>) {
         let mut run: Vec<(PostIndex, Post)> = Vec::new();
         let mut acks: Vec<(AckSender, Option<Root>)> = Vec::new();
-        for Incoming { event, args, ack, index, root } in batch {
+        for (Incoming { event, args, ack, index, root }, _bytes) in batch {
             let parsed =
                 args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON, or too long"));
             match parsed.and_then(|args| Request::parse(&event, &args, self.gateway.limits.max_message_bytes))

@@ -26,7 +26,7 @@ use crate::{
 use super::{
     Gateway, RUN_MAX,
     admission::server_offset,
-    intake::{self, Incoming, Intake},
+    intake::{self, Incoming, Intake, Waiting},
     link::Cut,
     outlet::{Answers, Outlet},
     protocol::{Args, Refusal},
@@ -42,7 +42,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let offset = server_offset(&auth.0.unwrap_or_default());
         let order = std::sync::Mutex::new(SenderOrder::default());
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
-        // An event for which there is no place is not answered: the client's own retry brings it again.
+        // An event for which there is no room is not answered: the client's own retry brings it again.
         let link = admitting.links.link(socket.id);
         let overflow = |_| metrics::refused(Refusal::from(PostError::Overloaded).code);
         let intake = Intake::register(&socket, link, admitting.bounds(), number, overflow);
@@ -106,10 +106,10 @@ async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, 
 }
 
 /// Stores what was read, in its order, and acks what is durable.
-async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Incoming>) {
+async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Waiting>) {
     let mut run: Vec<(PostIndex, Post)> = Vec::new();
     let mut acks: Vec<(AckSender, Option<Root>)> = Vec::new();
-    for Incoming { event, args, ack, index, root } in batch {
+    for (Incoming { event, args, ack, index, root }, _bytes) in batch {
         if event != CHAT_MESSAGE {
             continue;
         }

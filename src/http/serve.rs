@@ -10,6 +10,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tower::{ServiceExt as _, service_fn};
+use tower_http::timeout::DeadlineBody;
 
 use crate::{config, gateway::connection::Stream, lifecycle::Lifecycle};
 
@@ -29,7 +30,7 @@ pub async fn serve(listener: TcpListener, app: Router, settings: config::Server,
             match listener.accept().await {
                 Ok((tcp, _)) => {
                     let Ok(stream) = Stream::new(tcp, settings.write_timeout, place) else { continue };
-                    let served = connection(stream, app.clone(), settings.header_timeout, life.clone());
+                    let served = connection(stream, app.clone(), settings.clone(), life.clone());
                     life.tracker.spawn(served);
                 }
                 Err(error) => {
@@ -42,14 +43,15 @@ pub async fn serve(listener: TcpListener, app: Router, settings: config::Server,
     life.closing.run_until_cancelled(accepting).await;
 }
 
-async fn connection(stream: Stream, app: Router, header_timeout: Duration, life: Lifecycle) {
+async fn connection(stream: Stream, app: Router, settings: config::Server, life: Lifecycle) {
     let connection = stream.connection();
     let app = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
-        app.clone().oneshot(request)
+        // Whoever waits for the body fails then, and a connection whose request was not read to its end is closed.
+        app.clone().oneshot(request.map(|body| DeadlineBody::new(settings.body_timeout, body)))
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).with_upgrades();
     tokio::pin!(served);
     // An error is the client's: it went away, or did not speak HTTP.

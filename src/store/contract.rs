@@ -53,6 +53,7 @@ macro_rules! tests {
             commits_bring_what_was_stored_in_order
             a_full_channel_of_commits_loses_but_never_blocks
             a_closed_log_refuses_to_store_and_still_reads
+            a_closed_log_ends_its_commits
         }
     };
     ($make:ident: $($check:ident)*) => {
@@ -354,4 +355,12 @@ pub(crate) async fn a_closed_log_refuses_to_store_and_still_reads(log: &dyn Mess
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
     assert!(!log.is_writable());
     assert_eq!(read(log, "lobby", 0, 10).await, "1:one");
+}
+
+pub(crate) async fn a_closed_log_ends_its_commits(log: &dyn MessageLog, mut stored: Stored) {
+    append(log, vec![draft("a", "one")]).await;
+    log.close().await;
+    assert_eq!(line(&next(&mut stored).await), "1:one");
+    let end = timeout(Duration::from_secs(10), stored.recv()).await;
+    assert_eq!(end.expect("whoever takes commits learns that no more come"), None);
 }

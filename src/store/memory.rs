@@ -29,7 +29,8 @@ use crate::{
 pub struct MemoryLog {
     epoch: Epoch,
     key: [u8; 32],
-    commits: Commits,
+    /// Gone once the log is closed, so that whoever takes commits learns that no more come.
+    commits: Mutex<Option<Commits>>,
     retention: Option<(Retention, Arc<dyn Clock>)>,
     state: Mutex<State>,
 }
@@ -68,7 +69,7 @@ impl MemoryLog {
     /// An empty log; what it stores is also sent to `commits`.
     #[must_use]
     pub fn new(epoch: Epoch, key: [u8; 32], commits: Commits) -> Self {
-        Self { epoch, key, commits, retention: None, state: Mutex::default() }
+        Self { epoch, key, commits: Mutex::new(Some(commits)), retention: None, state: Mutex::default() }
     }
 
     /// Forgets what `settings` say, by `clock`, whenever the log is asked for something.
@@ -83,6 +84,10 @@ impl MemoryLog {
             state.forget(retention, clock.now());
         }
         state
+    }
+
+    fn commits(&self) -> MutexGuard<'_, Option<Commits>> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,9 +170,9 @@ impl MessageLog for MemoryLog {
         }
         let mut stored = Vec::new();
         let appended = run.into_iter().map(|draft| state.append(draft, &mut stored)).collect();
-        if !stored.is_empty() {
-            // Under the lock, so that the channel has the log's order; a full one loses it.
-            let _ = self.commits.try_send(stored);
+        if let Some(commits) = self.commits().as_ref().filter(|_| !stored.is_empty()) {
+            // Under the state's lock, so that the channel has the log's order; a full one loses it.
+            let _ = commits.try_send(stored);
         }
         Ok(appended)
     }
@@ -241,6 +246,7 @@ impl MessageLog for MemoryLog {
 
     async fn close(&self) {
         self.state().closed = true;
+        self.commits().take();
     }
 }
 

@@ -47,6 +47,7 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     ("chorus_connections", Gauge, &["namespace", "transport"], "connected sockets"),
     ("chorus_sessions_ended_total", Counter, &["reason"], "sockets that were connected and are no more"),
     ("chorus_rooms", Gauge, &[], "rooms with members on this node"),
+    ("chorus_tail_bytes", Gauge, &[], "bytes of messages that all rooms' tails hold, about"),
     ("chorus_cursors", Gauge, &[], "cursors: sessions times their rooms"),
     (
         "chorus_sessions_catching_up",
@@ -203,6 +204,7 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
+    gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
     gauge!("chorus_sessions_catching_up").set(level(stats.catching_up.get()));
     gauge!("chorus_log_writable").set(f64::from(u8::from(log.is_writable())));

@@ -8,6 +8,7 @@ use crate::common::{
     client::{Client, Gone, seqs, texts},
     http::request,
     node::{Cluster, Node},
+    polling::Polling,
     until_async,
 };
 
@@ -58,6 +59,8 @@ fn bad_on_chat() -> Vec<(Vec<Message>, Outcome)> {
         (native("nonsense", &json!({})), Refused("unknown_event")),
         (native("", &json!({})), Refused("unknown_event")),
         (native("message", &json!({})), Refused("unknown_event")),
+        (native(&long(33), &json!({})), Refused("unknown_event")),
+        (native(&long(50_000), &json!({})), Refused("unknown_event")),
         (native("typing", &json!({ "room": "lobby" })), Refused("not_implemented")),
         (native("who", &json!({ "room": "lobby" })), Refused("not_implemented")),
         (text(r#"42/chat,["nonsense",{}]"#), Ignored),
@@ -116,6 +119,7 @@ fn bad_on_root() -> Vec<(Vec<Message>, Outcome)> {
     vec![
         (text(r#"421["nonsense",{}]"#), Ignored),
         (text(r#"42["nonsense"]"#), Ignored),
+        (text(format!(r#"421["{}","x","o"]"#, long(50_000))), Ignored),
         (text(r#"42["chat message",7]"#), Ignored),
         (said(&json!([])), Refused("bad_text")),
         (said(&json!([null])), Refused("bad_text")),
@@ -184,6 +188,31 @@ async fn expect(node: &Node, namespace: &'static str, frames: &[Message], outcom
     }
 }
 
+/// Sends one packet over polling and expects the same.
+async fn expect_polling(node: &Node, namespace: &'static str, packet: &str, outcome: Outcome) {
+    let what = format!("{namespace} {packet:.150}");
+    let prefix = if namespace == "/" { "" } else { "/chat," };
+    let mut session = Polling::open(node.addr(), &format!("40{prefix}")).await;
+    session.send(packet).await;
+    let (number, code) = match outcome {
+        Refused(code) => (1, code),
+        Ignored => {
+            // An answer would come before the one to this.
+            let event = if namespace == "/" {
+                r#""chat message","""#
+            } else {
+                r#""post",{"room":"r","nonce":"n","text":""}"#
+            };
+            session.send(&format!("42{prefix}9[{event}]")).await;
+            (9, "bad_text")
+        }
+        Closed => unreachable!("such rows are for websockets"),
+    };
+    let answer = session.ack(prefix).await;
+    assert_eq!((answer.0, answer.1[0]["error"]["code"].as_str()), (number, Some(code)), "{what}");
+    session.send("1").await;
+}
+
 /// All rows on a node that is left as it was.
 async fn expect_all(namespace: &'static str, rows: Vec<(Vec<Message>, Outcome)>) {
     let cluster = Cluster::of(1).without_redis().start().await;
@@ -192,6 +221,12 @@ async fn expect_all(namespace: &'static str, rows: Vec<(Vec<Message>, Outcome)>)
     ada.say("before").await;
     for (frames, outcome) in &rows {
         expect(node, namespace, frames, *outcome).await;
+    }
+    for (frames, outcome) in &rows {
+        // Malformed packets are for the transport they were made for.
+        if let ([Message::Text(packet)], Refused(_) | Ignored) = (&frames[..], outcome) {
+            expect_polling(node, namespace, packet, *outcome).await;
+        }
     }
     let rooms = node.get("/api/rooms").await.json();
     assert_eq!(rooms["rooms"], json!([{ "room": "lobby", "head": 1 }]), "nothing was stored");

@@ -65,6 +65,17 @@ async fn idle_half_sent_and_polling_connections_do_not_hold_a_drain() {
     drop((idle, half, body, poll));
 }
 
+#[tokio::test]
+async fn a_node_whose_log_is_its_memory_drains_in_time() {
+    let mut cluster = quick(Cluster::of(0)).without_redis().start().await;
+    cluster.add_node_with(&[("DATABASE_URL", "memory://")]).await;
+    let mut ada = cluster.nodes[0].in_lobby().await;
+    ada.say("gone with its node").await;
+    cluster.nodes[0].terminate();
+    let exit = cluster.nodes[0].exit().await;
+    assert_eq!(exit.code(), Some(0), "{exit:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_clients_under_traffic_move_to_the_other_node_and_lose_nothing() {
     let mut cluster = quick(Cluster::of(2)).start().await;

@@ -1,10 +1,19 @@
-//! What is bounded: connections of any kind.
+//! What is bounded: connections of any kind, and what their clients make the node hold.
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
-use crate::common::node::Cluster;
+use crate::common::{
+    node::{Cluster, Node},
+    polling::Polling,
+    within,
+};
 
 #[tokio::test]
 async fn sockets_count_as_connections_as_long_as_they_live() {
@@ -17,4 +26,72 @@ async fn sockets_count_as_connections_as_long_as_they_live() {
     drop(ada);
     assert_eq!(node.get("/healthz").await.status, 200);
     eve.say("still there").await;
+}
+
+/// Sends so many events as one session that asks for answers and never takes one; returns by how many KiB the node grew.
+async fn growth(node: &Node, events: usize, event: impl Fn(usize) -> String) -> u64 {
+    let session = Polling::open(node.addr(), "40/chat,").await;
+    let before = node.rss_kib();
+    for number in 0..events {
+        session.send(&event(number)).await;
+    }
+    node.rss_kib().saturating_sub(before)
+}
+
+#[tokio::test]
+async fn events_with_endless_names_cost_no_memory_while_they_wait() {
+    let cluster = Cluster::of(1).without_redis().set("limits.stall_timeout", "10m").start().await;
+    let name = "x".repeat(900_000);
+    let grown = growth(&cluster.nodes[0], 150, |n| format!(r#"42/chat,{n}["{name}",{{}}]"#)).await;
+    assert!(grown < 32 * 1_024, "150 events of 900 kB cost {grown} KiB");
+}
+
+#[tokio::test]
+async fn the_events_of_a_socket_that_wait_are_bounded_in_bytes_and_the_rest_is_refused() {
+    let plan = Cluster::of(1).without_redis().set("limits.stall_timeout", "10m");
+    let cluster = plan.set("limits.requests_in_flight", 1_000).start().await;
+    let node = &cluster.nodes[0];
+    let filler = json!({ "filler": "x".repeat(50_000) });
+    // At most 48 are answered before nothing is taken; of the others 1 MiB waits.
+    let grown = growth(node, 400, |n| format!(r#"42/chat,{n}["nonsense",{filler}]"#)).await;
+    assert!(grown < 12 * 1_024, "400 events of 50 kB cost {grown} KiB");
+    let refused = r#"chorus_messages_refused_total{code="overloaded"}"#;
+    let refused = node.metric(refused).await;
+    assert!((300.0..=400.0).contains(&refused), "{refused} were refused");
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_holds_its_connection_for_so_long() {
+    let plan = Cluster::of(1).without_redis().set("server.body_timeout", "300ms");
+    let cluster = plan.set("server.max_connections", 8).start().await;
+    let node = &cluster.nodes[0];
+    let session = Polling::open(node.addr(), "40/chat,").await;
+    let paths =
+        ["/api/sessions", "/api/rooms/lobby/messages", &*session.path, "/socket.io/?EIO=4&transport=polling"];
+    for path in paths {
+        let mut tcp = TcpStream::connect(node.addr()).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+        );
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        within("the connection is closed", tcp.read_to_end(&mut answer)).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_timeout_cuts_neither_a_long_poll_nor_a_websocket() {
+    let cluster = Cluster::of(1).without_redis().set("server.body_timeout", "200ms").start().await;
+    let node = &cluster.nodes[0];
+    let mut bob = node.in_lobby().await;
+    let mut eve = Polling::open(node.addr(), r#"40{"serverOffset":0}"#).await;
+    let say = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        node.native(json!({})).await.say("after a while").await;
+    };
+    let (seqs, ()) = tokio::join!(eve.seqs(1), say);
+    assert_eq!(seqs, [1]);
+    bob.say("still there").await;
 }

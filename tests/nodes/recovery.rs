@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::common::{
     client::{Client, seqs, texts},
     node::{Cluster, Node},
+    until_async,
 };
 
 /// A node, and a lobby of so many messages.
@@ -117,6 +118,20 @@ async fn a_join_brings_so_much_history_and_a_leave_ends_the_room() {
     say(node, 1).await;
     bob.expect_silence(Duration::from_millis(400)).await;
     assert_eq!(bob.ask("leave", json!({ "room": "lobby" })).await, json!({ "ok": {} }), "twice is as good");
+}
+
+#[tokio::test]
+async fn a_room_that_its_last_member_left_is_forgotten_at_once() {
+    let cluster = node_with(3).await;
+    let node = &cluster.nodes[0];
+    let mut bob = node.in_lobby().await;
+    bob.messages(3).await;
+    bob.ask("join", json!({ "room": "den" })).await;
+    assert_eq!(node.metric("chorus_rooms").await, 2.0);
+    bob.ask("leave", json!({ "room": "lobby" })).await;
+    until_async("one room is left", async || node.metric("chorus_rooms").await == 1.0).await;
+    bob.ask("leave", json!({ "room": "den" })).await;
+    until_async("no room is left", async || node.metric("chorus_rooms").await == 0.0).await;
 }
 
 #[tokio::test]

@@ -53,6 +53,18 @@ impl Polling {
         packets
     }
 
+    /// Polls until an ack comes, and returns its number and arguments.
+    pub(crate) async fn ack(&mut self, prefix: &str) -> (u64, Value) {
+        loop {
+            for packet in self.poll().await {
+                if let Some(ack) = packet.strip_prefix("43").and_then(|ack| ack.strip_prefix(prefix)) {
+                    let (number, args) = ack.split_at(ack.find('[').expect("an ack has arguments"));
+                    return (number.parse().unwrap(), serde_json::from_str(args).unwrap());
+                }
+            }
+        }
+    }
+
     /// Polls until so many messages of `/` came, and returns their places.
     pub(crate) async fn seqs(&mut self, count: usize) -> Vec<u64> {
         let mut seqs = Vec::new();
