@@ -4,7 +4,7 @@
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
 //! their `place`; `readers` and `growth` answer questions beside it; the
-//! `janitor` tidies up, and `backup` copies the log while all this goes on.
+//! `janitor` tidies up by its `calendar`, and `backup` copies the log while all this goes on.
 
 pub(super) mod database;
 mod filesystem;
@@ -22,6 +22,7 @@ mod writer;
 mod growth;
 mod readers;
 
+mod calendar;
 mod janitor;
 mod worker;
 

@@ -8,12 +8,13 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
+    calendar::Calendar,
     database::{Database, used_bytes},
     lock::SideLock,
     place::{from_sql, to_sql},
@@ -43,6 +44,7 @@ const CUT_PATIENCE: Duration = Duration::from_millis(100);
 pub(super) struct Janitor {
     database: Database,
     clock: Arc<dyn Clock>,
+    calendar: Calendar,
     retention: Retention,
     /// Among the janitors of all nodes.
     turn: SideLock,
@@ -61,7 +63,8 @@ impl Janitor {
     ) -> anyhow::Result<Self> {
         let (turn, lock) = (database.janitor_lock()?, database.lock()?);
         let retention = Retention::of(settings);
-        Ok(Self { database, clock, retention, turn, lock, connection: None, warned: false })
+        let (calendar, connection) = (Calendar::default(), None);
+        Ok(Self { database, clock, calendar, retention, turn, lock, connection, warned: false })
     }
 
     /// Works until the other end of `stop` is dropped.
@@ -81,7 +84,8 @@ impl Janitor {
             Some(connection) => connection,
             empty => empty.insert(self.database.writer()?),
         };
-        let (now, mut steps) = (self.clock.now(), Steps { connection, lock: &self.lock, stop });
+        let now = self.calendar.believed(self.clock.now(), newest(connection)?, Instant::now());
+        let mut steps = Steps { connection, lock: &self.lock, stop };
 
         let before = self.retention.nonces_before(now);
         steps.take(|log| has_old_nonce(log, before), |log| forget_nonces(log, before))?;
@@ -132,6 +136,14 @@ impl Steps<'_> {
         }
         Ok(())
     }
+}
+
+/// When the newest message was stored, or the newest nonce if all messages are gone.
+fn newest(log: &Connection) -> rusqlite::Result<UnixMs> {
+    let mut find = log.prepare_cached(
+        "SELECT COALESCE((SELECT at FROM message ORDER BY position DESC LIMIT 1), (SELECT MAX(at) FROM nonce), 0)",
+    )?;
+    find.query_row([], |row| Ok(UnixMs(from_sql(row.get(0)?))))
 }
 
 fn has_old_nonce(log: &Connection, before: UnixMs) -> rusqlite::Result<bool> {
@@ -227,7 +239,7 @@ mod tests {
     use crate::{
         chat::{
             ports::{Extent, MessageLog as _},
-            types::{RoomName, Seq},
+            types::{Draft, RoomName, Seq},
         },
         store::{
             contract::{append, draft, read},
@@ -268,6 +280,22 @@ mod tests {
         let nonces: i64 =
             fixture.connection().query_row("SELECT COUNT(*) FROM nonce", [], |row| row.get(0)).unwrap();
         assert_eq!(nonces, 0);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_days_ahead_costs_neither_history_nor_nonces() {
+        let fixture = fixture(72 * HOUR, 72 * HOUR);
+        let log = fixture.open();
+        append(&*log, vec![draft("a", "x"), draft("b", "y")]).await;
+        after(&fixture, 1_000 * HOUR);
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x 2:y");
+        assert_eq!(append(&*log, vec![draft("a", "x")]).await, "=1");
+
+        let now = UnixMs(draft("", "").at.0 + 1_000 * HOUR.as_millis() as u64);
+        append(&*log, vec![Draft { at: now, ..draft("c", "z") }]).await;
+        after(&fixture, 1_000 * HOUR);
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "3:z", "the log bears it out");
+        assert_eq!(append(&*log, vec![draft("a", "x")]).await, "4");
     }
 
     #[tokio::test]
