@@ -3,12 +3,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test prepare lint up down rollout
+.PHONY: help run ui test prepare lint up down rollout loadtest
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
 SCALE ?= 3
 SERVICES ?=
+
+# What `make loadtest` runs, and against what.
+SCRIPT ?= loadtest/cross-node.js
+URL ?= http://localhost:$(or $(HTTP_PORT),8080)
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +42,7 @@ test: prepare lint ## Run all tests; those of the stack only where a Docker Engi
 	cargo test --locked --workspace --features failpoints
 	npm test
 	npm run --silent test:wire
+	npm run --silent test:load
 	tests/browser/run
 	tests/stack/run
 
@@ -46,6 +51,14 @@ up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)
 
 down: ## Stop the stack; the history stays in its volume
 	docker compose down
+
+loadtest: node_modules/.package-lock.json ## Prove the running stack's delivery, by k6 if there is one (SCRIPT=loadtest/churn.js CLIENTS=200)
+	@export URL=$(URL) REPLICAS=$${REPLICAS:-$(SCALE)} K6_NEW_MACHINE_READABLE_SUMMARY=false; \
+	if command -v k6 >/dev/null; then \
+	  echo "$(SCRIPT) by $$(k6 version)"; exec k6 run $(SCRIPT); \
+	else \
+	  echo "$(SCRIPT) by loadtest/harness, since no k6 is on the PATH"; exec node loadtest/harness/run.mjs $(SCRIPT); \
+	fi
 
 rollout: ## Replace the running replicas one by one with this checkout, without losing a message
 	deploy/rollout

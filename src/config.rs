@@ -113,6 +113,8 @@ pub struct Log {
     /// How long messages are kept; 0 keeps them for ever.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    /// How large the log may become, in bytes, before its oldest messages go; 0 has no limit.
+    pub retention_bytes: u64,
     /// How late a lost hint can be: pause between two looks at the log; at most 500 ms.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -131,6 +133,7 @@ impl Default for Log {
             url: "sqlite://data/chat.db".to_owned(),
             nonce_ttl: Duration::from_secs(7 * 24 * 3600),
             retention: Duration::ZERO,
+            retention_bytes: 0,
             sweep_interval: Duration::from_millis(250),
             append_timeout: Duration::from_secs(5),
             readers: 4,
@@ -250,11 +253,20 @@ pub struct Telemetry {
     pub log_filter: String,
     /// How to write them: `text` for people, or `json`, one object a line.
     pub log_format: LogFormat,
+    /// Where traces go, by OTLP over gRPC, as `http://HOST:4317`; unset: nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// The share of messages that are traced, from 0 to 1; one that comes with a `traceparent` is as that says.
+    pub trace_sample_ratio: f64,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log_filter: "info".to_owned(), log_format: LogFormat::Text }
+        Self {
+            log_filter: "info".to_owned(),
+            log_format: LogFormat::Text,
+            otlp_endpoint: None,
+            trace_sample_ratio: 0.01,
+        }
     }
 }
 

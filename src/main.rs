@@ -33,6 +33,11 @@ enum Command {
     Healthcheck,
     /// Print the effective settings, secrets redacted
     Config,
+    /// Copy the log to a new file, while nodes run or not
+    Backup {
+        /// The file to make; it must not be there
+        file: PathBuf,
+    },
     /// Give a log that was restored from a backup a new identity; no node may run
     RenewEpoch,
     /// Take over the chat.db of the Node.js system into a new log
@@ -53,6 +58,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             print!("{}", toml::to_string(&settings)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Backup { file } => {
+            println!("{}", sqlite::backup(&settings.log, &file)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::RenewEpoch => {
             println!("the log's epoch is now {}", sqlite::renew_epoch(&settings.log)?);
             Ok(ExitCode::SUCCESS)
@@ -65,7 +74,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
-    telemetry::trace::install(&settings.telemetry)?;
+    telemetry::logs::install(&settings.telemetry)?;
     let files = lifecycle::raise_file_limit();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

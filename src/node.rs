@@ -22,10 +22,14 @@ use crate::{
     },
     cluster::{memory::MemoryCluster, redis::RedisBus},
     config::Settings,
-    gateway::{Gateway, link::Links},
+    gateway::{
+        Gateway,
+        link::{Cut, Links},
+    },
     http::{self, Http, serve::serve},
     lifecycle::{Cause, Lifecycle},
-    store, telemetry,
+    store,
+    telemetry::{self, deliveries::Deliveries, metrics::Metrics},
 };
 
 /// Commits that wait to be fanned out. Full: the newest is dropped, and the sweep brings it.
@@ -69,6 +73,7 @@ impl Node {
         // First: the adapters count from their first moment on.
         telemetry::metrics::install()?;
         let (id, life) = (node_id(&settings)?, Lifecycle::default());
+        telemetry::trace::install(&settings.telemetry, &id)?;
         let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
         let (to_hints, hints) = mpsc::channel(HINTS_MAX);
         let log = store::open(&settings.log, Arc::new(SystemClock), to_commits)
@@ -94,8 +99,11 @@ impl Node {
         life: Lifecycle,
     ) -> anyhow::Result<Self> {
         let Adapters { log, commits, bus, hints } = adapters;
-        let (stats, clock) = (Arc::new(Stats::default()), Arc::new(SystemClock));
-        let metrics = telemetry::metrics::install()?;
+        let clock = Arc::new(SystemClock);
+        let deliveries = Arc::new(Deliveries::new(id.clone(), clock.clone()));
+        let stats = Arc::new(Stats { witness: Some(deliveries.clone()), ..Stats::default() });
+        let metrics = Metrics::new(deliveries)?;
+        telemetry::metrics::drain_stage(0);
         let limits = &settings.limits;
         let tail = TailLimit { messages: limits.tail_messages, bytes: limits.tail_bytes };
         let (tracker, stopping) = (life.tracker.clone(), life.stopping.clone());
@@ -115,7 +123,7 @@ impl Node {
         let keep_metrics = async move {
             loop {
                 tokio::time::sleep(METRICS_UPKEEP).await;
-                upkeep.run_upkeep();
+                upkeep.upkeep();
             }
         };
         let stopping = life.stopping.clone();
@@ -155,13 +163,17 @@ impl Node {
         let deadline = Instant::now() + drain.timeout;
         let stages = async {
             self.life.draining.cancel();
+            telemetry::metrics::drain_stage(1);
             tokio::time::sleep(drain.delay).await;
             self.life.closing.cancel();
+            telemetry::metrics::drain_stage(2);
             self.cut_all(drain.spread).await;
             self.log.close().await;
+            telemetry::metrics::drain_stage(3);
             self.life.stopping.cancel();
             self.life.tracker.close();
             self.life.tracker.wait().await;
+            telemetry::trace::close(deadline.saturating_duration_since(Instant::now())).await;
         };
         let in_time = tokio::time::timeout_at(deadline, stages).await.is_ok();
         if !in_time {
@@ -179,12 +191,12 @@ impl Node {
         let batches = (spread.as_millis() / CUT_PAUSE.as_millis()).max(1);
         let batch = links.len().div_ceil(usize::try_from(batches).unwrap_or(usize::MAX)).max(1);
         for batch in links.chunks(batch) {
-            batch.iter().for_each(|link| link.cut());
+            batch.iter().for_each(|link| link.cut(Cut::Drain));
             // From half to one and a half; without random numbers, without jitter.
             let jitter = 128 + getrandom::u32().map_or(128, |random| random % 256);
             tokio::time::sleep(CUT_PAUSE * jitter / 256).await;
         }
-        self.links.all().iter().for_each(|link| link.cut());
+        self.links.all().iter().for_each(|link| link.cut(Cut::Drain));
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chorus::{config::Settings, telemetry::metrics};
+use chorus::{
+    config::Settings,
+    telemetry::metrics::{self, Form},
+};
 use serde_json::Value;
 
 const TABLE_BEGIN: &str =
@@ -152,9 +155,26 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn operations_explains_every_metric_and_no_other() {
-    let known: BTreeSet<String> = metrics::ALL.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    assert_eq!(metrics_in(&read("docs/OPERATIONS.md")), known);
+fn operations_explains_every_metric_as_it_is_declared() {
+    let operations = read("docs/OPERATIONS.md");
+    let rows = operations.lines().filter_map(|line| line.strip_prefix("| `chorus_")?.strip_suffix(" |"));
+    let mut explained = Vec::new();
+    for row in rows {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let [name, form, labels, says, if_bad] = cells[..] else { panic!("five cells: {row}") };
+        assert!(!says.is_empty() && !if_bad.is_empty(), "{row}");
+        explained.push(format!("chorus_{} {form} {labels}", name.trim_end_matches('`')));
+    }
+    let form = |form: &Form| match form {
+        Form::Counter => "counter",
+        Form::Gauge => "gauge",
+        Form::Histogram(_) => "histogram",
+    };
+    let labels =
+        |labels: &[&str]| labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+    let declared = metrics::ALL.iter();
+    let declared = declared.map(|(name, kind, of, _)| format!("{name} {} {}", form(kind), labels(of)));
+    assert_eq!(explained, declared.collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on panics as the test does")]
 
 use std::{
+    collections::HashSet,
     io::{BufRead as _, BufReader, Lines},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
@@ -22,6 +23,7 @@ use chorus::{
     store::sqlite::SqliteLog,
 };
 use futures_util::future::join_all;
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
@@ -47,22 +49,31 @@ fn open(file: &Path) -> Arc<SqliteLog> {
 }
 
 fn draft(text: &str) -> Draft {
+    draft_to(RoomName::lobby(), text)
+}
+
+fn draft_to(room: RoomName, text: &str) -> Draft {
     Draft {
-        room: RoomName::lobby(),
+        room,
         kind: Kind::text(),
         author: Author { id: "ada".parse().unwrap(), name: "Ada".parse().unwrap() },
         nonce: Some(text.parse().unwrap()),
         text: MessageText::new(text, 8_192).unwrap(),
         at: FixedClock.now(),
         node: "node-1".parse().unwrap(),
+        trace: None,
     }
 }
 
 async fn all(log: &SqliteLog) -> Vec<Arc<Message>> {
+    all_of(log, &RoomName::lobby()).await
+}
+
+async fn all_of(log: &SqliteLog, room: &RoomName) -> Vec<Arc<Message>> {
     let mut messages = Vec::new();
     loop {
         let after = messages.last().map_or(Seq::ZERO, |message: &Arc<Message>| message.seq);
-        let page = log.read(&RoomName::lobby(), after, 1_000).await.unwrap();
+        let page = log.read(room, after, 1_000).await.unwrap();
         if page.is_empty() {
             return messages;
         }
@@ -127,6 +138,19 @@ async fn helper() {
             let slowest = join_all((0..WRITERS).map(|writer| write(&log, format!("{name}-{writer}")))).await;
             println!("> {}", slowest.into_iter().max().unwrap().as_millis());
         }
+        // Writes to two rooms from several tasks without end, and says what is acked.
+        "race" => {
+            join_all((0..WRITERS).map(|writer| race(&log, format!("{name}-{writer}")))).await;
+        }
+        // Does what a janitor does to the write-ahead log, all the time.
+        "tidy" => loop {
+            let connection = Connection::open(std::env::var_os(FILE).unwrap()).unwrap();
+            connection.busy_timeout(Duration::from_millis(20)).unwrap();
+            for mode in ["PASSIVE", "PASSIVE", "TRUNCATE"] {
+                let _ = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+                println!("> {mode}");
+            }
+        },
         // Writes its name once and says what came of it.
         "say" => println!("> {:?}", log.append(vec![draft(name)]).await),
         _ => unreachable!("no part {part}"),
@@ -196,6 +220,90 @@ async fn what_was_acked_outlives_its_process() {
     }
     let repeated = log.append(vec![draft(&acked[0])]).await.unwrap();
     assert!(matches!(repeated[..], [Appended::Known(_)]), "{repeated:?}");
+}
+
+/// Appends runs of up to three drafts without end, and says each text that is acked, with its room.
+async fn race(log: &SqliteLog, name: String) {
+    for n in 0.. {
+        let room = ROOMS[n % ROOMS.len()];
+        let texts: Vec<_> = (0..=n % 3).map(|part| format!("{name}-{n}-{part}")).collect();
+        let run = texts.iter().map(|text| draft_to(room.parse().unwrap(), text)).collect();
+        if log.append(run).await.is_ok() {
+            texts.iter().for_each(|text| println!("> {room} {text}"));
+        }
+    }
+}
+
+const ROOMS: [&str; 2] = ["lobby", "den"];
+
+/// Kills of one file's life in the next test; `KILLS=5000` has more files.
+const KILLS: usize = 200;
+
+/// The same numbers in each run: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 27)) % bound
+    }
+}
+
+/// Expects that the file is whole, each room dense, and each acked text there once, and none twice.
+async fn check(file: &Path, acked: &[HashSet<String>; 2], round: usize) -> Connection {
+    let log = open(file);
+    for (room, acked) in ROOMS.iter().zip(acked) {
+        let messages = all_of(&log, &room.parse().unwrap()).await;
+        let dense = messages.iter().zip(1..).all(|(message, seq)| message.seq == Seq(seq));
+        assert!(dense, "round {round}: {room} has a hole");
+        let texts: HashSet<_> = messages.iter().map(|message| message.draft.text.as_str()).collect();
+        assert_eq!(texts.len(), messages.len(), "round {round}: {room} has a message twice");
+        let lost: Vec<_> = acked.iter().filter(|text| !texts.contains(text.as_str())).collect();
+        assert!(lost.is_empty(), "round {round}: {room} has lost {lost:?}");
+    }
+    log.close().await;
+    let connection = Connection::open(file).unwrap();
+    let result: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(result, "ok", "round {round}");
+    connection
+}
+
+#[tokio::test]
+async fn a_log_is_whole_and_holds_every_ack_after_hundreds_of_kills_at_any_moment() {
+    let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().expect("KILLS is a number"));
+    for seed in 1..=kills.div_ceil(KILLS) {
+        kill(seed as u64).await;
+    }
+}
+
+/// The life of one file.
+async fn kill(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let (mut dice, mut acked) = (Dice(seed), [HashSet::new(), HashSet::new()]);
+    let mut kept = None;
+    for round in 0..KILLS.div_ceil(PROCESSES + 1) {
+        let parts = (0..PROCESSES).map(|process| format!("race {round}-{process}"));
+        let parts: Vec<_> = parts.chain(["tidy up".to_owned()]).collect();
+        let mut helpers: Vec<_> = parts.iter().map(|part| Helper::start(part, &file, &[])).collect();
+        let mut said = Vec::new();
+        for helper in &mut helpers {
+            said.extend((0..dice.roll(40)).map(|_| helper.says().expect("it lives")));
+            std::thread::sleep(Duration::from_micros(dice.roll(3_000)));
+            helper.signal(Signal::KILL);
+        }
+        for helper in &mut helpers {
+            said.extend(std::iter::from_fn(|| helper.says()));
+        }
+        for (room, text) in said.iter().filter_map(|said| said.split_once(' ')) {
+            acked[usize::from(room == ROOMS[1])].insert(text.to_owned());
+        }
+        // A connection that stays open keeps the write-ahead log for the next round to find.
+        kept = Some(check(&file, &acked, round).await).filter(|_| dice.roll(2) == 0);
+    }
+    drop(kept);
+    assert!(acked.iter().all(|acked| KILLS < acked.len()), "little was written between the kills");
 }
 
 #[tokio::test]

@@ -103,11 +103,14 @@ impl Room {
     }
 
     /// Takes messages that are in the log; returns whether a hole is left.
-    fn offer(&self, messages: &[Arc<Message>]) -> bool {
+    fn offer(&self, messages: &[Arc<Message>], stats: &Stats) -> bool {
         let mut state = lock(&self.state);
         for message in messages {
             if state.opened {
                 for ready in state.order.offer(message.clone()) {
+                    if let (Some(_), Some(witness)) = (ready.draft.trace, &stats.witness) {
+                        witness.shown(&ready, state.members.len());
+                    }
                     state.tail.push(ready);
                 }
             } else {
@@ -260,7 +263,7 @@ impl Hub {
     /// Takes messages of any rooms that are in the log.
     fn offer(self: &Arc<Self>, messages: &[Arc<Message>]) {
         for run in messages.chunk_by(|a, b| a.draft.room == b.draft.room) {
-            if let Some(room) = self.room(&run[0].draft.room).filter(|room| room.offer(run)) {
+            if let Some(room) = self.room(&run[0].draft.room).filter(|room| room.offer(run, &self.stats)) {
                 self.repair(&room);
             }
         }
@@ -278,7 +281,12 @@ impl Hub {
     pub async fn take_hints(self: Arc<Self>, mut hints: mpsc::Receiver<Hint>) {
         while let Some(Some(hint)) = self.stop.run_until_cancelled(hints.recv()).await {
             match hint {
-                Hint::Messages(messages) => self.offer(&messages),
+                Hint::Messages(messages) => {
+                    if let Some(witness) = &self.stats.witness {
+                        witness.heard(&messages);
+                    }
+                    self.offer(&messages);
+                }
                 Hint::Head(name, seq) => {
                     if let Some(room) = self.room(&name).filter(|room| room.learn(seq)) {
                         self.repair(&room);
@@ -344,19 +352,27 @@ impl Hub {
             let after = after.max(far);
             room.skip_to(after);
             match self.log.read(room.name(), after, REPAIR_PAGE).await {
-                Ok(messages) if messages.is_empty() => room.forget_missing(known),
+                Ok(messages) if messages.is_empty() => match self.log.extent(room.name()).await {
+                    // All of it was pruned meanwhile: the cursors say so to their clients.
+                    Ok(extent) if after < extent.pruned => room.skip_to(extent.pruned),
+                    Ok(_) => room.forget_missing(known),
+                    Err(_) => pause = wait(pause).await,
+                },
                 Ok(messages) => {
                     // Where history was pruned, the first lies further on.
                     room.skip_to(Seq(messages[0].seq.0 - 1));
-                    room.offer(&messages);
+                    room.offer(&messages, &self.stats);
                     self.stats.gap_repairs.add(1);
                     pause = RETRY_MIN;
                 }
-                Err(_) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_MAX);
-                }
+                Err(_) => pause = wait(pause).await,
             }
         }
     }
+}
+
+/// Waits so long, and says how long to wait the next time.
+async fn wait(pause: Duration) -> Duration {
+    tokio::time::sleep(pause).await;
+    (pause * 2).min(RETRY_MAX)
 }

@@ -1,6 +1,6 @@
 //! What the domain asks of the outside, as traits with written contracts.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -102,6 +102,11 @@ pub trait MessageLog: Send + Sync {
     /// Whether the log takes messages, as far as the last tries told.
     fn is_writable(&self) -> bool;
 
+    /// What it occupies, asked now; `None` if it is on no disk, or that does not answer.
+    fn space(&self) -> Option<Space> {
+        None
+    }
+
     /// Waits until the commits under way are done and takes no more; a later
     /// [`append`](Self::append) is refused as [`AppendError::Unavailable`].
     async fn close(&self);
@@ -164,6 +169,19 @@ pub struct RoomExtent {
     pub extent: Extent,
 }
 
+/// What a log occupies, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Its file.
+    pub file_bytes: u64,
+    /// What was committed and is not yet in that.
+    pub wal_bytes: u64,
+    /// What its file system still takes from this process.
+    pub disk_free_bytes: u64,
+    /// Its file system.
+    pub disk_bytes: u64,
+}
+
 /// How far a log has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Growth {
@@ -205,6 +223,29 @@ pub enum Hint {
     Head(RoomName, Seq),
     /// Hints about this room may have been lost until now: compare with the log.
     Gap(RoomName),
+}
+
+/// Who watches messages go out: the telemetry. None of the calls waits, fails or blocks.
+pub trait Witness: fmt::Debug + Send + Sync {
+    /// Another node's messages, not empty, have reached this one's hub by a hint.
+    fn heard(&self, messages: &[Arc<Message>]);
+
+    /// A sampled message may be shown here from now on, to so many members of its room.
+    fn shown(&self, message: &Message, members: usize);
+
+    /// These messages, not empty, were emitted to one session; those after `joined` were said since it joined.
+    fn emitted(&self, messages: &[Arc<Message>], path: Path, joined: Seq);
+}
+
+/// How a message came to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// It was at the head.
+    Live,
+    /// It was behind, and memory had it.
+    Tail,
+    /// It was behind, and the log was read.
+    Log,
 }
 
 /// The time, passed in so that tests and simulations can set it.

@@ -8,7 +8,7 @@ use super::{
     sender::Sender,
     session::Session,
     stats::Stats,
-    types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, Nonce, RoomName, Seq},
+    types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, Nonce, RoomName, Seq, TraceContext},
 };
 
 /// What clients can do, on whichever edge they come in.
@@ -122,6 +122,8 @@ pub struct Post {
     pub nonce: Option<Nonce>,
     /// What is said.
     pub text: MessageText,
+    /// If it is sampled.
+    pub trace: Option<TraceContext>,
 }
 
 impl ChatService {
@@ -261,9 +263,9 @@ impl ChatService {
     }
 
     pub(super) fn draft(&self, author: &Author, post: Post) -> Draft {
-        let Post { room, nonce, text } = post;
+        let Post { room, nonce, text, trace } = post;
         let (author, node, at) = (author.clone(), self.node.clone(), self.clock.now());
-        Draft { room, kind: Kind::text(), author, nonce, text, at, node }
+        Draft { room, kind: Kind::text(), author, nonce, text, at, node, trace }
     }
 
     /// Stores a run and says what became of each draft; a failure of the log is that of the whole run.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cursor::{Cursor, Pace},
     hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
-    ports::MessageLog,
+    ports::{MessageLog, Path},
     stats::Stats,
     types::{Message, RoomName, Seq},
 };
@@ -56,6 +56,8 @@ struct Follow {
     membership: Membership,
     /// `None` once the session left the room: nothing more is emitted.
     cursor: Mutex<Option<Cursor>>,
+    /// The room's head when it joined: what comes after was said since.
+    joined: Seq,
     stats: Arc<Stats>,
 }
 
@@ -104,10 +106,10 @@ impl Session {
 
     /// Starts to follow a room that it has entered, from after `shown` on.
     pub(super) fn follow(&self, membership: Membership, shown: Seq) {
-        let cursor = Mutex::new(Some(Cursor::after(shown)));
+        let (cursor, joined) = (Mutex::new(Some(Cursor::after(shown))), membership.room().head());
         self.stats.cursors.add(1);
         self.stats.catching_up.add(1);
-        lock(&self.follows).push(Arc::new(Follow { membership, cursor, stats: self.stats.clone() }));
+        lock(&self.follows).push(Arc::new(Follow { membership, cursor, joined, stats: self.stats.clone() }));
         self.wake.notify_one();
     }
 
@@ -155,10 +157,7 @@ impl Session {
                 }
                 let deadline = moved_at + stall_timeout;
                 tokio::select! {
-                    () = tokio::time::sleep_until(deadline) => {
-                        self.stats.stalled.add(1);
-                        return outlet.cut();
-                    }
+                    () = tokio::time::sleep_until(deadline) => return outlet.cut(),
                     () = outlet.drained(), if blocked => {}
                     () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
                     () = self.wake.notified() => {}
@@ -215,26 +214,27 @@ impl Follow {
             let pace = cursor.pace();
             let taken = &messages[..outlet.deliver(name, messages, pace)];
             cursor.took(taken);
-            (pace, taken.len() as u64)
+            (pace, taken.len())
         });
         match emitted {
             None => Step::Level,
             Some((_, 0)) => Step::Blocked,
             Some((pace, taken)) => {
-                self.count(pace, from_log, taken);
+                self.count(pace, from_log, &messages[..taken]);
                 Step::Moved
             }
         }
     }
 
-    fn count(&self, pace: Pace, from_log: bool, taken: u64) {
-        let stats = &self.stats;
-        let count = match (pace, from_log) {
-            (_, true) => &stats.delivered_log,
-            (Pace::CatchUp, false) => &stats.delivered_tail,
-            (Pace::Live, false) => &stats.delivered_live,
+    fn count(&self, pace: Pace, from_log: bool, taken: &[Arc<Message>]) {
+        let path = match (pace, from_log) {
+            (_, true) => Path::Log,
+            (Pace::CatchUp, false) => Path::Tail,
+            (Pace::Live, false) => Path::Live,
         };
-        count.add(taken);
+        if let Some(witness) = &self.stats.witness {
+            witness.emitted(taken, path, self.joined);
+        }
     }
 
     /// Does something with the cursor, unless the session left; what it emits meanwhile is before any leave.

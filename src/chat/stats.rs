@@ -1,6 +1,11 @@
 //! What the domain counts; the telemetry reads it when it is asked.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use super::ports::Witness;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -43,12 +48,8 @@ pub struct Stats {
     pub accepted: Count,
     /// Retries of a message that was stored already.
     pub known: Count,
-    /// Messages emitted by cursors that were at the head.
-    pub delivered_live: Count,
-    /// Messages emitted from memory by cursors that were behind.
-    pub delivered_tail: Count,
-    /// Messages emitted from the log by cursors that were behind.
-    pub delivered_log: Count,
+    /// Who is told of each emit, if anybody is.
+    pub witness: Option<Arc<dyn Witness>>,
     /// Holes that were filled from the log.
     pub gap_repairs: Count,
     /// Rooms whose growth the sweep told before any hint did.
@@ -57,8 +58,6 @@ pub struct Stats {
     pub cursors: Level,
     /// Those of them that are behind its head.
     pub catching_up: Level,
-    /// Sessions cut since they took nothing for too long.
-    pub stalled: Count,
     /// Joins with a place that got all they missed.
     pub resumed: Count,
     /// Joins with a place that could not.

@@ -13,7 +13,8 @@ pub(crate) fn draft(room: &str, text: &str) -> Draft {
     let node: NodeId = "n1".parse().expect("a valid node");
     let room: RoomName = room.parse().expect("a valid room");
     let text = MessageText::new(text, 1_000).expect("a valid text");
-    Draft { room, kind: Kind::text(), author: Author { id, name }, nonce: None, text, at: UnixMs(1), node }
+    let author = Author { id, name };
+    Draft { room, kind: Kind::text(), author, nonce: None, text, at: UnixMs(1), node, trace: None }
 }
 
 /// The message at `seq` of `room`, whose text has three bytes.

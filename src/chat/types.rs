@@ -253,6 +253,15 @@ pub struct Author {
     pub name: UserName,
 }
 
+/// Where a sampled message's trace goes on, as in W3C Trace Context. An unsampled message has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    /// Of all that happens to the message.
+    pub trace_id: [u8; 16],
+    /// Of the span that what follows belongs under.
+    pub span_id: [u8; 8],
+}
+
 /// A message on its way into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -270,6 +279,8 @@ pub struct Draft {
     pub at: UnixMs,
     /// The node that took it.
     pub node: NodeId,
+    /// If it is sampled; a log need not keep it.
+    pub trace: Option<TraceContext>,
 }
 
 /// A message as the log holds it.

@@ -98,6 +98,8 @@ impl RedisBus {
             timeout: settings.timeout,
             stop,
         };
+        // Also when Redis never answers.
+        metrics::bus_up(false);
         tracker.spawn(publisher.run());
         tracker.spawn(subscriber.run());
         Ok(bus)

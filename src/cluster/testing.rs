@@ -19,6 +19,7 @@ pub(crate) fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
         text: MessageText::new(text, text.len()).unwrap(),
         at: UnixMs(1_790_000_000_000),
         node: "node-a".parse().unwrap(),
+        trace: None,
     };
     Arc::new(Message { seq: Seq(seq), draft })
 }

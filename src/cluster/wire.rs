@@ -15,22 +15,20 @@
 //!
 //! A frame carries the lowest version that can say it, and a node drops what is
 //! beyond its own, so that a rolling upgrade may add forms: until the last old
-//! node is gone, its sweep brings it what it cannot read. `Body` and `Entry`
-//! must therefore never change; another form is another version.
+//! node is gone, its sweep brings it what it cannot read.
 
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use self::body::{NEWEST, PLAIN};
 use crate::chat::{
     ports::Hint,
-    types::{Author, Draft, Epoch, Invalid, Message, MessageText, RoomName, Seq, UnixMs},
+    types::{Epoch, Message, RoomName},
 };
 
-/// The only version so far.
-const VERSION: u8 = 1;
+mod body;
 
 /// Derives the bus's key from the log's, so that no key serves two ends.
 const KEY_LABEL: &[u8] = b"chorus bus v1";
@@ -108,10 +106,12 @@ impl Wire {
     /// the frame would be beyond `batch_max_bytes`.
     #[must_use]
     pub fn encode(&self, room: &RoomName, batch: &[Arc<Message>]) -> Vec<u8> {
-        let whole = write(&Body::Messages(batch.iter().map(|message| Entry::of(message)).collect()));
-        let fits = HEADER_BYTES + whole.len() <= self.batch_max_bytes;
-        let head = || write(&Body::Head(batch.last().map_or(0, |message| message.seq.0)));
-        self.seal(&self.channel(room), &if fits { whole } else { head() })
+        let (version, whole) = body::of(batch);
+        if HEADER_BYTES + whole.len() <= self.batch_max_bytes {
+            return self.seal(version, &self.channel(room), &whole);
+        }
+        let (version, head) = body::of_head(batch);
+        self.seal(version, &self.channel(room), &head)
     }
 
     /// Reads a frame that came over `channel`; `None` if this bus sent it.
@@ -121,7 +121,7 @@ impl Wire {
     /// [`DecodeError`] says why it is to be dropped.
     pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
         let (version, rest) = frame.split_first().ok_or(DecodeError::Corrupt)?;
-        if *version != VERSION {
+        if !(PLAIN..=NEWEST).contains(version) {
             return Err(DecodeError::Version);
         }
         // Before the MAC: another log may well have another key.
@@ -130,27 +130,27 @@ impl Wire {
             return Err(DecodeError::Foreign);
         }
         let (mac, sealed) = rest.split_first_chunk::<MAC_BYTES>().ok_or(DecodeError::Corrupt)?;
-        self.mac(channel, sealed).verify_truncated_left(mac).map_err(|_| DecodeError::Forged)?;
+        self.mac(*version, channel, sealed).verify_truncated_left(mac).map_err(|_| DecodeError::Forged)?;
         let (origin, body) = sealed.split_first_chunk::<ORIGIN_BYTES>().ok_or(DecodeError::Corrupt)?;
         if *origin == self.origin {
             return Ok(None);
         }
         let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
-        read(room, body).map(Some).ok_or(DecodeError::Corrupt)
+        body::read(*version, &room, body).map(Some).ok_or(DecodeError::Corrupt)
     }
 
-    fn seal(&self, channel: &str, body: &[u8]) -> Vec<u8> {
+    fn seal(&self, version: u8, channel: &str, body: &[u8]) -> Vec<u8> {
         let sealed = [&self.origin, body].concat();
-        let mac = self.mac(channel.as_bytes(), &sealed).finalize().into_bytes();
-        [&[VERSION], self.epoch.as_bytes(), &mac[..MAC_BYTES], &sealed].concat()
+        let mac = self.mac(version, channel.as_bytes(), &sealed).finalize().into_bytes();
+        [&[version], self.epoch.as_bytes(), &mac[..MAC_BYTES], &sealed].concat()
     }
 
-    fn mac(&self, channel: &[u8], sealed: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, version: u8, channel: &[u8], sealed: &[u8]) -> Hmac<Sha256> {
         // The length keeps the channel's end from being taken for the frame's beginning.
         let length = (channel.len() as u64).to_be_bytes();
         self.mac
             .clone()
-            .chain_update([VERSION])
+            .chain_update([version])
             .chain_update(length)
             .chain_update(channel)
             .chain_update(sealed)
@@ -165,83 +165,16 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-/// What a frame of version 1 says about its channel's room.
-#[derive(Serialize, Deserialize)]
-enum Body<'a> {
-    #[serde(borrow)]
-    Messages(Vec<Entry<'a>>),
-    Head(u64),
-}
-
-/// One message of the channel's room.
-#[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    seq: u64,
-    kind: &'a str,
-    author: &'a str,
-    author_name: &'a str,
-    nonce: Option<&'a str>,
-    text: &'a str,
-    at: u64,
-    node: &'a str,
-}
-
-fn write(body: &Body<'_>) -> Vec<u8> {
-    postcard::to_allocvec(body).expect("strings and numbers can always be written to memory")
-}
-
-fn read(room: RoomName, body: &[u8]) -> Option<Hint> {
-    match postcard::take_from_bytes(body).ok()? {
-        (Body::Head(seq), []) => Some(Hint::Head(room, Seq(seq))),
-        (Body::Messages(entries), []) if is_run(&entries) => {
-            let messages = entries.iter().map(|entry| entry.message(&room).map(Arc::new));
-            messages.collect::<Result<_, _>>().ok().map(Hint::Messages)
-        }
-        _ => None,
-    }
-}
-
-/// Whether these are one or more messages in ascending order, the first at 1 or later.
-fn is_run(entries: &[Entry<'_>]) -> bool {
-    entries.first().is_some_and(|first| Seq::ZERO < Seq(first.seq))
-        && entries.is_sorted_by(|a, b| a.seq < b.seq)
-}
-
-impl<'a> Entry<'a> {
-    fn of(message: &'a Message) -> Self {
-        let draft = &message.draft;
-        Self {
-            seq: message.seq.0,
-            kind: draft.kind.as_str(),
-            author: draft.author.id.as_str(),
-            author_name: draft.author.name.as_str(),
-            nonce: draft.nonce.as_ref().map(|nonce| nonce.as_str()),
-            text: draft.text.as_str(),
-            at: draft.at.0,
-            node: draft.node.as_str(),
-        }
-    }
-
-    /// The message, with each part checked anew; its text may have any length,
-    /// since the sender's limit may be another than this node's.
-    fn message(&self, room: &RoomName) -> Result<Message, Invalid> {
-        let draft = Draft {
-            room: room.clone(),
-            kind: self.kind.parse()?,
-            author: Author { id: self.author.parse()?, name: self.author_name.parse()? },
-            nonce: self.nonce.map(str::parse).transpose()?,
-            text: MessageText::new(self.text, self.text.len())?,
-            at: UnixMs(self.at),
-            node: self.node.parse()?,
-        };
-        Ok(Message { seq: Seq(self.seq), draft })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cluster::testing::said;
+    use super::{
+        body::{Body, Entry, TRACED, write},
+        *,
+    };
+    use crate::{
+        chat::types::{Seq, TraceContext},
+        cluster::testing::said,
+    };
 
     const BATCH_MAX_BYTES: usize = 1_000;
 
@@ -266,7 +199,16 @@ mod tests {
     fn heard_body(body: &[u8]) -> Result<Option<Hint>, DecodeError> {
         let sender = wire(1, 1, 1);
         let channel = sender.channel(&room());
-        heard(&channel, &sender.seal(&channel, body))
+        heard(&channel, &sender.seal(PLAIN, &channel, body))
+    }
+
+    /// The same batch, of which the second message is sampled.
+    fn sampled(mut batch: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+        let trace = TraceContext { trace_id: [7; 16], span_id: [9; 8] };
+        let mut second = Message::clone(&batch[1]);
+        second.draft.trace = Some(trace);
+        batch[1] = Arc::new(second);
+        batch
     }
 
     #[test]
@@ -274,6 +216,25 @@ mod tests {
         let (sender, sent) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello\n\u{1f600}"));
         let frame = sender.encode(&room(), &sent);
         assert_eq!(heard(&sender.channel(&room()), &frame), Ok(Some(Hint::Messages(sent))));
+    }
+
+    #[test]
+    fn a_sampled_message_takes_its_trace_along_in_a_frame_that_old_nodes_drop() {
+        let (sender, plain) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello"));
+        let traced = sampled(plain.clone());
+        let channel = sender.channel(&room());
+        assert_eq!(sender.encode(&room(), &plain)[0], PLAIN, "which every node can read");
+        let frame = sender.encode(&room(), &traced);
+        assert_eq!(frame[0], TRACED);
+        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Messages(traced))));
+
+        let mut relabelled = frame.clone();
+        relabelled[0] = PLAIN;
+        assert_eq!(heard(&channel, &relabelled), Err(DecodeError::Forged));
+        let large = sampled(batch(&[1, 2], &"x".repeat(BATCH_MAX_BYTES)));
+        let frame = sender.encode(&room(), &large);
+        assert_eq!(frame[0], PLAIN);
+        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Head(room(), Seq(2)))));
     }
 
     #[test]
@@ -314,8 +275,8 @@ mod tests {
         assert_eq!(heard(&channel, &frame_of(wire(1, 9, 1))), Err(DecodeError::Forged));
         assert_eq!(heard(&channel, &frame_of(wire(9, 1, 1))), Err(DecodeError::Foreign));
         assert_eq!(heard(&channel, &frame_of(wire(9, 9, 1))), Err(DecodeError::Foreign));
-        assert_eq!(heard(&channel, &[&[VERSION + 1], &frame[1..]].concat()), Err(DecodeError::Version));
-        assert_eq!(heard(&channel, &[VERSION + 1]), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[&[NEWEST + 1], &frame[1..]].concat()), Err(DecodeError::Version));
+        assert_eq!(heard(&channel, &[NEWEST + 1]), Err(DecodeError::Version));
     }
 
     #[test]
@@ -375,7 +336,7 @@ mod tests {
     fn random_bytes_never_panic_nor_pass() {
         let sender = wire(1, 1, 1);
         let channel = sender.channel(&room());
-        let header = [&[VERSION], sender.epoch.as_bytes()].concat();
+        let header = [&[PLAIN], sender.epoch.as_bytes()].concat();
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = || {
             // xorshift64: seeded, so that a failure comes back.
@@ -390,6 +351,7 @@ mod tests {
             assert!(heard(&channel, &[&header[..], &bytes].concat()).is_err());
             // Behind a good seal anything may come out, but no panic.
             let _ = heard_body(&bytes);
+            let _ = heard(&channel, &sender.seal(TRACED, &channel, &bytes));
         }
     }
 }

@@ -6,8 +6,11 @@ use crate::chat::types::NodeId;
 
 use super::{Drain, Settings};
 
+/// Less would be taken by nonces and the newest messages, which stay in any case.
+const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
 /// A rule over the settings that a value breaks.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Rule {
     /// A value that must be more than nothing.
     #[error("{key} must be greater than zero")]
@@ -18,12 +21,21 @@ pub enum Rule {
     /// A lost hint could be later than promised.
     #[error("log.sweep_interval ({0:?}) must be at most 500ms")]
     SweepTooRare(Duration),
+    /// A log that could not even hold its newest messages.
+    #[error("log.retention_bytes ({0}) must be 0 or at least 16777216 (16 MiB)")]
+    RetentionTooSmall(u64),
     /// No adapter for this log.
     #[error("log.url must begin with sqlite:// or be memory://")]
     LogUrl,
     /// No adapter for this bus.
     #[error("bus.url must begin with redis:// or unix://")]
     BusUrl,
+    /// No way to this collector: there is no TLS here.
+    #[error("telemetry.otlp_endpoint must begin with http://")]
+    OtlpEndpoint,
+    /// No share of anything.
+    #[error("telemetry.trace_sample_ratio ({0}) must be from 0 to 1")]
+    SampleRatio(f64),
     /// A key that can be guessed.
     #[error("auth.key must have at least 32 bytes")]
     KeyTooShort,
@@ -90,6 +102,7 @@ impl Settings {
             return Err(Rule::Zero { key });
         }
         self.check_names()?;
+        self.check_telemetry()?;
         self.check_sizes()
     }
 
@@ -115,9 +128,24 @@ impl Settings {
         Ok(())
     }
 
+    fn check_telemetry(&self) -> Result<(), Rule> {
+        let telemetry = &self.telemetry;
+        if telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
+            return Err(Rule::OtlpEndpoint);
+        }
+        let ratio = telemetry.trace_sample_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(Rule::SampleRatio(ratio));
+        }
+        Ok(())
+    }
+
     fn check_sizes(&self) -> Result<(), Rule> {
         if Duration::from_millis(500) < self.log.sweep_interval {
             return Err(Rule::SweepTooRare(self.log.sweep_interval));
+        }
+        if (1..RETENTION_BYTES_MIN).contains(&self.log.retention_bytes) {
+            return Err(Rule::RetentionTooSmall(self.log.retention_bytes));
         }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
         if payload < message as u64 * 64 {

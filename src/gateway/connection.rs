@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::link::Link;
+use super::link::{Cut, Link};
 
 /// The handle to a connection; every request that comes over it carries one.
 #[derive(Debug, Default)]
@@ -97,6 +97,9 @@ impl Stream {
         let deadline =
             self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
         ready!(deadline.as_mut().poll(cx));
+        if let Some(link) = self.connection.link.get() {
+            link.note_cut(Cut::WriteDeadline);
+        }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

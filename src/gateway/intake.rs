@@ -9,13 +9,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::{
+    extract::{AckSender, Event, SocketRef, TryData},
+    socket::DisconnectReason,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::sender_order::PostIndex;
+use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
 
-use super::{link::Link, protocol::Args};
+use super::{connected::End, link::Link, protocol::Args};
 
 /// An event as it was read.
 pub(super) struct Incoming {
@@ -25,6 +28,8 @@ pub(super) struct Incoming {
     pub(super) ack: AckSender,
     /// Its place among all that this socket sent.
     pub(super) index: PostIndex,
+    /// If it is sampled, in case it is a post.
+    pub(super) root: Option<Root>,
 }
 
 /// How much of a socket waits: so many events of so many bytes.
@@ -38,6 +43,8 @@ pub(super) struct Bounds {
 pub(super) struct Intake {
     pub(super) queue: mpsc::Receiver<Incoming>,
     pub(super) ended: CancellationToken,
+    /// Why it ended.
+    pub(super) end: End,
 }
 
 /// What a middleware leaves for the connect handler; taken once.
@@ -65,16 +72,18 @@ impl Intake {
         let number = Arc::new(number);
         socket.on_fallback(move |Event(event): Event, args: TryData<Args>, ack: AckSender| {
             let args = args.0.ok().filter(|args| args.bytes() <= bounds.frame_bytes);
-            take(Incoming { event, args, ack, index: number() });
+            take(Incoming { event, args, ack, index: number(), root: Root::receive(None) });
             ready(())
         });
-        let end = ended.clone();
-        socket.on_disconnect(move || {
+        let (ending, end) = (ended.clone(), End::default());
+        let why = end.clone();
+        socket.on_disconnect(move |reason: DisconnectReason| {
             let _link = &link;
-            end.cancel();
+            why.get_or_init(|| reason);
+            ending.cancel();
             ready(())
         });
-        Self { queue, ended }
+        Self { queue, ended, end }
     }
 }
 

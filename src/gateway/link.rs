@@ -13,7 +13,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -27,6 +27,35 @@ use super::connection::Connection;
 /// Packets between two drains; twice this leaves room for heartbeats and the upgrade in a buffer of 128.
 pub const PACKETS_PER_DRAIN: usize = 48;
 
+/// Why a session was made to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It had messages waiting and took none for too long.
+    Stalled,
+    /// It took none of its answers for too long.
+    Unread,
+    /// Its peer did not take bytes for too long.
+    WriteDeadline,
+    /// The log could not be read for too long while it joined its rooms.
+    LogUnreadable,
+    /// The node is going away.
+    Drain,
+}
+
+impl Cut {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Stalled => "stalled",
+            Self::Unread => "unread",
+            Self::WriteDeadline => "write_deadline",
+            Self::LogUnreadable => "log_unreadable",
+            Self::Drain => "drain",
+        }
+    }
+}
+
 /// An Engine.IO session, as the gateway sees it.
 #[derive(Debug)]
 pub struct Link {
@@ -36,6 +65,8 @@ pub struct Link {
     drains: watch::Sender<()>,
     /// The session is to come back: its polling requests are answered as if it were unknown.
     cut: CancellationToken,
+    /// The first reason for that; none if it is gone by itself.
+    why_cut: OnceLock<Cut>,
     /// A polling session has begun to become a websocket; it tries once, since one that fails is cut.
     upgrading: CancellationToken,
     /// It has become one.
@@ -115,7 +146,24 @@ impl Link {
     }
 
     /// Makes the client come back, on whichever transport it is.
-    pub fn cut(&self) {
+    pub fn cut(&self, why: Cut) {
+        self.note_cut(why);
+        self.end();
+    }
+
+    /// Notes why its connection is about to be cut.
+    pub(super) fn note_cut(&self, why: Cut) {
+        self.why_cut.get_or_init(|| why);
+    }
+
+    /// Why it was cut, if it was.
+    #[must_use]
+    pub fn why_cut(&self) -> Option<Cut> {
+        self.why_cut.get().copied()
+    }
+
+    /// Ends what is left of it.
+    pub(super) fn end(&self) {
         self.cut.cancel();
         if let Some(connection) = self.websocket().upgrade() {
             connection.cut();
@@ -185,6 +233,7 @@ impl Links {
             used: AtomicUsize::new(0),
             drains: watch::Sender::new(()),
             cut: CancellationToken::new(),
+            why_cut: OnceLock::new(),
             upgrading: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
             lost: CancellationToken::new(),
@@ -275,7 +324,7 @@ mod tests {
     #[test]
     fn a_cut_reaches_a_websocket_that_comes_later() {
         let (_links, link) = link();
-        link.cut();
+        link.cut(Cut::Drain);
         let connection = Arc::new(Connection::default());
         link.ride(&connection);
         let lost = link.lost_token().clone();

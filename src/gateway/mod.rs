@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tokio_util::task::TaskTracker;
 
-use crate::{auth::Tokens, chat::service::ChatService, config, telemetry::metrics};
+use crate::{auth::Tokens, chat::service::ChatService, config};
 
 pub mod protocol;
 
@@ -13,6 +13,7 @@ mod native;
 mod tutorial;
 
 mod admission;
+mod connected;
 mod intake;
 mod outlet;
 
@@ -77,20 +78,5 @@ impl Gateway {
         tutorial::attach(&io, self);
         native::attach(&io, self);
         layer
-    }
-
-    /// Counts a socket until it is dropped.
-    fn connected(&self, namespace: &'static str) -> Connected {
-        metrics::connections(namespace, 1);
-        Connected(namespace)
-    }
-}
-
-/// A connected socket of a namespace.
-struct Connected(&'static str);
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        metrics::connections(self.0, -1);
     }
 }

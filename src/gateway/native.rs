@@ -16,20 +16,25 @@ use socketioxide::{
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
+use tracing::Instrument as _;
 
-use crate::chat::{
-    cursor::Pace,
-    sender::Sender,
-    sender_order::PostIndex,
-    service::{Entered, JoinError, Post, PostError, Start},
-    session::{self, Session},
-    types::{Author, Message, RoomName, Seq},
+use crate::{
+    chat::{
+        cursor::Pace,
+        sender::Sender,
+        sender_order::PostIndex,
+        service::{Entered, JoinError, Post, PostError, Start},
+        session::{self, Session},
+        types::{Author, Message, RoomName, Seq},
+    },
+    telemetry::{metrics, trace::Root},
 };
 
 use super::{
     Gateway, RUN_MAX,
     admission::Hello,
     intake::{self, Incoming, Intake},
+    link::{Cut, Link},
     outlet::{Answers, Outlet},
     protocol::{
         LimitsJson, MessageJson, Refusal, Request, SessionJson, joined_json, page_json, receipt_json,
@@ -52,7 +57,8 @@ const HISTORY_MAX: u64 = 1_000;
 pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
     let (admitting, connecting) = (gateway.clone(), gateway.clone());
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
-        std::future::ready(admit(&admitting, &socket, &auth.0.unwrap_or_default()))
+        let admitted = admit(&admitting, &socket, &auth.0.unwrap_or_default());
+        std::future::ready(admitted.inspect_err(|refusal| metrics::refused(refusal.code)))
     };
     let connect = move |socket: SocketRef| {
         if let Some(admitted) = intake::take::<Admitted>(&socket) {
@@ -81,7 +87,8 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
-        let Incoming { event, args, ack, index } = incoming;
+        metrics::refused(Refusal::from(PostError::Overloaded).code);
+        let Incoming { event, args, ack, index, .. } = incoming;
         if let Some(Ok(Request::Post(room, nonce, _))) =
             args.map(|args| Request::parse(&event, &args, bytes_max))
         {
@@ -111,10 +118,9 @@ impl Socket {
     /// Lives as long as the socket. What was read of it before it went is still stored.
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
-        let Intake { mut queue, ended } = intake;
-        let _connected = gateway.connected("/chat");
+        let Intake { mut queue, ended, end } = intake;
         let session = gateway.chat.session(ended.clone());
-        let outlet = Outlet::new(socket, &gateway.links);
+        let outlet = Outlet::new(socket, &gateway.links, "/chat", end);
         let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
         let mut this =
@@ -180,15 +186,17 @@ impl Socket {
     /// Does what was read, in its order; posts that follow each other are one run.
     async fn take(&mut self, batch: Vec<Incoming>) {
         let mut run: Vec<(PostIndex, Post)> = Vec::new();
-        let mut acks: Vec<AckSender> = Vec::new();
-        for Incoming { event, args, ack, index } in batch {
+        let mut acks: Vec<(AckSender, Option<Root>)> = Vec::new();
+        for Incoming { event, args, ack, index, root } in batch {
             let parsed =
                 args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON, or too long"));
             match parsed.and_then(|args| Request::parse(&event, &args, self.gateway.limits.max_message_bytes))
             {
                 Ok(Request::Post(room, nonce, text)) => {
-                    run.push((index, Post { room, nonce: Some(nonce), text }));
-                    acks.push(ack);
+                    root.iter().for_each(Root::taken);
+                    let trace = root.as_ref().map(Root::context);
+                    run.push((index, Post { room, nonce: Some(nonce), text, trace }));
+                    acks.push((ack, root));
                 }
                 Ok(request) => {
                     self.post(std::mem::take(&mut run), std::mem::take(&mut acks)).await;
@@ -200,21 +208,27 @@ impl Socket {
         self.post(run, acks).await;
     }
 
-    async fn post(&mut self, run: Vec<(PostIndex, Post)>, acks: Vec<AckSender>) {
+    async fn post(&mut self, run: Vec<(PostIndex, Post)>, mut acks: Vec<(AckSender, Option<Root>)>) {
         if run.is_empty() {
             return;
         }
-        let outcomes = self.sender.post(run).await;
-        for (outcome, ack) in outcomes.into_iter().zip(acks) {
-            match outcome {
-                Ok(receipt) => self.answers.send(ack, &json!({ "ok": receipt_json(receipt) })).await,
-                Err(error) => self.refuse(ack, &error.into()).await,
+        let log_span = Root::log_span(acks.iter().map(|(_, root)| root));
+        let outcomes = self.sender.post(run).instrument(log_span).await;
+        acks.iter_mut().filter_map(|(_, root)| root.as_mut()).for_each(Root::answered);
+        for (outcome, (ack, root)) in outcomes.into_iter().zip(acks) {
+            let outcome = outcome.map_err(Refusal::from);
+            match &outcome {
+                Ok(receipt) => self.answers.send(ack, &json!({ "ok": receipt_json(*receipt) })).await,
+                Err(refusal) => self.refuse(ack, refusal).await,
+            }
+            if let Some(root) = root {
+                root.end(outcome.map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
             }
         }
     }
 
     async fn refuse(&mut self, ack: AckSender, refusal: &Refusal) {
-        crate::telemetry::metrics::refused(refusal.code);
+        metrics::refused(refusal.code);
         self.answers.send(ack, &refusal.to_json()).await;
     }
 
@@ -276,7 +290,7 @@ impl Gateway {
         session: &Arc<Session>,
         room: &RoomName,
         start: Start,
-        link: &super::link::Link,
+        link: &Link,
     ) -> Option<Entered> {
         let tries = async {
             loop {
@@ -291,7 +305,7 @@ impl Gateway {
         let entered =
             session.ended().run_until_cancelled(tokio::time::timeout(self.stall_timeout, tries)).await?;
         entered.unwrap_or_else(|_| {
-            link.cut();
+            link.cut(Cut::LogUnreadable);
             session.ended().cancel();
             None
         })
@@ -379,6 +393,6 @@ impl session::Outlet for NativeOutlet {
     }
 
     fn cut(&self) {
-        self.outlet.link.cut();
+        self.outlet.link.cut(Cut::Stalled);
     }
 }

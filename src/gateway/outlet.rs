@@ -11,8 +11,9 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    connected::{Connected, End},
     connection::Connection,
-    link::{Link, Links},
+    link::{Cut, Link, Links},
 };
 
 /// Pause between two looks at a transport that is being upgraded; that takes a round trip or two.
@@ -23,10 +24,11 @@ pub(super) struct Outlet {
     pub(super) socket: SocketRef,
     pub(super) link: Arc<Link>,
     drains: Mutex<watch::Receiver<()>>,
+    connected: Connected,
 }
 
 impl Outlet {
-    pub(super) fn new(socket: SocketRef, links: &Arc<Links>) -> Self {
+    pub(super) fn new(socket: SocketRef, links: &Arc<Links>, namespace: &'static str, end: End) -> Self {
         let link = links.link(socket.id);
         // A session that came as a websocket rides the connection of its first request.
         if socket.transport_type() == TransportType::Websocket
@@ -36,7 +38,8 @@ impl Outlet {
             link.ride(connection);
         }
         let drains = Mutex::new(link.drains());
-        Self { socket, link, drains }
+        let connected = Connected::new(namespace, &socket, link.clone(), end);
+        Self { socket, link, drains, connected }
     }
 
     /// Emits one event if there is room for it; whether it was taken.
@@ -72,6 +75,7 @@ impl Outlet {
             tokio::time::sleep(UPGRADE_LOOK).await;
         }
         self.link.end_upgrade();
+        self.connected.upgraded();
         std::future::pending().await
     }
 
@@ -82,7 +86,7 @@ impl Outlet {
     pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
         let over = async {
             tokio::select! {
-                () = self.link.lost_token().cancelled() => self.link.cut(),
+                () = self.link.lost_token().cancelled() => self.link.end(),
                 () = self.link.cut_token().cancelled() => {}
                 () = self.follow_upgrade() => {}
             }
@@ -118,7 +122,7 @@ impl Answers {
         match self.ended.run_until_cancelled(tokio::time::timeout(self.patience, room)).await {
             // An answer that is lost all the same is asked for again.
             Some(Ok(())) => drop(ack.send(answer)),
-            Some(Err(_)) => self.link.cut(),
+            Some(Err(_)) => self.link.cut(Cut::Unread),
             None => {}
         }
     }

@@ -9,20 +9,25 @@ use socketioxide::{
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
+use tracing::Instrument as _;
 
-use crate::chat::{
-    cursor::Pace,
-    sender::Sender,
-    sender_order::{PostIndex, SenderOrder},
-    service::{Entered, Post, Start},
-    session::{self, Session},
-    types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
+use crate::{
+    chat::{
+        cursor::Pace,
+        sender::Sender,
+        sender_order::{PostIndex, SenderOrder},
+        service::{Entered, Post, PostError, Start},
+        session::{self, Session},
+        types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
+    },
+    telemetry::{metrics, trace::Root},
 };
 
 use super::{
     Gateway, RUN_MAX,
     admission::server_offset,
     intake::{self, Incoming, Intake},
+    link::Cut,
     outlet::{Answers, Outlet},
     protocol::{Args, Refusal},
 };
@@ -39,7 +44,8 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
         let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
         // An event for which there is no place is not answered: the client's own retry brings it again.
         let link = admitting.links.link(socket.id);
-        let intake = Intake::register(&socket, link, admitting.bounds(), number, drop);
+        let overflow = |_| metrics::refused(Refusal::from(PostError::Overloaded).code);
+        let intake = Intake::register(&socket, link, admitting.bounds(), number, overflow);
         intake::leave(&socket, (offset, intake));
         std::future::ready(Ok::<(), Refusal>(()))
     };
@@ -54,10 +60,9 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 
 /// Lives as long as the socket. What was read of it before it went is still stored.
 async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
-    let Intake { mut queue, ended } = intake;
-    let _connected = gateway.connected("/");
+    let Intake { mut queue, ended, end } = intake;
     let session = gateway.chat.session(ended.clone());
-    let out = TutorialOutlet(Outlet::new(socket, &gateway.links));
+    let out = TutorialOutlet(Outlet::new(socket, &gateway.links, "/", end));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
     let mut answers = Answers::new(&out.0.link, &ended, gateway.stall_timeout);
 
@@ -103,15 +108,16 @@ async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, 
 /// Stores what was read, in its order, and acks what is durable.
 async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Incoming>) {
     let mut run: Vec<(PostIndex, Post)> = Vec::new();
-    let mut acks: Vec<AckSender> = Vec::new();
-    for Incoming { event, args, ack, index } in batch {
+    let mut acks: Vec<(AckSender, Option<Root>)> = Vec::new();
+    for Incoming { event, args, ack, index, root } in batch {
         if event != CHAT_MESSAGE {
             continue;
         }
         match parse(args, gateway.limits.max_message_bytes) {
             Ok(post) => {
-                run.push((index, post));
-                acks.push(ack);
+                root.iter().for_each(Root::taken);
+                run.push((index, Post { trace: root.as_ref().map(Root::context), ..post }));
+                acks.push((ack, root));
             }
             Err(refusal) => refuse(answers, ack, &refusal).await,
         }
@@ -119,19 +125,27 @@ async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, bat
     if run.is_empty() {
         return;
     }
-    for (outcome, ack) in sender.post(run).await.into_iter().zip(acks) {
-        match outcome {
+    let log_span = Root::log_span(acks.iter().map(|(_, root)| root));
+    let outcomes = sender.post(run).instrument(log_span).await;
+    acks.iter_mut().filter_map(|(_, root)| root.as_mut()).for_each(Root::answered);
+    for (outcome, (ack, root)) in outcomes.into_iter().zip(acks) {
+        let passes = outcome.as_ref().is_err_and(PostError::passes);
+        let outcome = outcome.map_err(Refusal::from);
+        match &outcome {
             // No arguments: an empty array is a tuple of none.
             Ok(_) => answers.send(ack, &([] as [(); 0])).await,
             // No ack: the client's own retry brings it again.
-            Err(error) if error.passes() => crate::telemetry::metrics::refused(Refusal::from(error).code),
-            Err(error) => refuse(answers, ack, &error.into()).await,
+            Err(refusal) if passes => metrics::refused(refusal.code),
+            Err(refusal) => refuse(answers, ack, refusal).await,
+        }
+        if let Some(root) = root {
+            root.end(outcome.map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
         }
     }
 }
 
 async fn refuse(answers: &mut Answers, ack: AckSender, refusal: &Refusal) {
-    crate::telemetry::metrics::refused(refusal.code);
+    metrics::refused(refusal.code);
     answers.send(ack, &refusal.to_json()).await;
 }
 
@@ -149,7 +163,7 @@ fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
         return Err(Invalid::Nonce.into());
     }
     let nonce = offset.map(|offset| Nonce::of_tutorial(&offset, content));
-    Ok(Post { room: RoomName::lobby(), nonce, text })
+    Ok(Post { room: RoomName::lobby(), nonce, text, trace: None })
 }
 
 /// The socket's way out, in the tutorial's words: message by message, and only texts.
@@ -180,6 +194,6 @@ impl session::Outlet for TutorialOutlet {
     }
 
     fn cut(&self) {
-        self.0.link.cut();
+        self.0.link.cut(Cut::Stalled);
     }
 }

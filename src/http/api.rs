@@ -10,6 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use crate::{
     auth::new_guest,
@@ -18,6 +19,7 @@ use crate::{
         types::{Author, MessageText, Nonce, RoomName, Seq},
     },
     gateway::protocol::{AuthorJson, Refusal, page_json, page_limit, receipt_json, rooms_json},
+    telemetry::trace::Root,
 };
 
 use super::Http;
@@ -100,11 +102,20 @@ pub(super) async fn post_message(
     let author = bearer(&http, &headers)?.ok_or_else(|| {
         Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer")
     })?;
+    // One that is not ASCII is no trace's.
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let root = Root::receive(traceparent);
     let Json(NewMessage { text }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
     let text = MessageText::new(&text, http.text_bytes_max)?;
-    let receipt = http.chat.post(&author, Post { room: room_of(room)?, nonce, text }).await?;
-    Ok((StatusCode::CREATED, Json(receipt_json(receipt))))
+    let trace = root.as_ref().map(Root::context);
+    let post = Post { room: room_of(room)?, nonce, text, trace };
+    let posted = http.chat.post(&author, post).instrument(Root::log_span([&root])).await;
+    let posted = posted.map_err(Refusal::from);
+    if let Some(root) = root {
+        root.end(posted.as_ref().map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
+    }
+    Ok((StatusCode::CREATED, Json(receipt_json(posted?))))
 }
 
 /// The room that a path names.

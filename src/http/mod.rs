@@ -9,7 +9,6 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use socketioxide::layer::SocketIoLayer;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -18,6 +17,7 @@ use crate::{
     auth::Tokens,
     chat::{ports::ClusterBus, service::ChatService},
     gateway::{engine, link::Links},
+    telemetry::metrics::Metrics,
 };
 
 pub mod healthcheck;
@@ -38,7 +38,7 @@ pub struct Http {
     /// Whether other nodes can be reached.
     pub bus: Arc<dyn ClusterBus>,
     /// What `/metrics` says.
-    pub metrics: PrometheusHandle,
+    pub metrics: Metrics,
     /// Whether the node is going away.
     pub draining: CancellationToken,
     /// The longest text, in bytes.

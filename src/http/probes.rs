@@ -30,7 +30,5 @@ pub(super) async fn readyz(State(http): State<Http>) -> (StatusCode, Json<Value>
 
 /// `GET /metrics`: Prometheus' text form.
 pub(super) async fn metrics(State(http): State<Http>) -> String {
-    crate::telemetry::metrics::read(http.chat.stats(), http.chat.log().is_writable());
-    http.metrics.run_upkeep();
-    http.metrics.render()
+    http.metrics.render(http.chat.stats(), http.chat.log().as_ref())
 }

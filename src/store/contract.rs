@@ -85,6 +85,7 @@ pub(crate) fn draft(nonce: &str, text: &str) -> Draft {
         text: MessageText::from_log(text.to_owned()),
         at: UnixMs(1_700_000_000_000),
         node: "node-1".parse().unwrap(),
+        trace: None,
     }
 }
 
@@ -204,6 +205,7 @@ pub(crate) async fn what_was_said_is_read_back(log: &dyn MessageLog, _: Stored) 
         text: MessageText::from_log("line\r\n\tnul\0 🦀'; DROP TABLE message; --".to_owned()),
         at: UnixMs(1),
         node: "node_9".parse().unwrap(),
+        trace: None,
     };
     let silent = Draft { nonce: None, ..said.clone() };
     assert_eq!(append(log, vec![said.clone(), silent.clone()]).await, "1 2");

@@ -108,6 +108,7 @@ fn draft(offset: Option<&str>, content: String, now: UnixMs) -> anyhow::Result<D
         text: MessageText::from_log(content),
         at: now,
         node: "import".parse()?,
+        trace: None,
     })
 }
 

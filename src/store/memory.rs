@@ -1,7 +1,7 @@
 //! A log that lives and dies with its process: for `memory://` and for simulations.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -9,45 +9,90 @@ use std::{
 use anyhow::anyhow;
 use async_trait::async_trait;
 
-use super::{digest::Digest, page::Page};
-use crate::chat::{
-    ports::{AppendError, Appended, Commits, Extent, Growth, MessageLog, ReadError, Receipt, RoomExtent},
-    types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
+use super::{
+    digest::Digest,
+    page::Page,
+    retention::{KEPT_MIN, Retention},
+};
+use crate::{
+    chat::{
+        ports::{
+            AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, Receipt, RoomExtent,
+        },
+        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UnixMs, UserId},
+    },
+    config,
 };
 
-/// A log of one process. It keeps everything, as a disk would: it is for
-/// trying out and for tests, not for months.
+/// A log of one process. It keeps everything, as a disk would, unless it is told what to
+/// forget: it is for trying out and for tests, not for months.
 pub struct MemoryLog {
     epoch: Epoch,
     key: [u8; 32],
     commits: Commits,
+    retention: Option<(Retention, Arc<dyn Clock>)>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     closed: bool,
-    rooms: BTreeMap<RoomName, Vec<Arc<Message>>>,
-    nonces: HashMap<(RoomName, UserId, Nonce), (Receipt, Digest)>,
-    /// Every message's place, by its position less one.
-    places: Vec<(RoomName, Seq)>,
+    rooms: BTreeMap<RoomName, Room>,
+    nonces: HashMap<Scope, (Receipt, Digest)>,
+    /// The same by age.
+    nonce_ages: BTreeSet<(UnixMs, Scope)>,
+    /// Every message's place, by its position; those up to `forgotten` are gone.
+    places: VecDeque<(RoomName, Seq)>,
+    forgotten: u64,
+    /// The text of all messages.
+    bytes: u64,
+}
+
+/// Under what a nonce is remembered.
+type Scope = (RoomName, UserId, Nonce);
+
+#[derive(Default)]
+struct Room {
+    pruned: Seq,
+    messages: VecDeque<Arc<Message>>,
+}
+
+impl Room {
+    fn extent(&self) -> Extent {
+        // Without holes, so that the head is a count.
+        Extent { pruned: self.pruned, head: Seq(self.pruned.0 + self.messages.len() as u64) }
+    }
 }
 
 impl MemoryLog {
     /// An empty log; what it stores is also sent to `commits`.
     #[must_use]
     pub fn new(epoch: Epoch, key: [u8; 32], commits: Commits) -> Self {
-        Self { epoch, key, commits, state: Mutex::default() }
+        Self { epoch, key, commits, retention: None, state: Mutex::default() }
+    }
+
+    /// Forgets what `settings` say, by `clock`, whenever the log is asked for something.
+    #[must_use]
+    pub fn retaining(self, settings: &config::Log, clock: Arc<dyn Clock>) -> Self {
+        Self { retention: Some((Retention::of(settings), clock)), ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((retention, clock)) = &self.retention {
+            state.forget(retention, clock.now());
+        }
+        state
     }
 }
 
 impl State {
-    fn room(&self, room: &RoomName) -> &[Arc<Message>] {
-        self.rooms.get(room).map_or(&[], Vec::as_slice)
+    fn extent(&self, room: &RoomName) -> Extent {
+        self.rooms.get(room).map(Room::extent).unwrap_or_default()
+    }
+
+    fn position(&self) -> Position {
+        Position(self.forgotten + self.places.len() as u64)
     }
 
     fn append(&mut self, draft: Draft, stored: &mut Vec<Arc<Message>>) -> Appended {
@@ -57,22 +102,50 @@ impl State {
             return if *earlier == digest { Appended::Known(*receipt) } else { Appended::Conflict };
         }
 
-        let messages = self.rooms.entry(draft.room.clone()).or_default();
-        let seq = head(messages).next();
-        let receipt = Receipt { seq, at: draft.at };
+        let room = self.rooms.entry(draft.room.clone()).or_default();
+        let receipt = Receipt { seq: room.extent().head.next(), at: draft.at };
         if let Some(scope) = scope {
-            self.nonces.insert(scope, (receipt, digest));
+            self.nonces.insert(scope.clone(), (receipt, digest));
+            self.nonce_ages.insert((receipt.at, scope));
         }
-        self.places.push((draft.room.clone(), seq));
-        let message = Arc::new(Message { seq, draft });
-        messages.push(message.clone());
+        self.places.push_back((draft.room.clone(), receipt.seq));
+        self.bytes += draft.text.as_str().len() as u64;
+        let message = Arc::new(Message { seq: receipt.seq, draft });
+        room.messages.push_back(message.clone());
         stored.push(message);
         Appended::Stored(receipt)
     }
-}
 
-fn head(messages: &[Arc<Message>]) -> Seq {
-    messages.last().map_or(Seq::ZERO, |message| message.seq)
+    fn forget(&mut self, retention: &Retention, now: UnixMs) {
+        let is_old = |at: UnixMs| retention.messages_before(now).is_some_and(|before| at < before);
+        let is_too_large = |bytes| retention.bytes_max().is_some_and(|most| most < bytes);
+        while let Some(oldest) = self.oldest()
+            && (is_old(oldest.draft.at) || (is_too_large(self.bytes) && KEPT_MIN < self.places.len()))
+        {
+            self.prune(&oldest);
+        }
+        let before = retention.nonces_before(now);
+        while self.nonce_ages.first().is_some_and(|(at, _)| *at < before) {
+            let (_, scope) = self.nonce_ages.pop_first().expect("it has a first");
+            self.nonces.remove(&scope);
+        }
+    }
+
+    /// The oldest message of all, in the order of the log: of its room, too.
+    fn oldest(&self) -> Option<Arc<Message>> {
+        let (room, _) = self.places.front()?;
+        self.rooms.get(room)?.messages.front().cloned()
+    }
+
+    fn prune(&mut self, oldest: &Message) {
+        self.places.pop_front();
+        self.forgotten += 1;
+        self.bytes -= oldest.draft.text.as_str().len() as u64;
+        if let Some(room) = self.rooms.get_mut(&oldest.draft.room) {
+            room.messages.pop_front();
+            room.pruned = oldest.seq;
+        }
+    }
 }
 
 #[async_trait]
@@ -101,9 +174,11 @@ impl MessageLog for MemoryLog {
 
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
-        let messages = state.room(room);
         let mut page = Page::new(limit);
-        for message in &messages[messages.partition_point(|message| message.seq <= after)..] {
+        let messages = state.rooms.get(room).map(|room| &room.messages).into_iter();
+        for message in messages
+            .flat_map(|messages| messages.range(messages.partition_point(|message| message.seq <= after)..))
+        {
             if page.is_full() {
                 break;
             }
@@ -119,9 +194,11 @@ impl MessageLog for MemoryLog {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
-        let messages = state.room(room);
         let mut page = Page::new(limit);
-        for message in messages[..messages.partition_point(|message| message.seq < before)].iter().rev() {
+        let messages = state.rooms.get(room).map(|room| &room.messages).into_iter();
+        for message in messages.flat_map(|messages| {
+            messages.range(..messages.partition_point(|message| message.seq < before)).rev()
+        }) {
             if page.is_full() {
                 break;
             }
@@ -131,28 +208,31 @@ impl MessageLog for MemoryLog {
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
-        Ok(Extent { pruned: Seq::ZERO, head: head(self.state().room(room)) })
+        Ok(self.state().extent(room))
     }
 
     async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let rooms = state.rooms.range((start, Bound::Unbounded)).take(limit);
-        let extent = |messages: &[_]| Extent { pruned: Seq::ZERO, head: head(messages) };
-        Ok(rooms
-            .map(|(room, messages)| RoomExtent { room: room.clone(), extent: extent(messages) })
-            .collect())
+        Ok(rooms.map(|(name, room)| RoomExtent { room: name.clone(), extent: room.extent() }).collect())
     }
 
     async fn position(&self) -> Result<Position, ReadError> {
-        Ok(Position(self.state().places.len() as u64))
+        Ok(self.state().position())
     }
 
     async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
         let state = self.state();
-        let seen = usize::try_from(after.0).unwrap_or(usize::MAX).min(state.places.len());
-        let heads: BTreeMap<_, _> = state.places[seen..].iter().cloned().collect();
-        Ok(Growth { position: Position(state.places.len() as u64), heads: heads.into_iter().collect() })
+        let mut heads = BTreeMap::new();
+        if after.0 < state.forgotten {
+            // Some grew by what is gone already.
+            let pruned = state.rooms.iter().filter(|(_, room)| Seq::ZERO < room.pruned);
+            heads.extend(pruned.map(|(name, room)| (name.clone(), room.extent().head)));
+        }
+        let seen = usize::try_from(after.0.saturating_sub(state.forgotten)).unwrap_or(usize::MAX);
+        heads.extend(state.places.iter().skip(seen).cloned());
+        Ok(Growth { position: state.position(), heads: heads.into_iter().collect() })
     }
 
     fn is_writable(&self) -> bool {
@@ -166,12 +246,30 @@ impl MessageLog for MemoryLog {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::atomic::Ordering, time::Duration};
+
     use super::*;
-    use crate::store::contract::{self, Subject};
+    use crate::store::{
+        contract::{self, Subject, draft},
+        retention_contract::{self, Aging},
+        sqlite::tests::HandClock,
+    };
 
     async fn subject(commits: Commits) -> Subject {
         Subject::new(Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], commits)), ())
     }
 
     contract::tests!(subject);
+
+    fn aging(settings: config::Log) -> Aging {
+        let clock = Arc::new(HandClock(draft("", "x").at.0.into()));
+        let log = MemoryLog::new(Epoch::from_random(1), [7; 32], tokio::sync::mpsc::channel(1).0);
+        let log = log.retaining(&settings, clock.clone());
+        let after = move |time: Duration| {
+            clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        };
+        Aging::new(Arc::new(log), after, ())
+    }
+
+    retention_contract::tests!(aging);
 }

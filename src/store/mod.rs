@@ -7,6 +7,7 @@
 
 mod digest;
 mod page;
+mod retention;
 
 pub mod sqlite;
 
@@ -16,6 +17,8 @@ pub mod import;
 
 #[cfg(test)]
 pub mod contract;
+#[cfg(test)]
+pub mod retention_contract;
 
 use std::sync::Arc;
 
@@ -47,5 +50,6 @@ pub fn open(
     let (mut bits, mut key) = ([0; 16], [0; 32]);
     getrandom::fill(&mut bits).context("no random bytes")?;
     getrandom::fill(&mut key).context("no random bytes")?;
-    Ok(Arc::new(MemoryLog::new(Epoch::from_random(u128::from_le_bytes(bits)), key, commits)))
+    let log = MemoryLog::new(Epoch::from_random(u128::from_le_bytes(bits)), key, commits);
+    Ok(Arc::new(log.retaining(settings, clock)))
 }

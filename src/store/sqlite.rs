@@ -4,7 +4,7 @@
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
 //! their `place`; `readers` and `growth` answer questions beside it; the
-//! `janitor` tidies up.
+//! `janitor` tidies up, and `backup` copies the log while all this goes on.
 
 pub(super) mod database;
 mod filesystem;
@@ -12,6 +12,7 @@ pub(super) mod foreign;
 mod schema;
 
 mod failpoint;
+mod failure;
 mod health;
 pub(super) mod lock;
 pub(super) mod place;
@@ -23,6 +24,10 @@ mod readers;
 
 mod janitor;
 mod worker;
+
+mod backup;
+
+pub use backup::{Backup, backup};
 
 use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -39,11 +44,13 @@ use self::{
 };
 use crate::{
     chat::{
-        ports::{AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, RoomExtent},
+        ports::{
+            AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, RoomExtent, Space,
+        },
         types::{Draft, Epoch, Message, Position, RoomName, Seq},
     },
     config,
-    telemetry::metrics,
+    telemetry::{metrics, trace},
 };
 
 /// The log that `log.url` = `sqlite://…` names.
@@ -127,9 +134,11 @@ impl MessageLog for SqliteLog {
     }
 
     async fn append(&self, run: Vec<Draft>) -> Result<Vec<Appended>, AppendError> {
-        let started = Instant::now();
+        let (started, sampled) = (Instant::now(), trace::sampled(&run));
         let answer = self.queue.append(run).await;
-        metrics::append_seconds(started.elapsed().as_secs_f64());
+        let lasted = started.elapsed();
+        metrics::append_seconds(lasted.as_secs_f64());
+        sampled.into_iter().for_each(|message| trace::child(message, "append", lasted, &[]));
         answer
     }
 
@@ -170,6 +179,10 @@ impl MessageLog for SqliteLog {
 
     fn is_writable(&self) -> bool {
         self.health.is_writable() && self.queue.is_open() && self.writer.is_running()
+    }
+
+    fn space(&self) -> Option<Space> {
+        self.database.space()
     }
 
     /// Waits no longer than a commit may take: the lock may be held by a process

@@ -1,14 +1,15 @@
 //! All metrics: what each is called, what it means, and where it comes from.
 //!
-//! The domain counts by itself ([`Stats`]) and is read when someone asks; the
-//! other parts call the functions here.
+//! The domain counts by itself ([`Stats`]), and so do the [`Deliveries`]; both are read when someone
+//! asks. The other parts call the functions here.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::chat::stats::Stats;
+use super::deliveries::Deliveries;
+use crate::chat::{ports::MessageLog, stats::Stats};
 
 /// From a commit on a fast disk to one that waited for a slow disk or another process.
 const SECONDS: [f64; 14] =
@@ -17,7 +18,7 @@ const SECONDS: [f64; 14] =
 const BATCH: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// What a metric is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// It only grows.
     Counter,
@@ -27,44 +28,133 @@ pub enum Form {
     Histogram(Unit),
 }
 
-/// Every metric: its name, form and meaning.
-pub const ALL: &[(&str, Form, &str)] = &[
-    ("chorus_build_info", Form::Gauge, "1, with the version and commit as labels"),
-    ("chorus_connections", Form::Gauge, "connected sockets, by namespace"),
-    ("chorus_messages_accepted_total", Form::Counter, "messages stored for this node's clients"),
-    ("chorus_messages_known_total", Form::Counter, "retries of a message that was stored already"),
-    ("chorus_messages_refused_total", Form::Counter, "requests refused, by code"),
-    ("chorus_deliveries_total", Form::Counter, "messages emitted to sockets, by path: live, tail or log"),
-    ("chorus_gap_repairs_total", Form::Counter, "reads of the log that filled a hole in a room's order"),
-    ("chorus_sweep_hits_total", Form::Counter, "rooms whose growth the sweep told before any hint did"),
-    ("chorus_rooms", Form::Gauge, "rooms with members on this node"),
-    ("chorus_cursors", Form::Gauge, "cursors: sessions times their rooms"),
-    ("chorus_sessions_catching_up", Form::Gauge, "cursors that are behind their room's head"),
-    ("chorus_sessions_stalled_total", Form::Counter, "sessions cut since they took nothing for too long"),
-    ("chorus_resumes_total", Form::Counter, "joins with a place, by outcome: complete or incomplete"),
+use Form::{Counter, Gauge, Histogram};
+
+/// From their taking to their emit; written by the deliveries themselves.
+const DELIVERY: (&str, Form, &[&str], &str) = (
+    "chorus_delivery_seconds",
+    Histogram(Unit::Seconds),
+    &["hop"],
+    "from a message's taking, by its node's clock, to each emit, by this node's",
+);
+
+/// Every metric: its name, form, labels and meaning. The values of all labels are bounded by the code.
+pub const ALL: &[(&str, Form, &[&str], &str)] = &[
+    // The node.
+    ("chorus_build_info", Gauge, &["version", "commit"], "1"),
+    ("chorus_drain_stage", Gauge, &[], "0 serves, 1 readiness fails, 2 listener closed, 3 log closed"),
+    // Clients.
+    ("chorus_connections", Gauge, &["namespace", "transport"], "connected sockets"),
+    ("chorus_sessions_ended_total", Counter, &["reason"], "sockets that were connected and are no more"),
+    ("chorus_rooms", Gauge, &[], "rooms with members on this node"),
+    ("chorus_cursors", Gauge, &[], "cursors: sessions times their rooms"),
+    (
+        "chorus_sessions_catching_up",
+        Gauge,
+        &[],
+        "cursors that are behind their room's head; the others are live",
+    ),
+    ("chorus_resumes_total", Counter, &["outcome"], "joins with a place: complete or incomplete"),
+    // Messages in.
+    ("chorus_messages_accepted_total", Counter, &[], "messages stored for this node's clients"),
+    ("chorus_messages_known_total", Counter, &[], "retries of a message that was stored already"),
+    ("chorus_messages_refused_total", Counter, &["code"], "requests refused"),
+    // Messages out.
+    ("chorus_deliveries_total", Counter, &["path", "hop"], "messages emitted to sockets"),
+    DELIVERY,
+    ("chorus_gap_repairs_total", Counter, &[], "reads of the log that filled a hole in a room's order"),
+    ("chorus_sweep_hits_total", Counter, &[], "rooms whose growth the sweep told before any hint did"),
+    // The log.
     (
         "chorus_append_seconds",
-        Form::Histogram(Unit::Seconds),
+        Histogram(Unit::Seconds),
+        &[],
         "from a run's arrival at the log to its durable answer",
     ),
     (
         "chorus_commit_seconds",
-        Form::Histogram(Unit::Seconds),
+        Histogram(Unit::Seconds),
+        &[],
         "a transaction, from its begin to its durable end",
     ),
-    ("chorus_batch_messages", Form::Histogram(Unit::Count), "drafts of a transaction"),
-    ("chorus_lock_wait_seconds", Form::Histogram(Unit::Seconds), "a writer's wait for the other processes"),
-    ("chorus_log_writable", Form::Gauge, "1 if the log takes messages, as far as the last tries told"),
-    ("chorus_bus_up", Form::Gauge, "1 if Redis answers"),
-    ("chorus_bus_published_total", Form::Counter, "messages published to the other nodes"),
-    ("chorus_bus_received_total", Form::Counter, "messages received from the other nodes"),
+    ("chorus_batch_messages", Histogram(Unit::Count), &[], "drafts of a transaction"),
+    ("chorus_lock_wait_seconds", Histogram(Unit::Seconds), &[], "a writer's wait for the other processes"),
+    ("chorus_log_writable", Gauge, &[], "1 if the log takes messages, as far as the last tries told"),
+    ("chorus_log_file_bytes", Gauge, &[], "the log's file"),
+    ("chorus_log_wal_bytes", Gauge, &[], "the file of what was committed and is not yet in the log's own"),
+    ("chorus_log_disk_free_bytes", Gauge, &[], "what a process may still write to the log's file system"),
+    ("chorus_log_disk_bytes", Gauge, &[], "the log's file system"),
+    // The bus.
+    ("chorus_bus_up", Gauge, &[], "1 if Redis answers"),
+    ("chorus_bus_published_total", Counter, &[], "messages published to the other nodes"),
+    ("chorus_bus_received_total", Counter, &[], "messages received from the other nodes"),
+    ("chorus_bus_dropped_total", Counter, &["reason"], "messages not published, or received and not used"),
+    ("chorus_bus_subscriptions", Gauge, &[], "channels that this node wants to hear"),
     (
-        "chorus_bus_dropped_total",
-        Form::Counter,
-        "messages not published, or received and not used, by reason",
+        "chorus_bus_lag_seconds",
+        Histogram(Unit::Seconds),
+        &[],
+        "from a message's taking, by its node's clock, to its hint's coming, by this node's",
     ),
-    ("chorus_bus_subscriptions", Form::Gauge, "channels that this node is subscribed to"),
+    // Traces.
+    ("chorus_trace_spans_total", Counter, &["outcome"], "spans sent to the collector, or not"),
+    // The runtime and the process.
+    ("chorus_runtime_workers", Gauge, &[], "threads that run tasks"),
+    ("chorus_runtime_tasks", Gauge, &[], "tasks that have not ended"),
+    ("chorus_runtime_queued_tasks", Gauge, &[], "tasks that wait for any worker"),
+    (
+        "chorus_runtime_busy_seconds_total",
+        Counter,
+        &[],
+        "time that all workers together were busy, in whole seconds",
+    ),
+    ("chorus_process_cpu_seconds_total", Counter, &[], "processor time, in whole seconds"),
+    ("chorus_process_open_fds", Gauge, &[], "open files"),
+    ("chorus_process_max_fds", Gauge, &[], "files that may be open"),
+    ("chorus_process_resident_memory_bytes", Gauge, &[], "memory that is occupied"),
+    ("chorus_process_virtual_memory_bytes", Gauge, &[], "addresses that are mapped"),
+    ("chorus_process_virtual_memory_max_bytes", Gauge, &[], "addresses that may be mapped"),
+    ("chorus_process_start_time_seconds", Gauge, &[], "when the process began, after 1970"),
+    ("chorus_process_threads", Gauge, &[], "threads"),
 ];
+
+/// What `/metrics` says.
+#[derive(Clone)]
+pub struct Metrics {
+    handle: PrometheusHandle,
+    process: metrics_process::Collector,
+    deliveries: Arc<Deliveries>,
+}
+
+impl Metrics {
+    /// Installs the recorder, once a process.
+    ///
+    /// # Errors
+    ///
+    /// Another recorder is installed.
+    pub fn new(deliveries: Arc<Deliveries>) -> anyhow::Result<Self> {
+        let process = metrics_process::Collector::new("chorus_");
+        Ok(Self { handle: install()?, process, deliveries })
+    }
+
+    /// Takes in the samples of histograms, which wait for it, and ends late spans.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+        self.deliveries.settle();
+    }
+
+    /// Everything, in Prometheus' text form; asked on the runtime that the node runs on.
+    #[must_use]
+    pub fn render(&self, stats: &Stats, log: &dyn MessageLog) -> String {
+        read(stats, log);
+        read_runtime();
+        self.process.collect();
+        let (name, _, _, meaning) = DELIVERY;
+        let deliveries = self.deliveries.read(name, meaning);
+        self.handle.run_upkeep();
+        self.handle.render() + &deliveries
+    }
+}
 
 /// Installs the recorder, once a process, and returns its handle.
 ///
@@ -90,7 +180,10 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
 }
 
 fn describe() {
-    for (name, form, meaning) in ALL {
+    for (name, form, _, meaning) in ALL {
+        if *name == DELIVERY.0 {
+            continue;
+        }
         match form {
             Form::Counter => describe_counter!(*name, *meaning),
             Form::Gauge => describe_gauge!(*name, *meaning),
@@ -100,23 +193,36 @@ fn describe() {
     gauge!("chorus_build_info", "version" => env!("CARGO_PKG_VERSION"), "commit" => crate::COMMIT).set(1.0);
 }
 
-/// Copies what the domain has counted.
-pub fn read(stats: &Stats, log_writable: bool) {
+/// Copies what the domain has counted, and looks at the log's disk.
+fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_messages_accepted_total").absolute(stats.accepted.get());
     counter!("chorus_messages_known_total").absolute(stats.known.get());
-    counter!("chorus_deliveries_total", "path" => "live").absolute(stats.delivered_live.get());
-    counter!("chorus_deliveries_total", "path" => "tail").absolute(stats.delivered_tail.get());
-    counter!("chorus_deliveries_total", "path" => "log").absolute(stats.delivered_log.get());
     counter!("chorus_gap_repairs_total").absolute(stats.gap_repairs.get());
     counter!("chorus_sweep_hits_total").absolute(stats.sweep_hits.get());
-    counter!("chorus_sessions_stalled_total").absolute(stats.stalled.get());
     counter!("chorus_resumes_total", "outcome" => "complete").absolute(stats.resumed.get());
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
     gauge!("chorus_sessions_catching_up").set(level(stats.catching_up.get()));
-    gauge!("chorus_log_writable").set(f64::from(u8::from(log_writable)));
+    gauge!("chorus_log_writable").set(f64::from(u8::from(log.is_writable())));
+    if let Some(space) = log.space() {
+        gauge!("chorus_log_file_bytes").set(space.file_bytes as f64);
+        gauge!("chorus_log_wal_bytes").set(space.wal_bytes as f64);
+        gauge!("chorus_log_disk_free_bytes").set(space.disk_free_bytes as f64);
+        gauge!("chorus_log_disk_bytes").set(space.disk_bytes as f64);
+    }
+}
+
+fn read_runtime() {
+    let runtime = tokio::runtime::Handle::current().metrics();
+    let workers = runtime.num_workers();
+    let busy: std::time::Duration =
+        (0..workers).map(|worker| runtime.worker_total_busy_duration(worker)).sum();
+    gauge!("chorus_runtime_workers").set(workers as f64);
+    gauge!("chorus_runtime_tasks").set(runtime.num_alive_tasks() as f64);
+    gauge!("chorus_runtime_queued_tasks").set(runtime.global_queue_depth() as f64);
+    counter!("chorus_runtime_busy_seconds_total").absolute(busy.as_secs());
 }
 
 /// A request was refused.
@@ -124,9 +230,20 @@ pub fn refused(code: &'static str) {
     counter!("chorus_messages_refused_total", "code" => code).increment(1);
 }
 
+/// The node has come so far in going away.
+pub fn drain_stage(stage: u8) {
+    gauge!("chorus_drain_stage").set(f64::from(stage));
+}
+
 /// Sockets came or went.
-pub fn connections(namespace: &'static str, more: i32) {
-    gauge!("chorus_connections", "namespace" => namespace).increment(f64::from(more));
+pub fn connections(namespace: &'static str, transport: &'static str, more: i32) {
+    let labels = [("namespace", namespace), ("transport", transport)];
+    gauge!("chorus_connections", &labels).increment(f64::from(more));
+}
+
+/// A socket that was connected is no more.
+pub fn session_ended(reason: &'static str) {
+    counter!("chorus_sessions_ended_total", "reason" => reason).increment(1);
 }
 
 /// A run of drafts was answered.
@@ -172,4 +289,14 @@ pub fn bus_up(up: bool) {
 /// So many channels are subscribed to.
 pub fn bus_subscriptions(count: usize) {
     gauge!("chorus_bus_subscriptions").set(count as f64);
+}
+
+/// A hint came so long after its message was taken.
+pub fn bus_lag_seconds(seconds: f64) {
+    histogram!("chorus_bus_lag_seconds").record(seconds);
+}
+
+/// So many spans were sent, or not.
+pub fn trace_spans(outcome: &'static str, count: usize) {
+    counter!("chorus_trace_spans_total", "outcome" => outcome).increment(count as u64);
 }

@@ -83,6 +83,7 @@ fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
         text: MessageText::new(text, text.len()).unwrap(),
         at: UnixMs(1_790_000_000_000),
         node: "ada".parse().unwrap(),
+        trace: None,
     };
     Arc::new(Message { seq: Seq(seq), draft })
 }
@@ -207,7 +208,7 @@ async fn what_another_log_or_a_stranger_says_is_dropped() {
 
     let mut eve = server.client().await;
     let last = frame.len() - 1;
-    let newer = [&[2], &frame[1..]].concat();
+    let newer = [&[u8::MAX], &frame[1..]].concat();
     let altered = [&frame[..last], &[frame[last] ^ 1]].concat();
     for bytes in [heard.get_payload_bytes(), &newer, &altered, &frame[..20], b""] {
         let () = redis::cmd("PUBLISH").arg(&channel).arg(bytes).query_async(&mut eve).await.unwrap();

@@ -6,12 +6,16 @@ mod common;
 
 mod crossing;
 mod outages;
+mod unwritable;
 
 mod order;
 mod polling;
 mod slow_reader;
 
 mod recovery;
+
+mod backup;
+mod retention;
 
 mod bad_input;
 mod http_api;
@@ -25,3 +29,6 @@ mod load;
 mod verdict;
 
 mod bus_redis;
+
+mod metrics;
+mod traces;

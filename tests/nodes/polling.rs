@@ -40,7 +40,8 @@ async fn a_polling_client_that_polls_no_more_is_cut_and_its_session_is_unknown()
     for n in 0..200 {
         ada.say(&n.to_string()).await;
     }
-    until_async("they are cut", async || node.metric("chorus_sessions_stalled_total").await == 2.0).await;
+    let stalled = "chorus_sessions_ended_total{reason=\"stalled\"}";
+    until_async("they are cut", async || node.metric(stalled).await == 2.0).await;
     until_async("their cursors are gone", async || node.metric("chorus_cursors").await == 0.0).await;
     for client in polling {
         let answer = request(client.addr, "GET", &client.path, &[], "").await.unwrap();

@@ -131,3 +131,37 @@ async fn without_a_stack_there_is_no_verdict() {
     let error = run(options(&[nobody], ""), &Notify::new()).await.unwrap_err();
     assert!(format!("{error:#}").contains("127.0.0.1:1 does not say where lobby stands"), "{error:#}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_answer_heartbeats() {
+    let node = Cluster::of(1).set("socketio.ping_interval", "200ms").set("socketio.ping_timeout", "3s");
+    let args = "--clients 4 --rate 4 --duration 5s --namespace mixed --transport mixed";
+    let report = report(&node.start().await.addrs(), args).await;
+    assert!(report.clean, "{report:?}");
+    assert_eq!(report.connections.reconnects, 0, "{:?}", report.connections);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_are_missing_fail_the_verdict_where_they_are_expected() {
+    let cluster = Cluster::start(2).await;
+    for (expected, missing) in [(2, 0), (3, 1)] {
+        let args = format!("--clients 2 --rate 20 --duration 200ms --expect-nodes {expected}");
+        let report = report(&cluster.addrs(), &args).await;
+        assert_eq!((report.violations.nodes, report.clean), (missing, missing == 0), "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_everything_is_refused_there_is_no_verdict() {
+    let cluster = Cluster::of(1).set("limits.max_message_bytes", 100).start().await;
+    for namespace in ["chat", "tutorial"] {
+        let args = format!("--clients 2 --rate 20 --duration 200ms --text-bytes 200 --namespace {namespace}");
+        let error = run(options(&cluster.addrs(), &args), &Notify::new()).await.unwrap_err();
+        assert!(
+            error.to_string().contains(
+                r#"nothing was stored, so that there is nothing to judge; refusals: {"bad_text": 4}"#
+            ),
+            "{error:#}"
+        );
+    }
+}

@@ -70,7 +70,20 @@ export async function freePort() {
  * @param {{ nodes?: number, env?: Record<string, string> }} [options]
  * @returns {Promise<string[]>} Their base URLs.
  */
-export async function startNodes(scope, { nodes = 1, env = {} } = {}) {
+export async function startNodes(scope, options) {
+  return (await startCluster(scope, options)).map(({ url }) => url);
+}
+
+/**
+ * The same, for tests that end a node in the middle.
+ *
+ * @typedef {{ url: string, kill(): void }} Node `kill` is `kill -9`.
+ *
+ * @param {Scope} scope
+ * @param {{ nodes?: number, env?: Record<string, string> }} [options]
+ * @returns {Promise<Node[]>}
+ */
+export async function startCluster(scope, { nodes = 1, env = {} } = {}) {
   const home = folder(scope);
   const url = 1 < nodes ? await startRedis(scope, home) : "";
   const shared = {
@@ -90,7 +103,7 @@ export async function startNodes(scope, { nodes = 1, env = {} } = {}) {
  * @param {Scope} scope
  * @param {string} home
  * @param {Record<string, string>} env
- * @returns {Promise<string>}
+ * @returns {Promise<Node>}
  */
 async function startNode(scope, home, env) {
   const child = start(scope, CHORUS, ["serve"], { cwd: home, env });
@@ -102,7 +115,7 @@ async function startNode(scope, home, env) {
     createInterface({ input: /** @type {import("node:stream").Readable} */ (child.stderr) }).on("line", (line) => {
       if (said.length < 50) said.push(line);
       const { message, addr, level } = parsed(line);
-      if (message === "ready") done(`http://${addr}`);
+      if (message === "ready") done({ url: `http://${addr}`, kill: () => child.kill("SIGKILL") });
       if (level === "ERROR") console.error(`chorus: ${line}`);
     });
   });
@@ -132,28 +145,33 @@ async function startRedis(scope, home) {
 }
 
 /**
- * Starts an nginx before one node. Debian's is older than what the stack's own configuration
- * needs; what concerns Engine.IO is the same here: no buffering, the upgrade headers.
+ * Starts an nginx before nodes. Debian's is older than what the stack's own configuration needs;
+ * what concerns Engine.IO is the same here: no buffering, the upgrade headers, and a cookie that
+ * keeps a client on its node, as long as that lives.
  *
  * @param {Scope} scope
- * @param {string} base The node.
+ * @param {string[]} bases The nodes.
  * @returns {Promise<string>} The proxy's base URL.
  */
-export async function startNginx(scope, base) {
+export async function startNginx(scope, ...bases) {
   const home = folder(scope);
   const port = await freePort();
+  const hosts = bases.map((base) => new URL(base).host);
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   writeFileSync(join(home, "nginx.conf"), `
     daemon off;
     master_process off;
     pid ${home}/pid;
     error_log stderr warn;
-    events {}
+    events { worker_connections 4096; }
     http {
       access_log off;
       ${paths.map((path) => `${path}_temp_path ${home}/${path};`).join("\n")}
       map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-      upstream chat { server ${new URL(base).host} max_fails=0; keepalive 16; }
+      upstream chat { random; ${hosts.map((host) => `server ${host} max_fails=0;`).join(" ")} keepalive 16; }
+      ${hosts.map((host, at) => `upstream node${at} { ${backedUp(host, hosts)} keepalive 16; }`).join("\n")}
+      map $cookie_chorus_node $backend { default chat; ${hosts.map((_, at) => `node${at} node${at};`).join(" ")} }
+      map $upstream_addr $node { ${hosts.map((host, at) => `~${host}$ node${at};`).join(" ")} }
       server {
         listen 127.0.0.1:${port};
         client_max_body_size 2m;
@@ -162,7 +180,9 @@ export async function startNginx(scope, base) {
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection $connection_upgrade;
         proxy_buffering off;
-        location / { proxy_pass http://chat; }
+        proxy_connect_timeout 1s;
+        add_header Set-Cookie "chorus_node=$node; Path=/; HttpOnly" always;
+        location / { proxy_pass http://$backend; }
       }
     }`);
   const nginx = process.env.NGINX ?? "/usr/sbin/nginx";
@@ -170,6 +190,11 @@ export async function startNginx(scope, base) {
   const url = `http://127.0.0.1:${port}`;
   await until("nginx answers", () => fetch(`${url}/healthz`).then(({ ok }) => ok, () => false));
   return url;
+}
+
+/** A node, and the others for when it is gone. @param {string} host @param {string[]} hosts */
+function backedUp(host, hosts) {
+  return hosts.map((one) => `server ${one} max_fails=0${one === host ? "" : " backup"};`).join(" ");
 }
 
 /**

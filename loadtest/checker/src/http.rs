@@ -95,7 +95,9 @@ pub fn cookies(jar: &Jar) -> Option<String> {
 ///
 /// Nobody listens there.
 pub async fn tcp(target: &Target) -> anyhow::Result<TcpStream> {
-    let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    // An address of IPv6 stands in brackets in a URL, and only there.
+    let host = target.host.trim_start_matches('[').trim_end_matches(']');
+    let tcp = TcpStream::connect((host, target.port)).await?;
     tcp.set_nodelay(true)?;
     Ok(tcp)
 }

@@ -1,4 +1,4 @@
-//! What all clients of a run write down together: behind one lock, which is held for less than a microsecond.
+//! What all clients of a run write down together: behind one lock, which is held for a packet at a time.
 
 use std::{collections::BTreeMap, time::Duration};
 

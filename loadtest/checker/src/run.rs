@@ -69,6 +69,10 @@ pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
     // No client is heard any more.
     tasks.shutdown().await;
     let shared = Arc::into_inner(shared).context("a client outlived the run")?;
+    let (record, nothing) = (shared.record(), "nothing was stored, so that there is nothing to judge");
+    let verdict = record.judge.so_far();
+    ensure!(0 < verdict.acked + verdict.unacked(), "{nothing}; refusals: {:?}", record.refusals);
+    drop(record);
     Ok(Report::new(shared, sent_for, settled_in))
 }
 

@@ -44,6 +44,7 @@ async fn a_websocket_that_comes_back_brings_its_cookie() {
     // A handshake, and the first frame.
     let serve = async |tcp: TcpStream| {
         let mut cookie = String::new();
+        #[expect(clippy::result_large_err, reason = "the library's callback has this type")]
         let answer = |request: &Request, mut response: Response| {
             let sent = request.headers().get("cookie").map(|value| value.to_str().unwrap());
             sent.unwrap_or_default().clone_into(&mut cookie);

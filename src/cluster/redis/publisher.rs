@@ -17,7 +17,11 @@ use super::{
     health::{Half, Health},
     name_connection, random,
 };
-use crate::{chat::types::Message, cluster::wire::Wire, telemetry::metrics};
+use crate::{
+    chat::types::Message,
+    cluster::wire::Wire,
+    telemetry::{metrics, trace::Publish},
+};
 
 /// Messages of one room, ascending, not empty.
 pub(super) type Batch = Vec<Arc<Message>>;
@@ -89,13 +93,15 @@ impl Publisher {
 
     async fn send(&self, connection: &mut Connection, batches: &[Batch]) -> RedisResult<()> {
         let mut pipeline = Pipeline::with_capacity(batches.len());
+        let mut publish = Publish::begin();
         for batch in batches {
             let room = &batch[0].draft.room;
-            let frame = self.wire.encode(room, batch);
+            let frame = self.wire.encode(room, &publish.carry(batch));
             pipeline.cmd("PUBLISH").arg(self.wire.channel(room)).arg(frame).ignore();
         }
         let count = batches.iter().map(Vec::len).sum();
         let sent = pipeline.exec_async(connection).await;
+        publish.end();
         match sent {
             Ok(()) => metrics::bus_published(count),
             Err(_) => metrics::bus_dropped("redis_down", count),

@@ -9,8 +9,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{filesystem, foreign, lock::SideLock, schema};
-use crate::{chat::types::Epoch, config};
+use super::{filesystem, foreign, lock::SideLock, place::from_sql, schema};
+use crate::{
+    chat::{ports::Space, types::Epoch},
+    config,
+};
 
 /// Versions before this one can corrupt a WAL that several processes share.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -62,6 +65,19 @@ impl Database {
         Ok(Self { path: Arc::new(path), identity })
     }
 
+    /// Finds the log that `settings` names, and makes none.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare), and that there is none.
+    pub(super) fn existing(settings: &config::Log) -> anyhow::Result<Self> {
+        let path = path(&settings.url)?;
+        match path.metadata() {
+            Ok(metadata) if 0 < metadata.len() => Self::prepare(settings),
+            _ => bail!("there is no log at {}", path.display()),
+        }
+    }
+
     pub(crate) fn epoch(&self) -> Epoch {
         self.identity.epoch
     }
@@ -92,6 +108,18 @@ impl Database {
         super::lock::beside(&self.path, "-wal").metadata().map_or(0, |metadata| metadata.len())
     }
 
+    /// What the log occupies; `None` if its file system does not answer.
+    pub(super) fn space(&self) -> Option<Space> {
+        let file_bytes = self.path.metadata().ok()?.len();
+        let disk = rustix::fs::statvfs(&*self.path).ok()?;
+        Some(Space {
+            file_bytes,
+            wal_bytes: self.wal_bytes(),
+            disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
+        })
+    }
+
     /// A connection that writes.
     ///
     /// # Errors
@@ -115,12 +143,25 @@ impl Database {
         self.recognize(connection)
     }
 
+    /// A connection that reads the log and may write another file.
+    pub(super) fn copier(&self) -> anyhow::Result<Connection> {
+        let connection = open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(WRITER_PATIENCE)?;
+        self.recognize(connection)
+    }
+
     fn recognize(&self, connection: Connection) -> anyhow::Result<Connection> {
         if schema::epoch(&connection)? != Some(self.identity.epoch) {
             bail!("the log's file was replaced; this node must be started anew");
         }
         Ok(connection)
     }
+}
+
+/// What the log takes of its file; the rest is pages that are used again.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0).map(from_sql));
+    Ok(pragma("page_count")?.saturating_sub(pragma("freelist_count")?) * pragma("page_size")?)
 }
 
 /// Makes the log, or finds that it is there, under the lock.

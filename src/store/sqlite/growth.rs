@@ -1,5 +1,7 @@
 //! The sweep's question, made cheap: has anything been committed since the last look?
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, params};
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::chat::{
     ports::Growth,
-    types::{Position, Seq},
+    types::{Position, RoomName, Seq},
 };
 
 /// Messages that one answer looks at. A node that was paused for hours asks
@@ -82,7 +84,31 @@ fn grown(connection: &Connection, after: Position, messages_max: usize) -> anyho
     if !complete {
         position = Position(furthest);
     }
+    if after.0 < pruned_up_to(&view)? {
+        add_pruned_rooms(&view, &mut heads)?;
+    }
     Ok((Growth { position, heads }, complete))
+}
+
+/// The newest position that pruning took away.
+fn pruned_up_to(connection: &Connection) -> anyhow::Result<u64> {
+    let mut find = connection.prepare_cached("SELECT MIN(position) - 1 FROM message")?;
+    let before_oldest: Option<i64> = find.query_row([], |row| row.get(0))?;
+    before_oldest.map_or_else(|| readers::position(connection).map(|newest| newest.0), |at| Ok(from_sql(at)))
+}
+
+/// Which rooms have grown by what is gone is not known any more: any from which something went.
+fn add_pruned_rooms(connection: &Connection, heads: &mut Vec<(RoomName, Seq)>) -> anyhow::Result<()> {
+    let known: HashSet<RoomName> = heads.iter().map(|(room, _)| room.clone()).collect();
+    let mut find = connection.prepare_cached("SELECT name, pruned FROM room WHERE 0 < pruned")?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let room: RoomName = row.get_ref(0)?.as_str()?.parse()?;
+        if !known.contains(&room) {
+            heads.push((room, Seq(from_sql(row.get(1)?))));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,17 +14,21 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    database::Database,
+    database::{Database, used_bytes},
     lock::SideLock,
     place::{from_sql, to_sql},
 };
-use crate::{chat::ports::Clock, config};
+use crate::{
+    chat::{ports::Clock, types::UnixMs},
+    config,
+    store::retention::{KEPT_MIN, Retention},
+};
 
 /// Pause between two rounds.
 const ROUND_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Rows that one transaction takes away.
-const STEP_ROWS_MAX: usize = 500;
+const STEP_ROWS_MAX: u64 = 500;
 
 /// Transactions of one kind in a round; what is left over waits for the next.
 const STEPS_MAX: usize = 50;
@@ -37,16 +41,16 @@ const CUT_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the thread owns.
 pub(super) struct Janitor {
-    pub(super) database: Database,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) nonce_ttl: Duration,
-    /// Zero keeps messages for ever.
-    pub(super) retention: Duration,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
     /// Among the janitors of all nodes.
     turn: SideLock,
     /// Among all who write.
     lock: SideLock,
     connection: Option<Connection>,
+    /// It was said that the log stays larger than it may.
+    warned: bool,
 }
 
 impl Janitor {
@@ -56,8 +60,8 @@ impl Janitor {
         settings: &config::Log,
     ) -> anyhow::Result<Self> {
         let (turn, lock) = (database.janitor_lock()?, database.lock()?);
-        let (nonce_ttl, retention) = (settings.nonce_ttl, settings.retention);
-        Ok(Self { database, clock, nonce_ttl, retention, turn, lock, connection: None })
+        let retention = Retention::of(settings);
+        Ok(Self { database, clock, retention, turn, lock, connection: None, warned: false })
     }
 
     /// Works until the other end of `stop` is dropped.
@@ -70,62 +74,81 @@ impl Janitor {
         }
     }
 
-    /// Does what is to be done now, if no other node does.
-    fn round(&mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
-        let Some(_turn) = self.turn.attempt()? else { return Ok(()) };
+    /// Does what is to be done now, if no other node does; says whether it had its turn.
+    pub(super) fn round(&mut self, stop: &Receiver<()>) -> anyhow::Result<bool> {
+        let Some(_turn) = self.turn.attempt()? else { return Ok(false) };
         let connection = match &mut self.connection {
             Some(connection) => connection,
             empty => empty.insert(self.database.writer()?),
         };
-        let is_stopped = || stop.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
+        let (now, mut steps) = (self.clock.now(), Steps { connection, lock: &self.lock, stop });
 
-        let now = self.clock.now().0;
-        let before = |age: Duration| now.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        in_steps(connection, &self.lock, before(self.nonce_ttl), has_old_nonce, forget_nonces, &is_stopped)?;
-        if !self.retention.is_zero() {
-            in_steps(connection, &self.lock, before(self.retention), has_old_message, prune, &is_stopped)?;
+        let before = self.retention.nonces_before(now);
+        steps.take(|log| has_old_nonce(log, before), |log| forget_nonces(log, before))?;
+        if let Some(before) = self.retention.messages_before(now) {
+            steps.take(|log| has_old_message(log, before), |log| prune(log, end_of_old(log, before)?))?;
         }
-        checkpoint(connection, &self.lock, &self.database)
+        if let Some(most) = self.retention.bytes_max() {
+            let has_more = |log: &Connection| Ok(most < used_bytes(log)? && has_more_than_stays(log)?);
+            steps.take(has_more, |log| prune(log, end_of_oldest(log)?))?;
+            let is_stuck = most < used_bytes(steps.connection)? && !has_more_than_stays(steps.connection)?;
+            if is_stuck && !self.warned {
+                tracing::warn!(
+                    "log.retention_bytes is too little for what must stay: \
+                     nonces, for log.nonce_ttl, and the newest messages"
+                );
+            }
+            self.warned = is_stuck;
+        }
+        checkpoint(steps.connection, &self.lock, &self.database)?;
+        Ok(true)
     }
 }
 
-/// Takes away what is older than `before`, in steps.
-fn in_steps(
-    connection: &mut Connection,
-    lock: &SideLock,
-    before: u64,
-    is_due: fn(&Connection, u64) -> rusqlite::Result<bool>,
-    step: fn(&Transaction<'_>, u64, usize) -> rusqlite::Result<()>,
-    is_stopped: &impl Fn() -> bool,
-) -> anyhow::Result<()> {
-    for _ in 0..STEPS_MAX {
-        // Asked without the lock: mostly there is nothing to do.
-        if is_stopped() || !is_due(connection, before)? {
-            break;
+/// How a round takes something away.
+struct Steps<'j> {
+    connection: &'j mut Connection,
+    lock: &'j SideLock,
+    stop: &'j Receiver<()>,
+}
+
+impl Steps<'_> {
+    /// Does `step` as long as it `is_due`, in transactions of their own, with the lock let go between them.
+    fn take(
+        &mut self,
+        is_due: impl Fn(&Connection) -> rusqlite::Result<bool>,
+        step: impl Fn(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> anyhow::Result<()> {
+        for _ in 0..STEPS_MAX {
+            let is_stopped = self.stop.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
+            // Asked without the lock: mostly there is nothing to do.
+            if is_stopped || !is_due(self.connection)? {
+                break;
+            }
+            let _held = self.lock.wait()?;
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            step(&transaction)?;
+            transaction.commit()?;
         }
-        let _held = lock.wait()?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        step(&transaction, before, STEP_ROWS_MAX)?;
-        transaction.commit()?;
+        Ok(())
     }
-    Ok(())
 }
 
-fn has_old_nonce(connection: &Connection, before: u64) -> rusqlite::Result<bool> {
-    let mut find = connection.prepare_cached("SELECT 1 FROM nonce WHERE at < ?1 LIMIT 1")?;
-    find.exists([to_sql(before)])
+fn has_old_nonce(log: &Connection, before: UnixMs) -> rusqlite::Result<bool> {
+    let mut find = log.prepare_cached("SELECT 1 FROM nonce WHERE at < ?1 LIMIT 1")?;
+    find.exists([to_sql(before.0)])
 }
 
-fn forget_nonces(transaction: &Transaction<'_>, before: u64, limit: usize) -> rusqlite::Result<()> {
-    let mut find = transaction
-        .prepare_cached("SELECT room_id, author_id, nonce FROM nonce WHERE at < ?1 ORDER BY at LIMIT ?2")?;
-    let keys = find.query_map(params![to_sql(before), to_sql(limit as u64)], |row| {
+fn forget_nonces(log: &Transaction<'_>, before: UnixMs) -> rusqlite::Result<()> {
+    let mut find =
+        log.prepare_cached("SELECT room_id, author_id, nonce FROM nonce WHERE at < ?1 ORDER BY at LIMIT ?2")?;
+    let keys = find.query_map(params![to_sql(before.0), to_sql(STEP_ROWS_MAX)], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     let keys = keys.collect::<rusqlite::Result<Vec<(i64, String, String)>>>()?;
     // One by one: for a list of whole keys SQLite would walk through all nonces of each room.
-    let mut delete = transaction
-        .prepare_cached("DELETE FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3")?;
+    let mut delete =
+        log.prepare_cached("DELETE FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3")?;
     for key in keys {
         delete.execute(key)?;
     }
@@ -133,32 +156,51 @@ fn forget_nonces(transaction: &Transaction<'_>, before: u64, limit: usize) -> ru
 }
 
 /// Whether the oldest message of all, in the order of the log, is old.
-fn has_old_message(connection: &Connection, before: u64) -> rusqlite::Result<bool> {
-    let mut find = connection.prepare_cached("SELECT at FROM message ORDER BY position LIMIT 1")?;
+fn has_old_message(log: &Connection, before: UnixMs) -> rusqlite::Result<bool> {
+    let mut find = log.prepare_cached("SELECT at FROM message ORDER BY position LIMIT 1")?;
     let at: Option<i64> = find.query_row([], |row| row.get(0)).optional()?;
-    Ok(at.is_some_and(|at| from_sql(at) < before))
+    Ok(at.is_some_and(|at| from_sql(at) < before.0))
 }
 
-/// Takes away the oldest messages up to the first that is not old.
+/// The first message that is not old, or where this step ends; none of an empty log.
 ///
-/// The log's beginning is the beginning of each room, so that what stays of a
-/// room has no hole, whatever the nodes' clocks said. A message from a
-/// clock that runs ahead keeps those behind it until its own time has come.
-fn prune(transaction: &Transaction<'_>, before: u64, limit: usize) -> rusqlite::Result<()> {
-    let mut find = transaction.prepare_cached(
+/// A message from a clock that runs ahead keeps those behind it until its own time has come.
+fn end_of_old(log: &Connection, before: UnixMs) -> rusqlite::Result<Option<i64>> {
+    let mut find = log.prepare_cached(
         "SELECT COALESCE(MIN(CASE WHEN ?1 <= at THEN position END), MAX(position) + 1)
          FROM (SELECT position, at FROM message ORDER BY position LIMIT ?2)",
     )?;
-    // None of an empty log: then nothing is before it.
-    let end: Option<i64> = find.query_row(params![to_sql(before), to_sql(limit as u64)], |row| row.get(0))?;
+    find.query_row(params![to_sql(before.0), to_sql(STEP_ROWS_MAX)], |row| row.get(0))
+}
+
+/// Whether there are messages that may go for want of room.
+fn has_more_than_stays(log: &Connection) -> rusqlite::Result<bool> {
+    let mut find = log.prepare_cached("SELECT 1 FROM message LIMIT 1 OFFSET ?1")?;
+    find.exists([to_sql(KEPT_MIN as u64)])
+}
+
+/// Where this step ends, if it begins with the oldest message and leaves those that stay.
+fn end_of_oldest(log: &Connection) -> rusqlite::Result<Option<i64>> {
+    let mut find = log.prepare_cached(
+        "SELECT MIN((SELECT MAX(position) + 1 FROM (SELECT position FROM message ORDER BY position LIMIT ?1)),
+                    (SELECT MIN(position) FROM (SELECT position FROM message ORDER BY position DESC LIMIT ?2)))",
+    )?;
+    find.query_row(params![to_sql(STEP_ROWS_MAX), to_sql(KEPT_MIN as u64)], |row| row.get(0))
+}
+
+/// Takes away what lies before a position.
+///
+/// The log's beginning is the beginning of each room, so that what stays of a
+/// room has no hole, whatever the nodes' clocks said.
+fn prune(log: &Transaction<'_>, end: Option<i64>) -> rusqlite::Result<()> {
     // NOT INDEXED: by position, and not through the index of all rooms to group by.
-    let mut mark = transaction.prepare_cached(
+    let mut mark = log.prepare_cached(
         "UPDATE room SET pruned = gone.seq
          FROM (SELECT room_id, MAX(seq) AS seq FROM message NOT INDEXED WHERE position < ?1 GROUP BY room_id) AS gone
          WHERE id = gone.room_id",
     )?;
     mark.execute([end])?;
-    transaction.prepare_cached("DELETE FROM message WHERE position < ?1")?.execute([end])?;
+    log.prepare_cached("DELETE FROM message WHERE position < ?1")?.execute([end])?;
     Ok(())
 }
 
@@ -185,27 +227,15 @@ mod tests {
     use crate::{
         chat::{
             ports::{Extent, MessageLog as _},
-            types::{Draft, RoomName, Seq, UnixMs},
+            types::{RoomName, Seq},
         },
         store::{
-            contract::{append, draft, read, to},
+            contract::{append, draft, read},
             sqlite::tests::Fixture,
         },
     };
 
     const HOUR: Duration = Duration::from_secs(3_600);
-
-    /// Moves the fixture's clock and does one round.
-    fn after(fixture: &Fixture, time: Duration) {
-        fixture.clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
-        let (_runs, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        janitor.round(&stop).unwrap();
-    }
-
-    fn later(time: Duration, draft: Draft) -> Draft {
-        Draft { at: UnixMs(draft.at.0 + time.as_millis() as u64), ..draft }
-    }
 
     fn fixture(retention: Duration, nonce_ttl: Duration) -> Fixture {
         let mut fixture = Fixture::new();
@@ -213,55 +243,17 @@ mod tests {
         fixture
     }
 
-    #[tokio::test]
-    async fn what_is_pruned_is_the_beginning_of_each_room() {
-        let fixture = fixture(HOUR, 10 * HOUR);
-        let log = fixture.open();
-        let run = vec![
-            draft("a", "old"),
-            to("den", draft("b", "old")),
-            draft("c", "old"),
-            later(HOUR, draft("d", "young")),
-            draft("e", "old, but after one that is not"),
-        ];
-        assert_eq!(append(&*log, run).await, "1 1 2 3 4");
-
-        after(&fixture, HOUR + Duration::from_millis(1));
-        let extent = async |room: &str| log.extent(&room.parse().unwrap()).await.unwrap();
-        assert_eq!(extent("lobby").await, Extent { pruned: Seq(2), head: Seq(4) });
-        assert_eq!(extent("den").await, Extent { pruned: Seq(1), head: Seq(1) });
-        assert_eq!(read(&*log, "lobby", 0, 1).await, "3:young");
-        assert_eq!(read(&*log, "den", 0, 1).await, "");
-
-        let position = log.position().await.unwrap();
-        after(&fixture, 3 * HOUR);
-        assert_eq!(extent("lobby").await, Extent { pruned: Seq(4), head: Seq(4) });
-        assert_eq!(log.position().await.unwrap(), position);
-        assert_eq!(
-            append(&*log, vec![draft("a", "old"), draft("a", "new"), draft("f", "new")]).await,
-            "=1 ! 5"
-        );
-        assert!(position < log.position().await.unwrap(), "no position is given twice");
+    /// Moves the fixture's clock and does one round; says whether it had its turn.
+    fn round_after(fixture: &Fixture, time: Duration) -> bool {
+        fixture.clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        let (_runs, stop) = mpsc::channel();
+        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
+        janitor.round(&stop).unwrap()
     }
 
-    #[tokio::test]
-    async fn without_a_retention_messages_stay() {
-        let fixture = fixture(Duration::ZERO, HOUR);
-        let log = fixture.open();
-        append(&*log, vec![draft("a", "x")]).await;
-        after(&fixture, 1_000_000 * HOUR);
-        assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x");
-    }
-
-    #[tokio::test]
-    async fn a_nonce_is_remembered_for_its_time() {
-        let fixture = fixture(Duration::ZERO, HOUR);
-        let log = fixture.open();
-        assert_eq!(append(&*log, vec![draft("a", "x"), later(HOUR, draft("b", "x"))]).await, "1 2");
-        after(&fixture, HOUR);
-        assert_eq!(append(&*log, vec![draft("a", "x"), draft("b", "x")]).await, "=1 =2");
-        after(&fixture, HOUR + Duration::from_millis(1));
-        assert_eq!(append(&*log, vec![draft("a", "x"), draft("b", "x")]).await, "3 =2");
+    /// The same, after the log's own janitor if that has its turn just then.
+    fn after(fixture: &Fixture, time: Duration) {
+        while !round_after(fixture, time) {}
     }
 
     #[tokio::test]
@@ -272,10 +264,30 @@ mod tests {
         append(&*log, (0..old).map(|n| draft(&n.to_string(), "x")).collect()).await;
         after(&fixture, 2 * HOUR);
         let extent = log.extent(&RoomName::lobby()).await.unwrap();
-        assert_eq!(extent, Extent { pruned: Seq(old as u64), head: Seq(old as u64) });
+        assert_eq!(extent, Extent { pruned: Seq(old), head: Seq(old) });
         let nonces: i64 =
             fixture.connection().query_row("SELECT COUNT(*) FROM nonce", [], |row| row.get(0)).unwrap();
         assert_eq!(nonces, 0);
+    }
+
+    #[tokio::test]
+    async fn pages_of_what_was_pruned_are_used_again_and_the_file_does_not_grow() {
+        let mut fixture = fixture(Duration::ZERO, HOUR);
+        fixture.settings.retention_bytes = 4 * 1024 * 1024;
+        let (log, text) = (fixture.open(), "x".repeat(4_096));
+        let fill = async || append(&*log, (0..500).map(|_| draft("", &text)).collect()).await;
+        let bytes = || fixture.path().metadata().unwrap().len();
+        for _ in 0..4 {
+            fill().await;
+            after(&fixture, Duration::ZERO);
+        }
+        let full = bytes();
+        for _ in 0..8 {
+            fill().await;
+            after(&fixture, Duration::ZERO);
+        }
+        assert!(bytes() <= full + full / 2, "{} after {full}", bytes());
+        assert!(log.extent(&RoomName::lobby()).await.unwrap().pruned > Seq(1_000));
     }
 
     #[tokio::test]
@@ -297,10 +309,32 @@ mod tests {
         let log = fixture.open();
         append(&*log, vec![draft("a", "x")]).await;
         let turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
-        after(&fixture, 2 * HOUR);
+        assert!(!round_after(&fixture, 2 * HOUR));
         assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x");
         drop(turn);
         after(&fixture, 2 * HOUR);
         assert_eq!(read(&*log, "lobby", 0, 10).await, "");
+    }
+
+    #[tokio::test]
+    async fn the_lock_is_free_between_two_steps() {
+        let fixture = fixture(HOUR, HOUR);
+        let log = fixture.open();
+        append(&*log, (0..STEP_ROWS_MAX * 3).map(|_| draft("", "x")).collect()).await;
+        let (database, steps) = (fixture.database(), std::cell::Cell::new(0));
+        let (mut connection, lock) = (database.writer().unwrap(), database.lock().unwrap());
+        let (_runs, stop) = mpsc::channel();
+        let contender = database.lock().unwrap();
+        let is_due = |log: &Connection| {
+            assert!(contender.attempt().unwrap().is_some(), "it is held between the steps");
+            steps.set(steps.get() + 1);
+            has_old_message(log, UnixMs(u64::MAX))
+        };
+        let step = |log: &Transaction<'_>| {
+            assert!(contender.attempt().unwrap().is_none(), "a step is made without the lock");
+            prune(log, end_of_old(log, UnixMs(u64::MAX))?)
+        };
+        Steps { connection: &mut connection, lock: &lock, stop: &stop }.take(is_due, step).unwrap();
+        assert_eq!(steps.get(), 4);
     }
 }

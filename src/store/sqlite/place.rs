@@ -140,6 +140,7 @@ pub(super) fn message(room: &RoomName, row: &rusqlite::Row<'_>) -> anyhow::Resul
         text: MessageText::from_log(row.get(7)?),
         at: UnixMs(from_sql(row.get(1)?)),
         node: text(6)?.parse()?,
+        trace: None,
     };
     Ok(Message { seq: Seq(from_sql(row.get(0)?)), draft })
 }

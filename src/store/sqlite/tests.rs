@@ -12,7 +12,10 @@ use tokio::sync::mpsc as channel;
 use super::*;
 use crate::{
     chat::types::UnixMs,
-    store::contract::{self, Subject, append, draft, line, next, read, to},
+    store::{
+        contract::{self, Subject, append, draft, line, next, read, to},
+        retention_contract::{self, Aging},
+    },
 };
 
 /// A folder with one log, opened as often as a test likes.
@@ -68,6 +71,24 @@ async fn subject(commits: Commits) -> Subject {
 }
 
 contract::tests!(subject);
+
+fn aging(settings: config::Log) -> Aging {
+    let mut fixture = Fixture::new();
+    let url = fixture.settings.url;
+    fixture.settings = config::Log { url, ..settings };
+    let log = fixture.open();
+    let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
+    let (clock, janitor) = (fixture.clock.clone(), Mutex::new(janitor));
+    let after = move |time: Duration| {
+        clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        let (_runs, stop) = mpsc::channel();
+        // Again, where the log's own janitor has its turn just then.
+        while !janitor.lock().unwrap().round(&stop).unwrap() {}
+    };
+    Aging::new(log, after, fixture)
+}
+
+retention_contract::tests!(aging);
 
 /// Waits for a condition that is to come within seconds.
 async fn until(what: &str, condition: impl Fn() -> bool) {
@@ -148,6 +169,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn a_log_that_failed_recovers_without_traffic() {
     let fixture = Fixture::new();
     let log = fixture.open();
+    append(&*log, vec![draft("", "first")]).await;
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = log.append(vec![draft("a", "refused")]).await;
@@ -156,7 +178,19 @@ async fn a_log_that_failed_recovers_without_traffic() {
 
     other.execute_batch("ROLLBACK").unwrap();
     until("writable", || log.is_writable()).await;
-    assert_eq!(append(&*log, vec![draft("a", "refused")]).await, "1");
+    assert_eq!(append(&*log, vec![draft("a", "refused")]).await, "2");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_from_its_start_on_says_so_unasked() {
+    let fixture = Fixture::new();
+    drop(fixture.database());
+    let other = fixture.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let log = fixture.open();
+    until("not writable", || !log.is_writable()).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    until("writable", || log.is_writable()).await;
 }
 
 #[tokio::test]
@@ -164,6 +198,8 @@ async fn a_commit_that_takes_too_long_is_unknown() {
     let mut fixture = Fixture::new();
     fixture.settings.append_timeout = Duration::from_millis(200);
     let log = fixture.open();
+    // So that the writer has made sure that it can write, and waits for runs.
+    append(&*log, vec![draft("", "first")]).await;
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let unknown = log.append(vec![draft("a", "late")]).await;
@@ -171,8 +207,8 @@ async fn a_commit_that_takes_too_long_is_unknown() {
 
     other.execute_batch("ROLLBACK").unwrap();
     while log.append(vec![draft("a", "late")]).await.is_err() {}
-    assert_eq!(append(&*log, vec![draft("a", "late")]).await, "=1", "the same nonce settles it");
-    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:late");
+    assert_eq!(append(&*log, vec![draft("a", "late")]).await, "=2", "the same nonce settles it");
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:first 2:late");
 }
 
 #[tokio::test]

@@ -12,12 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use anyhow::Context as _;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     database::Database,
     failpoint,
+    failure::{Failure, FailureExtent},
     health::Health,
     lock::{Held, SideLock},
     place::Places,
@@ -25,10 +26,10 @@ use super::{
 };
 use crate::{
     chat::{
-        ports::{AppendError, Appended, Commits},
+        ports::{Appended, Commits},
         types::Message,
     },
-    telemetry::metrics,
+    telemetry::{metrics, trace},
 };
 
 /// A transaction takes runs until it has so many drafts,
@@ -51,25 +52,11 @@ pub(super) struct Writer {
     pub(super) commits: Commits,
 }
 
-/// Why a transaction was not, or not surely, done.
-struct Failure {
-    cause: anyhow::Error,
-    extent: FailureExtent,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FailureExtent {
-    /// Nothing is stored, and one run alone may be to blame.
-    OneRun,
-    /// Nothing is stored.
-    Batch,
-    /// Whether it is stored is not known.
-    Unknown,
-}
-
 impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn work(mut self) {
+        // A log that could be opened may still be one that cannot be written: said before anybody asks.
+        self.probe();
         loop {
             match self.runs.recv_timeout(PROBE_INTERVAL) {
                 Ok(first) => self.serve(first),
@@ -90,7 +77,7 @@ impl Writer {
         }
     }
 
-    /// Finds out whether the log can be written again.
+    /// Finds out whether the log can be written.
     fn probe(&mut self) {
         let held = self.take_lock();
         // Failure is known already, and success is noted.
@@ -127,7 +114,12 @@ impl Writer {
     fn commit(&mut self, batch: &[Run], held: anyhow::Result<Held>) -> Result<Vec<Vec<Appended>>, Failure> {
         let started = Instant::now();
         let result = held.map_err(Failure::to_begin).and_then(|_held| self.transact(batch));
-        metrics::commit_seconds(started.elapsed().as_secs_f64());
+        let lasted = started.elapsed();
+        metrics::commit_seconds(lasted.as_secs_f64());
+        for message in trace::sampled(batch.iter().flat_map(|run| &run.drafts)) {
+            let drafts = batch.iter().map(|run| run.drafts.len() as u64).sum();
+            trace::child(message, "commit", lasted, &[("chorus.drafts", drafts)]);
+        }
         match &result {
             Ok(_) => {
                 failpoint::after_commit(batch);
@@ -209,36 +201,4 @@ fn fill(transaction: &Connection, batch: &[Run]) -> rusqlite::Result<Vec<Vec<App
     let appended = batch.iter().map(&mut place).collect::<Result<_, _>>()?;
     places.finish()?;
     Ok(appended)
-}
-
-impl Failure {
-    fn to_begin(cause: anyhow::Error) -> Self {
-        Self { cause, extent: FailureExtent::Batch }
-    }
-
-    fn before_commit(error: rusqlite::Error) -> Self {
-        let is_constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
-        let extent = if is_constraint { FailureExtent::OneRun } else { FailureExtent::Batch };
-        Self { cause: error.into(), extent }
-    }
-
-    /// A commit that found no space or no lock has written no commit frame.
-    /// Of any other it is not known, as when an fsync failed: the frame may be
-    /// found again after a crash.
-    fn in_commit(error: rusqlite::Error, is_rolled_back: bool) -> Self {
-        let code = error.sqlite_error_code();
-        let is_harmless = matches!(code, Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy));
-        let extent =
-            if is_harmless && is_rolled_back { FailureExtent::Batch } else { FailureExtent::Unknown };
-        Self { cause: error.into(), extent }
-    }
-
-    /// The error for one of the callers; each gets its own.
-    fn to_error(&self) -> AppendError {
-        let cause = anyhow!("{:#}", self.cause);
-        match self.extent {
-            FailureExtent::OneRun | FailureExtent::Batch => AppendError::Unavailable(cause),
-            FailureExtent::Unknown => AppendError::Unknown(cause),
-        }
-    }
 }

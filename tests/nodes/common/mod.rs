@@ -5,6 +5,8 @@ use std::{future::Future, time::Duration};
 use tokio::time::{sleep, timeout};
 
 pub(crate) mod client;
+pub(crate) mod collector;
+pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod polling;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -40,6 +40,15 @@ pub(crate) fn chorus(dir: &Path, settings: &[(String, String)]) -> Command {
     command
 }
 
+/// The same without root's right to pass over a file's permissions, as in a container.
+fn unprivileged(command: &Command) -> Command {
+    let mut less = Command::new("/usr/bin/setpriv");
+    less.arg("--bounding-set=-dac_override,-dac_read_search").arg(command.get_program());
+    less.env_clear().current_dir(command.get_current_dir().expect("it is set")).stdin(Stdio::null());
+    less.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    less
+}
+
 /// `limits.tail_bytes` is `CHORUS_LIMITS__TAIL_BYTES`.
 fn variable(setting: &str) -> String {
     format!("CHORUS_{}", setting.replace('.', "__").to_uppercase())
@@ -53,8 +62,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    async fn start(dir: &Path, settings: &[(String, String)]) -> Self {
-        let mut child = chorus(dir, settings).stderr(Stdio::piped()).spawn().unwrap();
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (log, lines) = (Arc::<Mutex<String>>::default(), BufReader::new(child.stderr.take().unwrap()));
         let written = log.clone();
         std::thread::spawn(move || {
@@ -104,6 +113,22 @@ impl Node {
     /// Asks it to drain.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Stops it where it is, as a paused container.
+    pub(crate) fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+
+    /// Waits until it stands still, frozen by whomever.
+    pub(crate) async fn frozen(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        until("a node is frozen", || std::fs::read_to_string(&stat).unwrap().contains(") T ")).await;
     }
 
     /// Waits until it has ended by itself.
@@ -178,6 +203,9 @@ pub(crate) struct Plan {
     settings: Vec<(String, String)>,
     redis: Redis,
     alone: bool,
+    /// Where the cluster's folder is, if not where temporary files are.
+    within: Option<PathBuf>,
+    unprivileged: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -206,6 +234,18 @@ impl Plan {
         self
     }
 
+    /// With its folder, and so its log, in this one.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.within = Some(folder.to_owned());
+        self
+    }
+
+    /// A file's permissions hold for its nodes, whoever runs the tests.
+    pub(crate) fn without_privileges(mut self) -> Self {
+        self.unprivileged = true;
+        self
+    }
+
     /// No other cluster runs meanwhile.
     pub(crate) fn alone(mut self) -> Self {
         self.alone = true;
@@ -217,7 +257,7 @@ impl Plan {
             true => Machine::Alone { _place: MACHINE.write().await },
             false => Machine::Shared { _place: MACHINE.read().await },
         };
-        let dir = tempfile::tempdir().unwrap();
+        let dir = self.within.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
         let redis = match self.redis {
             Redis::Up => RedisServer::started().await,
             Redis::Down | Redis::Unset => RedisServer::reserve(),
@@ -233,7 +273,8 @@ impl Plan {
                 (variable("bus.timeout"), "300ms".to_owned()),
             ]);
         }
-        let mut cluster = Cluster { nodes: Vec::new(), redis, dir, settings, _machine: machine };
+        let (nodes, unprivileged) = (Vec::new(), self.unprivileged && geteuid().is_root());
+        let mut cluster = Cluster { nodes, redis, dir, settings, unprivileged, _machine: machine };
         for _ in 0..self.nodes {
             cluster.add_node().await;
         }
@@ -257,12 +298,20 @@ pub(crate) struct Cluster {
     pub(crate) redis: RedisServer,
     dir: TempDir,
     settings: Vec<(String, String)>,
+    unprivileged: bool,
     _machine: Machine,
 }
 
 impl Cluster {
     pub(crate) fn of(nodes: usize) -> Plan {
-        Plan { nodes, settings: Vec::new(), redis: Redis::Up, alone: false }
+        Plan {
+            nodes,
+            settings: Vec::new(),
+            redis: Redis::Up,
+            alone: false,
+            within: None,
+            unprivileged: false,
+        }
     }
 
     pub(crate) async fn start(nodes: usize) -> Self {
@@ -277,7 +326,11 @@ impl Cluster {
     pub(crate) async fn add_node_with(&mut self, more: &[(&str, &str)]) -> &Node {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings: Vec<_> = self.settings.iter().cloned().chain(more).collect();
-        self.nodes.push(Node::start(self.dir.path(), &settings).await);
+        let mut command = chorus(self.dir.path(), &settings);
+        if self.unprivileged {
+            command = unprivileged(&command);
+        }
+        self.nodes.push(Node::start(command).await);
         self.nodes.last().unwrap()
     }
 

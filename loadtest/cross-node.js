@@ -1,0 +1,54 @@
+// @ts-check
+/**
+ * Every message reaches every client on every node, once and in order.
+ *
+ *     k6 run loadtest/cross-node.js        # URL, REPLICAS, CLIENTS, DURATION, …: see README.md
+ *
+ * Clients of a room are spread over the replicas by the balancer, and all of them talk. At the end
+ * each has been shown all that the log holds, or the run fails; so it does if any ordered pair of
+ * nodes carried nothing.
+ */
+import exec from "k6/execution";
+import { jitter, pause } from "./lib/clock.js";
+import { live, roomOf } from "./lib/member.js";
+import { thresholds, TREND_STATS } from "./lib/metrics.js";
+import { common, duration, number } from "./lib/options.js";
+import { report } from "./lib/report.js";
+import { prepare } from "./lib/setup.js";
+
+const clients = number("CLIENTS", 60, 2);
+const forMs = duration("DURATION", "30s");
+/** The clients come over this time. */
+const rampMs = duration("RAMP", "5s");
+
+export const options = {
+  scenarios: {
+    clients: {
+      executor: "per-vu-iterations",
+      vus: clients,
+      iterations: 1,
+      maxDuration: `${Math.ceil((rampMs + forMs + 2 * common.settleMs) / 1_000) + 120}s`,
+    },
+  },
+  thresholds: thresholds({
+    replicas: common.replicas,
+    clients,
+    p95Ms: number("P95_MS", 500),
+    p99Ms: number("P99_MS", 1_000),
+  }),
+  summaryTrendStats: TREND_STATS,
+};
+
+export const setup = prepare;
+
+/** @param {import("./lib/member.js").SetupData} data */
+export default async function main(data) {
+  const id = exec.vu.idInTest;
+  await pause(jitter(rampMs));
+  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), forMs });
+}
+
+/** @param {any} data */
+export function handleSummary(data) {
+  return report("cross-node", data);
+}

@@ -1,0 +1,69 @@
+// @ts-check
+/**
+ * Runs a k6 script where no k6 is at hand: `node loadtest/harness/run.mjs [-e NAME=value]… [--plant loss|repeat] SCRIPT`.
+ *
+ * It has the k6 modules that the scripts of this folder use and no others, and shows them nothing
+ * of Node, so that what runs here runs in k6. Exit codes are k6's.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import vm from "node:vm";
+import { EXIT, Failure } from "./failure.mjs";
+
+if (vm.SourceTextModule) {
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  // Modules of a VU's own are behind a flag of Node's.
+  const flags = ["--experimental-vm-modules", "--no-warnings", ...process.execArgv];
+  const child = spawn(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: "inherit" });
+  for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
+  const [code] = await once(child, "exit");
+  process.exitCode = code ?? EXIT.aborted;
+}
+
+/** @param {string[]} args @returns {Promise<number>} */
+async function main(args) {
+  // A promise that nobody waits for cannot be told to belong to a VU.
+  let code = 0;
+  process.on("unhandledRejection", (error) => {
+    console.error(`harness: uncaught in a promise: ${error instanceof Error ? error.stack : error}`);
+    code = EXIT.script;
+  });
+  try {
+    const { test } = await import("./test.mjs");
+    const ended = await test(optionsOf(args));
+    code ||= ended;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`harness: ${error.message}`);
+    code = error.code;
+  }
+  return code;
+}
+
+/** @param {string[]} args @returns {import("./test.mjs").TestOptions} */
+function optionsOf(args) {
+  const { values, positionals } = parsed(args);
+  const [script] = positionals;
+  const plant = values.plant;
+  if (script === undefined || positionals.length !== 1) throw new Failure(EXIT.config, "which script?");
+  if (plant !== undefined && plant !== "loss" && plant !== "repeat") throw new Failure(EXIT.config, "--plant loss or repeat");
+  const given = (values.env ?? []).map((pair) => /** @type {[string, string]} */ ([pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]));
+  // As k6: the system's environment, and -e over it.
+  const env = /** @type {Record<string, string>} */ ({ ...process.env, ...Object.fromEntries(given) });
+  return { script, env, plant };
+}
+
+/** @param {string[]} args */
+function parsed(args) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: { env: { type: "string", short: "e", multiple: true }, plant: { type: "string" } },
+    });
+  } catch (error) {
+    throw new Failure(EXIT.config, /** @type {Error} */ (error).message);
+  }
+}

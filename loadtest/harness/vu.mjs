@@ -1,0 +1,161 @@
+// @ts-check
+/**
+ * One virtual user: a JavaScript world of its own, as in k6, without anything of Node's.
+ *
+ * An iteration lasts until its function's promise is settled and no timer, socket or request is open.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import vm from "node:vm";
+import { EXIT, Failure } from "./failure.mjs";
+import { CookieJar } from "./http.mjs";
+import { modulesOf } from "./modules.mjs";
+
+/** What V8 has and k6's engine has not. */
+const NOT_IN_K6 = ["WebAssembly", "SharedArrayBuffer", "Atomics", "Intl", "WeakRef", "FinalizationRegistry"];
+const LEVELS = /** @type {const} */ (["debug", "log", "info", "warn", "error"]);
+
+/** Read once for all VUs. @type {Map<string, string>} */
+const sources = new Map();
+
+export class Interrupted extends Error {}
+
+export class Vu {
+  /** Whether it is past its init context. */
+  runs = false;
+  jar = new CookieJar();
+  /** @type {Record<string, string>} */
+  tags = {};
+  /** What `k6/execution` says. */
+  execution = { idInTest: 0, iterationInInstance: 0 };
+  /** How to end what is open. @type {Set<() => void>} */
+  #open = new Set();
+  /** @type {(error?: unknown) => void} */
+  #ended = () => {};
+  #settled = true;
+  /** @type {Record<string, any>} */
+  exports = {};
+
+  /**
+   * @param {number} id
+   * @param {import("./test.mjs").World} world
+   */
+  static async create(id, world) {
+    const vu = new Vu();
+    vu.execution.idInTest = id;
+    const context = vm.createContext({}, { codeGeneration: { strings: false, wasm: false } });
+    for (const name of NOT_IN_K6) vm.runInContext(`delete globalThis.${name}`, context);
+    Object.assign(context, { __ENV: { ...world.env }, __VU: id, __ITER: 0, console: consoleOf() });
+    vu.exports = await load(resolve(world.script), context, modulesOf(vu, world));
+    vu.runs = true;
+    return vu;
+  }
+
+  /** @param {string} what */
+  assertRuns(what) {
+    if (!this.runs) throw new Error(`${what} is not to be had in the init context`);
+  }
+
+  /**
+   * Runs one of the script's functions to its end.
+   *
+   * @param {string} name
+   * @param {unknown} data
+   * @returns {Promise<any>} What it returned; rejected with what it threw, or {@link Interrupted}.
+   */
+  async run(name, data) {
+    this.jar = new CookieJar();
+    this.#settled = false;
+    /** @type {Promise<void>} */
+    const over = new Promise((done, failed) => {
+      this.#ended = (error) => (error === undefined ? done() : failed(error));
+    });
+    const result = (async () => this.exports[name](data))();
+    result.then(() => {
+      this.#settled = true;
+      this.#check();
+    }, (error) => this.#ended(error));
+    try {
+      await over;
+      return await result;
+    } finally {
+      this.#settled = true;
+      for (const end of this.#open) end();
+      this.#open.clear();
+    }
+  }
+
+  interrupt() {
+    this.#ended(new Interrupted("interrupted"));
+  }
+
+  /** Something is open, and holds the iteration. @param {() => void} end @returns {() => void} To be called when it is closed. */
+  hold(end) {
+    this.#open.add(end);
+    return () => {
+      this.#open.delete(end);
+      this.#check();
+    };
+  }
+
+  /** Calls back into the script. @param {() => void} callback */
+  turn(callback) {
+    try {
+      callback();
+    } catch (error) {
+      this.#ended(error);
+    }
+  }
+
+  #check() {
+    // A turn later: what has just been settled may open something new.
+    if (this.#settled && this.#open.size === 0) setImmediate(() => this.#open.size === 0 && this.#ended());
+  }
+}
+
+function consoleOf() {
+  return Object.fromEntries(LEVELS.map((level) => [level, (/** @type {unknown[]} */ ...said) => {
+    console.error(`${level}: ${said.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(" ")}`);
+  }]));
+}
+
+/**
+ * @param {string} script
+ * @param {vm.Context} context
+ * @param {Record<string, Record<string, unknown>>} builtin
+ */
+async function load(script, context, builtin) {
+  /** @type {Map<string, vm.Module>} */
+  const modules = new Map();
+  /** @param {string} specifier @param {vm.Module} from @returns {vm.Module} */
+  const link = (specifier, from) => {
+    const known = builtin[specifier];
+    if (!known && !/^\.{0,2}\//.test(specifier)) throw new Error(`unknown module: ${specifier}`);
+    const name = known ? specifier : resolve(dirname(from.identifier), specifier);
+    const module = modules.get(name) ?? (known ? synthetic(name, known, context) : source(name, context));
+    modules.set(name, module);
+    return module;
+  };
+  try {
+    const main = source(script, context);
+    await main.link(link);
+    await main.evaluate();
+    return main.namespace;
+  } catch (error) {
+    throw new Failure(EXIT.script, `the script cannot be loaded: ${/** @type {Error} */ (error)?.stack ?? error}`);
+  }
+}
+
+/** @param {string} path @param {vm.Context} context */
+function source(path, context) {
+  const text = sources.get(path) ?? readFileSync(path, "utf8");
+  sources.set(path, text);
+  return new vm.SourceTextModule(text, { context, identifier: path });
+}
+
+/** @param {string} name @param {Record<string, unknown>} exports @param {vm.Context} context */
+function synthetic(name, exports, context) {
+  return new vm.SyntheticModule(Object.keys(exports), function () {
+    for (const [key, value] of Object.entries(exports)) this.setExport(key, value);
+  }, { context, identifier: name });
+}

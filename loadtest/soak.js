@@ -1,0 +1,56 @@
+// @ts-check
+/**
+ * Hours of ordinary traffic, with a lost connection now and then: what leaks, shows; nothing may be lost.
+ *
+ *     k6 run -e DURATION=4h loadtest/soak.js
+ *
+ * Watch memory and files beside it in Grafana. What a client remembers here is bounded.
+ */
+import exec from "k6/execution";
+import { jitter, pause } from "./lib/clock.js";
+import { live, roomOf } from "./lib/member.js";
+import { thresholds, TREND_STATS } from "./lib/metrics.js";
+import { common, duration, number } from "./lib/options.js";
+import { report } from "./lib/report.js";
+import { prepare } from "./lib/setup.js";
+
+const clients = number("CLIENTS", 100, 2);
+const forMs = duration("DURATION", "2h");
+const rate = number("RATE", 0.2, 0.01);
+const drops = { everyMs: duration("EVERY", "10m"), awayMs: duration("AWAY", "10s") };
+const rampMs = duration("RAMP", "30s");
+
+export const options = {
+  scenarios: {
+    clients: {
+      executor: "per-vu-iterations",
+      vus: clients,
+      iterations: 1,
+      maxDuration: `${Math.ceil((rampMs + forMs + 2 * common.settleMs) / 1_000) + 120}s`,
+    },
+  },
+  thresholds: {
+    ...thresholds({
+      replicas: common.replicas,
+      clients,
+      p95Ms: number("P95_MS", 500),
+      p99Ms: number("P99_MS", 1_500),
+    }),
+    recovered: ["rate==1"],
+  },
+  summaryTrendStats: TREND_STATS,
+};
+
+export const setup = prepare;
+
+/** @param {import("./lib/member.js").SetupData} data */
+export default async function main(data) {
+  const id = exec.vu.idInTest;
+  await pause(jitter(rampMs));
+  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), forMs, rate, drops });
+}
+
+/** @param {any} data */
+export function handleSummary(data) {
+  return report("soak", data);
+}

@@ -1,0 +1,139 @@
+//! What a frame says: messages of its channel's room, or how far that has grown.
+//!
+//! [`Body`], [`TracedBody`] and [`Entry`] must never change: another form is another version.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::{
+    ports::Hint,
+    types::{Author, Draft, Invalid, Message, MessageText, RoomName, Seq, TraceContext, UnixMs},
+};
+
+/// The first version: a [`Body`].
+pub(super) const PLAIN: u8 = 1;
+/// The second: a [`TracedBody`]. Only batches with a sampled message need it.
+pub(super) const TRACED: u8 = 2;
+/// The newest that this node knows.
+pub(super) const NEWEST: u8 = TRACED;
+
+/// A batch, not empty, and the lowest version that can say it.
+pub(super) fn of(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
+    let entries = batch.iter().map(|message| Entry::of(message));
+    if batch.iter().all(|message| message.draft.trace.is_none()) {
+        return (PLAIN, write(&Body::Messages(entries.collect())));
+    }
+    let traces = batch.iter().map(|message| message.draft.trace.map(TraceIds::from));
+    (TRACED, write(&TracedBody(entries.zip(traces).collect())))
+}
+
+/// The batch's new head alone.
+pub(super) fn of_head(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
+    (PLAIN, write(&Body::Head(batch.last().map_or(0, |message| message.seq.0))))
+}
+
+/// What a known version says of `room`.
+pub(super) fn read(version: u8, room: &RoomName, body: &[u8]) -> Option<Hint> {
+    if version == PLAIN { read_plain(room, body) } else { read_traced(room, body) }
+}
+
+/// What a frame of version 1 says about its channel's room.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Body<'a> {
+    #[serde(borrow)]
+    Messages(Vec<Entry<'a>>),
+    Head(u64),
+}
+
+/// One message of the channel's room.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Entry<'a> {
+    pub(super) seq: u64,
+    pub(super) kind: &'a str,
+    pub(super) author: &'a str,
+    pub(super) author_name: &'a str,
+    pub(super) nonce: Option<&'a str>,
+    pub(super) text: &'a str,
+    at: u64,
+    pub(super) node: &'a str,
+}
+
+/// What a frame of version 2 says: messages of the channel's room, each with its trace if it is sampled.
+#[derive(Serialize, Deserialize)]
+struct TracedBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Option<TraceIds>)>);
+
+/// A trace's id and a span's.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct TraceIds([u8; 16], [u8; 8]);
+
+impl From<TraceContext> for TraceIds {
+    fn from(trace: TraceContext) -> Self {
+        Self(trace.trace_id, trace.span_id)
+    }
+}
+
+pub(super) fn write(body: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(body).expect("strings and numbers can always be written to memory")
+}
+
+fn read_plain(room: &RoomName, body: &[u8]) -> Option<Hint> {
+    match postcard::take_from_bytes(body).ok()? {
+        (Body::Head(seq), []) => Some(Hint::Head(room.clone(), Seq(seq))),
+        (Body::Messages(entries), []) => messages(room, entries.iter().map(|entry| (entry, None))),
+        _ => None,
+    }
+}
+
+fn read_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
+    let (TracedBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
+    messages(room, entries.iter().map(|(entry, trace)| (entry, *trace)))
+}
+
+fn messages<'a>(
+    room: &RoomName,
+    entries: impl Iterator<Item = (&'a Entry<'a>, Option<TraceIds>)> + Clone,
+) -> Option<Hint> {
+    if !is_run(entries.clone().map(|(entry, _)| entry.seq)) {
+        return None;
+    }
+    let message = |(entry, trace): (&Entry<'_>, _)| entry.message(room, trace).map(Arc::new);
+    entries.map(message).collect::<Result<_, _>>().ok().map(Hint::Messages)
+}
+
+/// Whether these are one or more messages in ascending order, the first at 1 or later.
+fn is_run(mut seqs: impl Iterator<Item = u64> + Clone) -> bool {
+    seqs.clone().is_sorted_by(|a, b| a < b) && seqs.next().is_some_and(|first| Seq::ZERO < Seq(first))
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(message: &'a Message) -> Self {
+        let draft = &message.draft;
+        Self {
+            seq: message.seq.0,
+            kind: draft.kind.as_str(),
+            author: draft.author.id.as_str(),
+            author_name: draft.author.name.as_str(),
+            nonce: draft.nonce.as_ref().map(|nonce| nonce.as_str()),
+            text: draft.text.as_str(),
+            at: draft.at.0,
+            node: draft.node.as_str(),
+        }
+    }
+
+    /// The message, with each part checked anew; its text may have any length,
+    /// since the sender's limit may be another than this node's.
+    fn message(&self, room: &RoomName, trace: Option<TraceIds>) -> Result<Message, Invalid> {
+        let draft = Draft {
+            room: room.clone(),
+            kind: self.kind.parse()?,
+            author: Author { id: self.author.parse()?, name: self.author_name.parse()? },
+            nonce: self.nonce.map(str::parse).transpose()?,
+            text: MessageText::new(self.text, self.text.len())?,
+            at: UnixMs(self.at),
+            node: self.node.parse()?,
+            trace: trace.map(|TraceIds(trace_id, span_id)| TraceContext { trace_id, span_id }),
+        };
+        Ok(Message { seq: Seq(self.seq), draft })
+    }
+}

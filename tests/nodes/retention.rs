@@ -1,0 +1,140 @@
+//! A log whose beginning moves: nobody misses a message unless they are told.
+
+use std::{fs::File, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::common::{
+    client::seqs,
+    node::{Cluster, Node},
+    traffic::{Nodes, follow, post_end, post_while},
+    until_async,
+};
+
+const LOBBY: &str = "/api/rooms/lobby/messages";
+
+/// The places that are left in the lobby, as HTTP gives them, and whether it says that there are more.
+async fn left(node: &Node, query: &str) -> (Vec<u64>, bool) {
+    let page = node.get(&format!("{LOBBY}{query}")).await.json();
+    let seqs = page["messages"].as_array().unwrap().iter().map(|message| message["seq"].as_u64().unwrap());
+    (seqs.collect(), page["more"].as_bool().unwrap())
+}
+
+async fn until_all_is_pruned(node: &Node) {
+    until_async("all is pruned", async || left(node, "").await.0.is_empty()).await;
+}
+
+#[tokio::test]
+async fn live_clients_see_all_that_is_said_while_the_beginning_goes() {
+    let cluster = Cluster::of(2).without_redis().set("log.retention", "2s").start().await;
+    let nodes = Nodes::new(cluster.addrs());
+    let followers = (0..4).map(|number| follow(nodes.clone(), number, ["/", "/chat"][number / 2]));
+    let traffic = async {
+        for node in &cluster.nodes {
+            until_async("all follow", async || node.metric("chorus_cursors").await == 2.0).await;
+        }
+        // So long that the janitor prunes meanwhile.
+        let (begun, pause) = (Instant::now(), Duration::from_millis(5));
+        let more = |_| begun.elapsed() < Duration::from_secs(6);
+        let said = post_while(nodes.clone(), 0, "m".to_owned(), pause, more).await;
+        let first = left(&cluster.nodes[1], "?after=0&limit=1").await.0;
+        assert!(first.first().is_none_or(|first| 1 < *first), "nothing was pruned: {first:?}");
+        post_end(nodes.clone()).await;
+        said as u64
+    };
+    let (said, followed) = tokio::join!(traffic, futures_util::future::join_all(followers));
+    for followed in followed {
+        let expected: Vec<_> = (1..=said + 1).collect();
+        assert_eq!(seqs(&followed.shown), expected);
+        assert_eq!(followed.reconnects, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_below_the_cut_is_told_and_gets_what_is_left() {
+    let cluster = Cluster::of(2).without_redis().set("log.retention", "3s").start().await;
+    let node = &cluster.nodes[0];
+    let mut ada = node.native(json!({})).await;
+    let epoch = ada.session["epoch"].clone();
+    let back_at = |seq: u64| json!({ "rooms": { "lobby": { "epoch": epoch, "seq": seq } } });
+    for n in 1..=5 {
+        ada.say(&format!("old {n}")).await;
+    }
+    sleep(Duration::from_millis(1_500)).await;
+    for n in 6..=9 {
+        ada.say(&format!("young {n}")).await;
+    }
+    until_async("the old ones are pruned", async || left(node, "?after=0&limit=1").await.0 != [1]).await;
+
+    let mut bob = cluster.nodes[1].native(back_at(0)).await;
+    let place = &bob.session["rooms"]["lobby"];
+    assert_eq!((&place["recovered"], &place["head"]), (&json!(false), &json!(9)));
+    ada.say("end").await;
+    let mut run = seqs(&bob.messages(1).await);
+    assert!(1 < run[0], "{run:?}");
+    while run.last() != Some(&10) {
+        run.extend(seqs(&bob.messages(1).await));
+    }
+    assert_eq!(run, (run[0]..=10).collect::<Vec<_>>());
+    let (kept, more) = left(node, "?limit=200").await;
+    assert!(!more && kept.first().is_none_or(|kept| run[0] <= *kept), "nothing is before {kept:?}");
+
+    until_all_is_pruned(node).await;
+    for seq in [1, 8] {
+        let back = node.native(back_at(seq)).await;
+        let place = &back.session["rooms"]["lobby"];
+        assert_eq!((&place["recovered"], &place["head"]), (&json!(false), &json!(10)), "{seq}");
+    }
+    let level = node.native(back_at(10)).await;
+    assert_eq!(level.session["rooms"]["lobby"]["recovered"], true);
+    let mut eve = node.tutorial_after(json!({ "serverOffset": 1 })).await;
+    assert_eq!(eve.next("notice").await.unwrap()[0]["code"], "incomplete_recovery");
+    let page = ada.ask("history", json!({ "room": "lobby" })).await;
+    assert_eq!(page["ok"], json!({ "messages": [], "more": false }));
+    assert_eq!(node.get("/api/rooms").await.json()["rooms"], json!([{ "room": "lobby", "head": 10 }]));
+
+    // A retry of what was pruned is known, and the next message has the next place.
+    let known = ada.try_say("old 2", "old 2").await.unwrap();
+    assert_eq!(known[0]["ok"]["seq"], 2, "{known:?}");
+    let next = ada.try_say("new", "new").await.unwrap();
+    assert_eq!(next[0]["ok"]["seq"], 11, "{next:?}");
+    assert_eq!(seqs(&eve.messages(1).await), [11]);
+}
+
+/// Freezes a node where it holds neither of the locks that the others need.
+async fn freeze_outside_of_locks(cluster: &Cluster, node: &Node) {
+    loop {
+        node.freeze();
+        node.frozen().await;
+        let is_free = |name| File::open(cluster.file(name)).unwrap().try_lock().is_ok();
+        if is_free("chat.db.lock") && is_free("chat.db.janitor") {
+            return;
+        }
+        node.thaw();
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_pruned_while_a_node_stood_still_is_told_to_its_clients() {
+    let cluster = Cluster::of(2).without_redis().set("log.retention", "100ms").start().await;
+    let [node, frozen] = &cluster.nodes[..] else { unreachable!() };
+    let (mut bob, mut eve) = (frozen.in_lobby().await, frozen.tutorial().await);
+    eve.say("seen").await;
+    assert_eq!((seqs(&bob.messages(1).await), seqs(&eve.messages(1).await)), (vec![1], vec![1]));
+    freeze_outside_of_locks(&cluster, frozen).await;
+    let mut ada = node.native(json!({})).await;
+    for n in 2..=4 {
+        ada.say(&format!("missed {n}")).await;
+    }
+    until_all_is_pruned(node).await;
+
+    frozen.thaw();
+    let notice: Value = json!({ "code": "history_pruned", "room": "lobby", "after": 1, "upto": 4 });
+    for client in [&mut bob, &mut eve] {
+        assert_eq!(client.next("notice").await.unwrap()[0], notice, "though nothing new is said");
+    }
+    ada.say("new").await;
+    assert_eq!((seqs(&bob.messages(1).await), seqs(&eve.messages(1).await)), (vec![5], vec![5]));
+}
