@@ -17,7 +17,7 @@ export { pause };
 export const PATIENCE_MS = 20_000;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const CHORUS = process.env.CHORUS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/chorus");
+export const CHORUS = process.env.CHORUS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/chorus");
 
 /** @typedef {import("node:test").TestContext | { after(end: () => unknown): void }} Scope What ends with a test. */
 
@@ -34,7 +34,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exi
  * @param {string[]} args
  * @param {import("node:child_process").SpawnOptions} [options]
  */
-function start(scope, command, args, options) {
+export function start(scope, command, args, options) {
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"], ...options });
   children.add(child);
   const ended = once(child, "exit").then(() => children.delete(child));

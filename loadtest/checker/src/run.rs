@@ -55,6 +55,7 @@ pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
 
     let begin = Instant::now();
     phase.send_replace(Phase::Sending(begin));
+    eprintln!("all {} clients are in their rooms; sending", options.clients);
     tokio::select! {
         () = sleep(options.duration) => {}
         () = stop.notified() => drop(phase.send_replace(Phase::Settling(begin))),

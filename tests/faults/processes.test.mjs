@@ -1,0 +1,180 @@
+// @ts-check
+/** Faults on real processes: three nodes, one file, one Redis, and clients that judge every delivery meanwhile. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { pause } from "../wire/harness.mjs";
+import { Checker } from "./checker.mjs";
+import { Cluster } from "./cluster.mjs";
+import { complaints, row, table } from "./verdict.mjs";
+
+/** Sent for 20 s; the fault comes in the sixth second. */
+const LOAD = ["--rate", "200", "--duration", "20s"];
+const CLIENTS = ["--clients", "120"];
+const FAULT_AT_S = 5;
+/** How long a fault lasts that has an end of its own. */
+const FAULT_MS = 5_500;
+/** What clients must not notice much: acks and deliveries go on. */
+const UNNOTICED = { ackP99Ms: 500, crossP99Ms: 2_000, normalAfterS: 2 };
+/** Back and complete, a client's own pauses (a second at most) included. */
+const RECOVERY_MS = 4_000;
+/** A frozen node's clients notice it by its silence: a ping's interval and timeout. */
+const SILENCE_MS = 4_000;
+
+/**
+ * @typedef {object} Fault
+ * @property {string} name
+ * @property {Parameters<typeof Cluster.start>[1]} [cluster]
+ * @property {string[]} [clients] Options of the checker instead of the usual.
+ * @property {(nodes: string[]) => string[]} [urls] To which the clients are dealt, instead of each node's.
+ * @property {import("./verdict.mjs").Limits} [limits]
+ * @property {(cluster: Cluster) => unknown} happens From its begin to its end.
+ */
+
+const lasts = () => pause(FAULT_MS);
+
+/** @type {Fault[]} */
+const FAULTS = [
+  { name: "none", limits: UNNOTICED, happens: lasts },
+  {
+    name: "a node killed, and back",
+    limits: { recoveryMs: RECOVERY_MS },
+    async happens({ victim }) {
+      await victim.kill();
+      await lasts();
+      await victim.start();
+    },
+  },
+  {
+    name: "a node killed whose 150 clients return at once",
+    clients: ["--clients", "250", "--backoff-min", "1ms", "--backoff-max", "20ms"],
+    urls: ([victim = "", ...others]) => [victim, victim, victim, ...others],
+    limits: { recoveryMs: RECOVERY_MS },
+    async happens({ victim }) {
+      await victim.kill();
+      await lasts();
+      await victim.start();
+    },
+  },
+  {
+    name: "a node frozen for longer than its clients wait",
+    async happens({ victim }) {
+      victim.freeze();
+      await pause(SILENCE_MS + FAULT_MS);
+      victim.thaw();
+    },
+  },
+  {
+    name: "a node frozen inside a commit, and resumed",
+    cluster: { failpoint: "stop_in_commit" },
+    async happens(cluster) {
+      await cluster.trap();
+      const { victim } = cluster;
+      await victim.frozen();
+      await lasts();
+      victim.thaw();
+    },
+  },
+  {
+    name: "a node frozen inside a commit, and killed",
+    cluster: { failpoint: "stop_in_commit" },
+    async happens(cluster) {
+      await cluster.trap();
+      const { victim } = cluster;
+      await victim.frozen();
+      await lasts();
+      await victim.kill();
+      await victim.start();
+    },
+  },
+  {
+    name: "Redis killed, and back",
+    limits: UNNOTICED,
+    async happens({ redis }) {
+      await redis.kill();
+      await lasts();
+      await redis.start();
+    },
+  },
+  {
+    name: "Redis frozen",
+    limits: UNNOTICED,
+    async happens({ redis }) {
+      redis.freeze();
+      await lasts();
+      redis.thaw();
+    },
+  },
+  {
+    name: "Redis emptied, its connections cut, again and again",
+    limits: UNNOTICED,
+    async happens(cluster) {
+      for (let times = 0; times < FAULT_MS / 500; times += 1) {
+        cluster.flush();
+        await pause(500);
+      }
+    },
+  },
+  {
+    name: "Redis started late",
+    cluster: { redis: false },
+    limits: UNNOTICED,
+    async happens({ redis }) {
+      await lasts();
+      await redis.start();
+    },
+  },
+  { name: "Redis never there", cluster: { redis: false }, limits: UNNOTICED, happens: lasts },
+  {
+    name: "the log's lock held by someone else",
+    async happens(cluster) {
+      cluster.holdLock(FAULT_MS / 1_000);
+      await lasts();
+    },
+  },
+  {
+    name: "the disk full, and space again",
+    cluster: { diskMib: 96 },
+    async happens({ disk }) {
+      disk?.fill();
+      await lasts();
+      disk?.empty();
+    },
+  },
+];
+
+/** @type {string[][]} */
+const rows = [];
+after(() => console.log(`\n${table(rows)}\n`));
+
+for (const fault of FAULTS) {
+  test(fault.name, async (t) => {
+    const cluster = await Cluster.start(t, fault.cluster);
+    const urls = fault.urls?.(cluster.urls) ?? cluster.urls;
+    const checker = new Checker(t, urls, [...LOAD, ...(fault.clients ?? CLIENTS)]);
+    await checker.until(FAULT_AT_S);
+    const from = checker.now();
+    await fault.happens(cluster);
+    const window = { from, to: checker.now() };
+    const report = await checker.report();
+    rows.push(row(fault.name, report, window));
+    assert.deepEqual(complaints(report, window, fault.limits ?? {}), []);
+    assert.equal(report.nodes.names.filter((name) => name.startsWith("node-")).length, 3, "clients were at all nodes");
+  });
+}
+
+test("30 clients frozen among fast ones, and back", async (t) => {
+  const cluster = await Cluster.start(t);
+  const fast = new Checker(t, cluster.urls, [...LOAD, ...CLIENTS]);
+  await fast.until(1);
+  const slow = new Checker(t, cluster.urls, ["--clients", "30", "--rate", "10", "--duration", "14s"]);
+  await fast.until(FAULT_AT_S);
+  const from = fast.now();
+  slow.freeze();
+  await pause(FAULT_MS);
+  slow.thaw();
+  const window = { from, to: fast.now() };
+  const [fastReport, slowReport] = await Promise.all([fast.report(), slow.report()]);
+  rows.push(row("30 clients frozen: the fast ones", fastReport, window));
+  assert.deepEqual(complaints(fastReport, window, UNNOTICED), []);
+  assert.deepEqual(complaints(slowReport, { from: 0, to: 14 }, {}), []);
+});
