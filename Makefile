@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test prepare lint up down rollout loadtest
+.PHONY: help run ui test faults prepare lint up down rollout loadtest
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
@@ -44,7 +44,11 @@ test: prepare lint ## Run all tests; those of the stack only where a Docker Engi
 	npm run --silent test:wire
 	npm run --silent test:load
 	tests/browser/run
+	tests/faults/run
 	tests/stack/run
+
+faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, their disk and Redis under load, and print what clients noticed
+	tests/faults/run
 
 up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)
 	COMMIT=$$(git rev-parse --short HEAD || true) docker compose up --detach --build --wait --scale chat=$(SCALE) $(SERVICES)

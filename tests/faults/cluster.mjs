@@ -57,10 +57,10 @@ class Disk {
   /** @param {Scope} scope @param {number} mib */
   constructor(scope, mib) {
     this.path = folder({ after() {} });
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", this.path]);
+    asRoot("mount", "-t", "tmpfs", "-o", `size=${mib}m,mode=0777`, "tmpfs", this.path);
     // Lazily: a process that is being killed may still hold a file.
     scope.after(() => {
-      execFileSync("umount", ["--lazy", this.path]);
+      asRoot("umount", "--lazy", this.path);
       rmSync(this.path, { recursive: true });
     });
   }
@@ -80,6 +80,12 @@ class Disk {
   empty() {
     rmSync(join(this.path, "filler"));
   }
+}
+
+/** @param {string[]} command */
+function asRoot(...command) {
+  const [program = "", ...args] = process.getuid?.() === 0 ? command : ["sudo", "-n", ...command];
+  execFileSync(program, args);
 }
 
 export class Cluster {
