@@ -38,9 +38,8 @@ pub struct Gateway {
     tracker: TaskTracker,
 }
 
-/// What waits of a socket's events, in bytes as they were written; a longest frame fits in any case.
-/// Full: an event is refused as if the queue had no place.
-const WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// What a request takes beside its text when nothing in it is longer than it may be.
+const REQUEST_BYTES: usize = 512;
 
 /// What a message's frame takes beside its text: names, a nonce, the envelope.
 const FRAME_BYTES: usize = 4_096;
@@ -63,8 +62,11 @@ impl Gateway {
     /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.
     fn bounds(&self) -> Bounds {
         let frame_bytes = self.limits.max_message_bytes * 6 + FRAME_BYTES;
-        let bytes = WAITING_BYTES_MAX.max(frame_bytes + intake::NAME_BYTES_MAX);
-        Bounds { places: self.limits.requests_in_flight, frame_bytes, bytes }
+        let places = self.limits.requests_in_flight;
+        // Those who keep the limits that they are told are not refused: JSON writes at most two bytes for
+        // each of a text. A longest frame fits in any case.
+        let told = places * (self.limits.max_message_bytes * 2 + REQUEST_BYTES);
+        Bounds { places, frame_bytes, bytes: told.max(frame_bytes + intake::NAME_BYTES_MAX) }
     }
 
     /// Opens both namespaces.
