@@ -44,7 +44,6 @@ test: prepare lint ## Run all tests; those of the stack only where a Docker Engi
 	npm run --silent test:wire
 	npm run --silent test:load
 	tests/browser/run
-	tests/faults/run
 	tests/stack/run
 
 faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, their disk and Redis under load, and print what clients noticed
