@@ -5,12 +5,10 @@
  *
  *     k6 run -e EVERY=5s -e AWAY=3s loadtest/churn.js
  */
-import exec from "k6/execution";
-import { jitter, pause } from "./lib/clock.js";
-import { live, roomOf } from "./lib/member.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
+import { liveFromRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 60, 2);
@@ -19,14 +17,7 @@ const rampMs = duration("RAMP", "5s");
 const drops = { everyMs: duration("EVERY", "8s"), awayMs: duration("AWAY", "3s") };
 
 export const options = {
-  scenarios: {
-    clients: {
-      executor: "per-vu-iterations",
-      vus: clients,
-      iterations: 1,
-      maxDuration: `${Math.ceil((rampMs + forMs + 2 * common.settleMs) / 1_000) + 120}s`,
-    },
-  },
+  scenarios: { clients: once(clients, rampMs + forMs) },
   thresholds: {
     // A killed node's messages are live for nobody, and late: the matrix is not the point here.
     ...thresholds({
@@ -47,9 +38,7 @@ export const setup = prepare;
 
 /** @param {import("./lib/member.js").SetupData} data */
 export default async function main(data) {
-  const id = exec.vu.idInTest;
-  await pause(jitter(rampMs));
-  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), forMs, drops });
+  await liveFromRamp(data, rampMs, { forMs, drops });
 }
 
 /** @param {any} data */

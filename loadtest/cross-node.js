@@ -8,12 +8,10 @@
  * each has been shown all that the log holds, or the run fails; so it does if any ordered pair of
  * nodes carried nothing.
  */
-import exec from "k6/execution";
-import { jitter, pause } from "./lib/clock.js";
-import { live, roomOf } from "./lib/member.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
+import { liveFromRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 60, 2);
@@ -22,14 +20,7 @@ const forMs = duration("DURATION", "30s");
 const rampMs = duration("RAMP", "5s");
 
 export const options = {
-  scenarios: {
-    clients: {
-      executor: "per-vu-iterations",
-      vus: clients,
-      iterations: 1,
-      maxDuration: `${Math.ceil((rampMs + forMs + 2 * common.settleMs) / 1_000) + 120}s`,
-    },
-  },
+  scenarios: { clients: once(clients, rampMs + forMs) },
   thresholds: thresholds({
     replicas: common.replicas,
     clients,
@@ -43,9 +34,7 @@ export const setup = prepare;
 
 /** @param {import("./lib/member.js").SetupData} data */
 export default async function main(data) {
-  const id = exec.vu.idInTest;
-  await pause(jitter(rampMs));
-  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), forMs });
+  await liveFromRamp(data, rampMs, { forMs });
 }
 
 /** @param {any} data */

@@ -6,12 +6,10 @@
  *
  * Watch memory and files beside it in Grafana. What a client remembers here is bounded.
  */
-import exec from "k6/execution";
-import { jitter, pause } from "./lib/clock.js";
-import { live, roomOf } from "./lib/member.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
+import { liveFromRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 100, 2);
@@ -21,14 +19,7 @@ const drops = { everyMs: duration("EVERY", "10m"), awayMs: duration("AWAY", "10s
 const rampMs = duration("RAMP", "30s");
 
 export const options = {
-  scenarios: {
-    clients: {
-      executor: "per-vu-iterations",
-      vus: clients,
-      iterations: 1,
-      maxDuration: `${Math.ceil((rampMs + forMs + 2 * common.settleMs) / 1_000) + 120}s`,
-    },
-  },
+  scenarios: { clients: once(clients, rampMs + forMs) },
   thresholds: {
     ...thresholds({
       replicas: common.replicas,
@@ -45,9 +36,7 @@ export const setup = prepare;
 
 /** @param {import("./lib/member.js").SetupData} data */
 export default async function main(data) {
-  const id = exec.vu.idInTest;
-  await pause(jitter(rampMs));
-  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), forMs, rate, drops });
+  await liveFromRamp(data, rampMs, { forMs, rate, drops });
 }
 
 /** @param {any} data */

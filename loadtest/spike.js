@@ -10,25 +10,18 @@ import { live, roomOf } from "./lib/member.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
+import { once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 60, 2);
 const crowd = number("CROWD", 240, 1);
 const forMs = duration("DURATION", "45s");
 const crowdMs = duration("CROWD_FOR", "15s");
-const maxDuration = `${Math.ceil((forMs + 2 * common.settleMs) / 1_000) + 120}s`;
 
 export const options = {
   scenarios: {
-    residents: { executor: "per-vu-iterations", vus: clients, iterations: 1, maxDuration },
-    crowd: {
-      executor: "per-vu-iterations",
-      exec: "arrive",
-      startTime: `${Math.ceil(forMs / 3)}ms`,
-      vus: crowd,
-      iterations: 1,
-      maxDuration,
-    },
+    residents: once(clients, forMs),
+    crowd: { ...once(crowd, forMs), exec: "arrive", startTime: `${Math.ceil(forMs / 3)}ms` },
   },
   thresholds: {
     ...thresholds({

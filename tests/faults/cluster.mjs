@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { CHORUS, folder, freePort, start, until } from "../wire/harness.mjs";
+import { askRedis, CHORUS, folder, freePort, redisAnswers, redisAt, settings, start, until } from "../wire/harness.mjs";
 
 /** @typedef {import("../wire/harness.mjs").Scope} Scope */
 
@@ -98,7 +98,7 @@ export class Cluster {
   constructor(scope, redisPort, disk, home) {
     this.scope = scope;
     this.redisPort = redisPort;
-    this.redis = redisAt(scope, redisPort, home);
+    this.redis = new Process(scope, [...redisAt(redisPort, home), {}], () => redisAnswers(redisPort));
     this.disk = disk;
     this.home = home;
   }
@@ -132,11 +132,8 @@ export class Cluster {
     const options = {
       cwd: this.home,
       env: {
-        PATH: process.env.PATH ?? "",
+        ...settings(this.home, `redis://127.0.0.1:${this.redisPort}`),
         PORT: String(port),
-        CHORUS_SERVER__HOST: "127.0.0.1",
-        DATABASE_URL: `sqlite://${this.home}/chat.db`,
-        REDIS_URL: `redis://127.0.0.1:${this.redisPort}`,
         // So that a frozen node's clients notice it within the test.
         CHORUS_SOCKETIO__PING_INTERVAL: "2s",
         CHORUS_SOCKETIO__PING_TIMEOUT: "2s",
@@ -170,24 +167,7 @@ export class Cluster {
   /** Redis forgets all that it has, and everybody who is connected. */
   flush() {
     for (const command of ["flushall", "client kill type normal", "client kill type pubsub"]) {
-      cli(this.redisPort, ...command.split(" "));
+      askRedis(this.redisPort, ...command.split(" "));
     }
   }
-}
-
-/** @param {Scope} scope @param {number} port @param {string} home */
-function redisAt(scope, port, home) {
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home];
-  return new Process(scope, ["redis-server", args, {}], () => {
-    try {
-      return cli(port, "ping") === "PONG\n";
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** @param {number} port @param {string[]} args */
-function cli(port, ...args) {
-  return execFileSync("redis-cli", ["-p", String(port), ...args], { stdio: "pipe" }).toString();
 }

@@ -32,28 +32,34 @@ const SILENCE_MS = 4_000;
 
 const lasts = () => pause(FAULT_MS);
 
+/** @param {Cluster} cluster */
+async function killAndRestart({ victim }) {
+  await victim.kill();
+  await lasts();
+  await victim.start();
+}
+
+/** It holds the log's lock as long as that lasts. @param {Cluster} cluster */
+async function freezeInCommit(cluster) {
+  await cluster.trap();
+  await cluster.victim.frozen();
+  await lasts();
+}
+
 /** @type {Fault[]} */
 const FAULTS = [
   { name: "none", limits: UNNOTICED, happens: lasts },
   {
     name: "a node killed, and back",
     limits: { recoveryMs: RECOVERY_MS },
-    async happens({ victim }) {
-      await victim.kill();
-      await lasts();
-      await victim.start();
-    },
+    happens: killAndRestart,
   },
   {
     name: "a node killed whose 150 clients return at once",
     clients: ["--clients", "250", "--backoff-min", "1ms", "--backoff-max", "20ms"],
     urls: ([victim = "", ...others]) => [victim, victim, victim, ...others],
     limits: { recoveryMs: RECOVERY_MS },
-    async happens({ victim }) {
-      await victim.kill();
-      await lasts();
-      await victim.start();
-    },
+    happens: killAndRestart,
   },
   {
     name: "a node frozen for longer than its clients wait",
@@ -67,23 +73,17 @@ const FAULTS = [
     name: "a node frozen inside a commit, and resumed",
     cluster: { failpoint: "stop_in_commit" },
     async happens(cluster) {
-      await cluster.trap();
-      const { victim } = cluster;
-      await victim.frozen();
-      await lasts();
-      victim.thaw();
+      await freezeInCommit(cluster);
+      cluster.victim.thaw();
     },
   },
   {
     name: "a node frozen inside a commit, and killed",
     cluster: { failpoint: "stop_in_commit" },
     async happens(cluster) {
-      await cluster.trap();
-      const { victim } = cluster;
-      await victim.frozen();
-      await lasts();
-      await victim.kill();
-      await victim.start();
+      await freezeInCommit(cluster);
+      await cluster.victim.kill();
+      await cluster.victim.start();
     },
   },
   {

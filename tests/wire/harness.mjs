@@ -86,17 +86,19 @@ export async function startNodes(scope, options) {
 export async function startCluster(scope, { nodes = 1, env = {} } = {}) {
   const home = folder(scope);
   const url = 1 < nodes ? await startRedis(scope, home) : "";
-  const shared = {
-    PATH: process.env.PATH ?? "",
-    PORT: "0",
-    CHORUS_SERVER__HOST: "127.0.0.1",
-    DATABASE_URL: `sqlite://${home}/chat.db`,
-    REDIS_URL: url,
-    CHORUS_TELEMETRY__LOG_FORMAT: "json",
-    ...env,
-  };
+  const shared = { ...settings(home, url), PORT: "0", CHORUS_TELEMETRY__LOG_FORMAT: "json", ...env };
   return Promise.all(Array.from({ length: nodes }, (_, at) =>
     startNode(scope, home, { CHORUS_NODE__ID: `node-${at + 1}`, ...shared })));
+}
+
+/** What nodes that share a log are told. @param {string} home Where the log is. @param {string} redis */
+export function settings(home, redis) {
+  return {
+    PATH: process.env.PATH ?? "",
+    CHORUS_SERVER__HOST: "127.0.0.1",
+    DATABASE_URL: `sqlite://${home}/chat.db`,
+    REDIS_URL: redis,
+  };
 }
 
 /**
@@ -133,15 +135,28 @@ function parsed(line) {
 /** @param {Scope} scope @param {string} home */
 async function startRedis(scope, home) {
   const port = await freePort();
-  start(scope, "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]);
-  await until("Redis answers", () => {
-    try {
-      return execFileSync("redis-cli", ["-p", String(port), "ping"], { stdio: "pipe" }).toString() === "PONG\n";
-    } catch {
-      return false;
-    }
-  });
+  start(scope, ...redisAt(port, home));
+  await until("Redis answers", () => redisAnswers(port));
   return `redis://127.0.0.1:${port}`;
+}
+
+/** The command of a Redis that keeps nothing. @param {number} port @param {string} home @returns {[string, string[]]} */
+export function redisAt(port, home) {
+  return ["redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]];
+}
+
+/** What Redis answers to a command. @param {number} port @param {string[]} command */
+export function askRedis(port, ...command) {
+  return execFileSync("redis-cli", ["-p", String(port), ...command], { stdio: "pipe" }).toString();
+}
+
+/** @param {number} port */
+export function redisAnswers(port) {
+  try {
+    return askRedis(port, "ping") === "PONG\n";
+  } catch {
+    return false;
+  }
 }
 
 /**
