@@ -179,17 +179,9 @@ impl MessageLog for MemoryLog {
 
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
-        let mut page = Page::new(limit);
-        let messages = state.rooms.get(room).map(|room| &room.messages).into_iter();
-        for message in messages
-            .flat_map(|messages| messages.range(messages.partition_point(|message| message.seq <= after)..))
-        {
-            if page.is_full() {
-                break;
-            }
-            page.push(message.clone());
-        }
-        Ok(page.ascending())
+        let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
+        let first = messages.partition_point(|message| message.seq <= after);
+        Ok(Page::of(messages.range(first..), limit).ascending())
     }
 
     async fn read_before(
@@ -199,17 +191,9 @@ impl MessageLog for MemoryLog {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
-        let mut page = Page::new(limit);
-        let messages = state.rooms.get(room).map(|room| &room.messages).into_iter();
-        for message in messages.flat_map(|messages| {
-            messages.range(..messages.partition_point(|message| message.seq < before)).rev()
-        }) {
-            if page.is_full() {
-                break;
-            }
-            page.push(message.clone());
-        }
-        Ok(page.reversed())
+        let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
+        let end = messages.partition_point(|message| message.seq < before);
+        Ok(Page::of(messages.range(..end).rev(), limit).reversed())
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
@@ -252,13 +236,10 @@ impl MessageLog for MemoryLog {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::atomic::Ordering, time::Duration};
-
     use super::*;
     use crate::store::{
-        contract::{self, Subject, draft},
-        retention_contract::{self, Aging},
-        sqlite::tests::HandClock,
+        contract::{self, Subject},
+        retention_contract::{self, Aging, HandClock},
     };
 
     async fn subject(commits: Commits) -> Subject {
@@ -268,13 +249,10 @@ mod tests {
     contract::tests!(subject);
 
     fn aging(settings: config::Log) -> Aging {
-        let clock = Arc::new(HandClock(draft("", "x").at.0.into()));
+        let clock = Arc::new(HandClock::new());
         let log = MemoryLog::new(Epoch::from_random(1), [7; 32], tokio::sync::mpsc::channel(1).0);
         let log = log.retaining(&settings, clock.clone());
-        let after = move |time: Duration| {
-            clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
-        };
-        Aging::new(Arc::new(log), after, ())
+        Aging::new(Arc::new(log), move |time| clock.set_after(time), ())
     }
 
     retention_contract::tests!(aging);

@@ -20,6 +20,18 @@ impl Page {
         Self { messages: Vec::new(), bytes: 0, limit }
     }
 
+    /// As many of these as fit.
+    pub(super) fn of<'m>(messages: impl IntoIterator<Item = &'m Arc<Message>>, limit: usize) -> Self {
+        let mut page = Self::new(limit);
+        for message in messages {
+            if page.is_full() {
+                break;
+            }
+            page.push(message.clone());
+        }
+        page
+    }
+
     /// Whether it takes no more.
     pub(super) fn is_full(&self) -> bool {
         self.limit <= self.messages.len() || PAGE_BYTES_MAX <= self.bytes

@@ -1,6 +1,13 @@
 //! What every log promises about what it forgets, as checks that each implementation runs.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{
     contract::{append, draft, read, to},
@@ -8,7 +15,7 @@ use super::{
 };
 use crate::{
     chat::{
-        ports::{Extent, Growth, MessageLog},
+        ports::{Clock, Extent, Growth, MessageLog},
         types::{Draft, Position, RoomName, Seq, UnixMs},
     },
     config,
@@ -16,6 +23,27 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const LITTLE: Duration = Duration::from_millis(1);
+
+/// A clock that a test sets.
+pub(crate) struct HandClock(AtomicU64);
+
+impl HandClock {
+    /// One that stands at [`draft`]'s time.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(draft("", "x").at.0))
+    }
+
+    /// Sets it to so long after that.
+    pub(crate) fn set_after(&self, time: Duration) {
+        self.0.store(later(time, draft("", "x")).at.0, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// A log whose time a test sets.
 pub(crate) struct Aging {

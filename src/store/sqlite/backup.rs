@@ -15,12 +15,12 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rusqlite::Connection;
 use rustix::{
-    fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, statvfs},
+    fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with},
     io::Errno,
 };
 
 use super::{
-    database::{Database, used_bytes},
+    database::{Database, disk_bytes, used_bytes},
     lock::beside,
     schema,
 };
@@ -120,8 +120,7 @@ impl Partial {
     /// On the log's own disk, a copy that does not fit would stop the nodes.
     fn refuse_to_fill_the_disk(&self, source: &Connection) -> anyhow::Result<()> {
         let needed = used_bytes(source)?;
-        let disk = statvfs(&self.path)?;
-        let free = disk.f_bavail * disk.f_frsize;
+        let (free, _) = disk_bytes(&self.path)?;
         ensure!(needed <= free, "it needs {needed} bytes, and {free} are free there");
         Ok(())
     }

@@ -111,13 +111,8 @@ impl Database {
     /// What the log occupies; `None` if its file system does not answer.
     pub(super) fn space(&self) -> Option<Space> {
         let file_bytes = self.path.metadata().ok()?.len();
-        let disk = rustix::fs::statvfs(&*self.path).ok()?;
-        Some(Space {
-            file_bytes,
-            wal_bytes: self.wal_bytes(),
-            disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-            disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
-        })
+        let (disk_free_bytes, disk_bytes) = disk_bytes(&self.path).ok()?;
+        Some(Space { file_bytes, wal_bytes: self.wal_bytes(), disk_free_bytes, disk_bytes })
     }
 
     /// A connection that writes.
@@ -156,6 +151,12 @@ impl Database {
         }
         Ok(connection)
     }
+}
+
+/// What the file system that holds `path` still takes from this process, and its size.
+pub(super) fn disk_bytes(path: &Path) -> std::io::Result<(u64, u64)> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
 }
 
 /// What the log takes of its file; the rest is pages that are used again.

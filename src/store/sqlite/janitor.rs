@@ -233,7 +233,7 @@ fn checkpoint(connection: &Connection, lock: &SideLock, database: &Database) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{atomic::Ordering, mpsc};
+    use std::sync::mpsc;
 
     use super::*;
     use crate::{
@@ -257,7 +257,7 @@ mod tests {
 
     /// Moves the fixture's clock and does one round; says whether it had its turn.
     fn round_after(fixture: &Fixture, time: Duration) -> bool {
-        fixture.clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        fixture.clock.set_after(time);
         let (_runs, stop) = mpsc::channel();
         let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
         janitor.round(&stop).unwrap()

@@ -1,21 +1,15 @@
 //! A log on a real file: the contract, and what only a file can suffer.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc as channel;
 
 use super::*;
-use crate::{
-    chat::types::UnixMs,
-    store::{
-        contract::{self, Subject, append, draft, line, next, read, to},
-        retention_contract::{self, Aging},
-    },
+use crate::store::{
+    contract::{self, Subject, append, draft, line, next, read, to},
+    retention_contract::{self, Aging, HandClock},
 };
 
 /// A folder with one log, opened as often as a test likes.
@@ -25,21 +19,12 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<HandClock>,
 }
 
-/// A clock that a test sets.
-pub(crate) struct HandClock(pub(crate) AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> UnixMs {
-        UnixMs(self.0.load(Ordering::Relaxed))
-    }
-}
-
 impl Fixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("data/chat.db").display());
         let settings = config::Log { url, append_timeout: Duration::from_secs(2), ..config::Log::default() };
-        let clock = Arc::new(HandClock(AtomicU64::new(draft("", "x").at.0)));
+        let clock = Arc::new(HandClock::new());
         Self { folder, settings, clock }
     }
 
@@ -80,7 +65,7 @@ fn aging(settings: config::Log) -> Aging {
     let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
     let (clock, janitor) = (fixture.clock.clone(), Mutex::new(janitor));
     let after = move |time: Duration| {
-        clock.0.store(draft("", "x").at.0 + time.as_millis() as u64, Ordering::Relaxed);
+        clock.set_after(time);
         let (_runs, stop) = mpsc::channel();
         // Again, where the log's own janitor has its turn just then.
         while !janitor.lock().unwrap().round(&stop).unwrap() {}
