@@ -21,7 +21,7 @@
 /** So long after a fault's end, so much of what was offered must be acked. */
 const ACKED = { afterS: 10, share: 0.99 };
 /** As fast as before: within this of the time before, or this many times it. */
-const NORMAL = { ms: 1_000, times: 3 };
+const NORMAL = { ms: 250, times: 3 };
 
 /** How many of a second's acks came within so many milliseconds; at least, by the quantiles at hand.
  * @param {import("./checker.mjs").Spread} spread @param {number} ms */
