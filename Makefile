@@ -56,7 +56,9 @@ down: ## Stop the stack; the history stays in its volume
 	docker compose down
 
 loadtest: node_modules/.package-lock.json ## Prove the running stack's delivery, by k6 if there is one (SCRIPT=loadtest/churn.js CLIENTS=200)
-	@export URL=$(URL) REPLICAS=$${REPLICAS:-$(SCALE)} K6_NEW_MACHINE_READABLE_SUMMARY=false; \
+	@export URL=$(URL) REPLICAS=$${REPLICAS:-$(SCALE)} K6_NEW_MACHINE_READABLE_SUMMARY=false \
+	  K6_PROMETHEUS_RW_SERVER_URL=http://localhost:$(or $(PROMETHEUS_PORT),9090)/api/v1/write \
+	  K6_PROMETHEUS_RW_TREND_STATS='p(50),p(95),p(99),max' K6_PROMETHEUS_RW_STALE_MARKERS=true; \
 	if command -v k6 >/dev/null; then \
 	  echo "$(SCRIPT) by $$(k6 version)"; exec k6 run $(SCRIPT); \
 	else \
