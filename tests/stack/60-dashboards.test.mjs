@@ -13,7 +13,9 @@ import { command, docker, replicas, scale, until, URL_HTTP, URL_PROMETHEUS } fro
 
 /** PICTURES=1: a longer run, and docs/img made anew from it. */
 const PICTURES = process.env.PICTURES === "1";
-const LOAD = { CLIENTS: "45", ROOM_SIZE: "15", DURATION: PICTURES ? "240s" : "45s", RAMP: PICTURES ? "30s" : "2s", EVERY: "10s", AWAY: "2s" };
+const LOAD = PICTURES
+  ? { CLIENTS: "60", ROOM_SIZE: "15", DURATION: "240s", RAMP: "20s", EVERY: "30s", AWAY: "2s" }
+  : { CLIENTS: "45", ROOM_SIZE: "15", DURATION: "45s", RAMP: "2s", EVERY: "10s", AWAY: "2s" };
 const STEP_S = 5;
 
 const out = mkdtempSync(join(tmpdir(), "chorus-load-"));
@@ -58,11 +60,12 @@ async function value(expr) {
 test("under load, a replica dies and another comes, and the clients miss nothing", async () => {
   load.from = Date.now() / 1_000;
   const ended = harness("churn", LOAD);
-  const talking = PICTURES ? 20_000 : 3_000;
-  await until("clients talk", async () => talking < await value("sum(chorus_deliveries_total)"), 120_000);
+  const shown = (/** @type {number} */ count) =>
+    until(`${count} messages are shown`, async () => count < await value("sum(k6_deliveries_total)"), 240_000);
+  await shown(PICTURES ? 50_000 : 3_000);
   await docker("kill", String((await replicas())[0]?.id));
   await until("it is seen to be gone", async () => await value('count(up{job="chat"})') === 2);
-  if (PICTURES) await until("two serve for a while", async () => 40_000 < await value("sum(chorus_deliveries_total)"), 120_000);
+  if (PICTURES) await shown(100_000);
   await scale(4);
   // Its series may end first.
   await until("the first client comes to its end", async () => !(Number(LOAD.CLIENTS) <= await value("sum(k6_vus)")), 400_000);
