@@ -11,6 +11,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
@@ -48,7 +49,7 @@ try {
     const { svg, height } = await drawn(JSON.parse(readFileSync(`${DASHBOARDS}${name}.json`, "utf8")));
     const page = await browser.newPage({ viewport: { width: WIDTH, height } });
     await page.setContent(`<body style="margin:0;background:${THEME.page}">${svg}</body>`);
-    const path = `${values.out}/${name}.png`;
+    const path = join(values.out, `${name}.png`);
     await page.screenshot({ path });
     await page.close();
     console.log(`${path}${shrunk(path) ? "" : ", and pngquant would make it a third as large"}`);

@@ -22,7 +22,7 @@ export const loadtest = board({
 }, [
   [
     null,
-    number({ title: "How many messages were lost?", unit: Short, width: 4,
+    number({ title: "How many were lost?", unit: Short, width: 4,
       says: "None may be. Messages that a client was not shown by its end; said when clients are judged." },
       [final("k6_messages_lost_total"), ""], FAULTLESS, { nothing: "not judged" }),
     number({ title: "How many were doubled?", unit: Short, width: 4,
@@ -31,10 +31,10 @@ export const loadtest = board({
     number({ title: "How many were out of order?", unit: Short, width: 4,
       says: "None may be. Messages shown after one that follows them." },
       [final("k6_messages_inverted_total"), ""], FAULTLESS, { nothing: "not judged" }),
-    number({ title: "How many were unlike the log?", unit: Short, width: 4,
+    number({ title: "How many unlike the log?", unit: Short, width: 4,
       says: "None may be. Messages shown that the log has otherwise." },
       [final("k6_messages_differing_total"), ""], FAULTLESS, { nothing: "not judged" }),
-    number({ title: "How many clients were judged?", unit: Short, width: 4,
+    number({ title: "How many were judged?", unit: Short, width: 4,
       says: "Clients that came to their end and compared; where nobody was judged, nothing is shown." },
       [final("k6_verdicts_total"), ""], steps("yellow", [1, "green"]), { nothing: "not judged" }),
     number({ title: "How many clients are there?", unit: Short, width: 4,
