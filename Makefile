@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test faults prepare lint up down rollout loadtest
+.PHONY: help run ui test faults prepare lint up down rollout loadtest compare
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
@@ -13,6 +13,9 @@ SERVICES ?=
 # What `make loadtest` runs, and against what.
 SCRIPT ?= loadtest/cross-node.js
 URL ?= http://localhost:$(or $(HTTP_PORT),8080)
+
+# What `make compare` measures; `--help` of the program lists its options.
+COMPARE ?=
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +67,14 @@ loadtest: node_modules/.package-lock.json ## Prove the running stack's delivery,
 	else \
 	  echo "$(SCRIPT) by loadtest/harness, since no k6 is on the PATH"; exec node loadtest/harness/run.mjs $(SCRIPT); \
 	fi
+
+loadtest/compare/node/node_modules/.package-lock.json: loadtest/compare/node/package-lock.json
+	npm ci --prefix loadtest/compare/node --no-audit --no-fund
+	@touch $@
+
+compare: loadtest/compare/node/node_modules/.package-lock.json ## Measure Chorus beside the Node.js system that it replaces and the floor (COMPARE="--quick")
+	cargo build --release --locked --workspace
+	"$${CARGO_TARGET_DIR:-target}/release/compare" $(COMPARE)
 
 rollout: ## Replace the running replicas one by one with this checkout, without losing a message
 	deploy/rollout

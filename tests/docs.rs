@@ -50,7 +50,9 @@ fn files(folder: &str, ends: &[&str]) -> Vec<PathBuf> {
 /// The Markdown files that people read, by their paths.
 fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md"].map(|name| root().join(name)).into();
+        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md", "loadtest/compare/README.md"]
+            .map(|name| root().join(name))
+            .into();
     paths.extend(files("docs", &[".md"]));
     let document =
         |path: PathBuf| (path.display().to_string(), fs::read_to_string(path).expect("a document"));
