@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test faults prepare lint up down rollout loadtest
+.PHONY: help run ui test simulate faults prepare lint up down rollout loadtest
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
@@ -45,6 +45,9 @@ test: prepare lint ## Run all tests; those of the stack only where a Docker Engi
 	npm run --silent test:load
 	tests/browser/run
 	tests/stack/run
+
+simulate: ## Run the domain under simulated faults, for any seeds (SEEDS=0..10000; a stopped run goes on), or replay one (SEEDS=4711)
+	SEEDS=$(or $(SEEDS),0..10000) cargo test --locked --features failpoints --test simulation every_seed
 
 faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, their disk and Redis under load, and print what clients noticed
 	tests/faults/run
