@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     client::{Orders, Vanishing},
+    clock::JUMP_MS_MAX,
     dice::Dice,
     history::Event,
     node::Cluster,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// How often each fault is drawn, beside the others.
-const DRAWN: [(Effect, u64); 17] = [
+const DRAWN: [(Effect, u64); 18] = [
     (Effect::HintLost, 8),
     (Effect::HintLate, 6),
     (Effect::HintRepeated, 6),
@@ -31,14 +32,13 @@ const DRAWN: [(Effect, u64); 17] = [
     (Effect::ClientVanishedUnnoticed, 8),
     (Effect::ClockForward, 4),
     (Effect::ClockBack, 4),
+    (Effect::ClockRestless, 6),
 ];
 
 /// A node that is doomed dies at one of its next so many polls.
 const POLLS_MAX: u64 = 600;
 /// The same after a commit, so that it is among those that answer and publish it.
 const POLLS_AFTER_COMMIT_MAX: u64 = 6;
-/// A clock is set by up to ten days.
-const JUMP_MS_MAX: u64 = 864_000_000;
 
 /// One fault of a schedule.
 #[derive(Clone, Copy, Debug)]

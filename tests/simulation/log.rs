@@ -150,16 +150,13 @@ impl NodeLog {
 
     /// Reads at some moment between the question and its answer.
     async fn ask<T>(&self, question: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
-        if self.disk.weather.rages(Effect::LogSlow, self.node) {
-            self.wait(0, 200).await;
-        } else {
-            self.wait(0, 1).await;
-        }
+        let slow = self.disk.weather.rages(Effect::LogSlow, self.node);
+        self.wait(0, if slow { 200 } else { 1 }).await;
         if self.strikes(Effect::LogUnreadable, 90) {
             return Err(ReadError(anyhow!("it cannot be read")));
         }
         let answer = question.await;
-        self.wait(0, 2).await;
+        self.wait(0, if slow { 200 } else { 2 }).await;
         answer
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 
 /// What `cargo test` runs.
 const USUAL: Range<u64> = 0..1_000;
-/// A run ends after so many seeds that failed.
+/// A run ends after so many seeds that failed, unless `FAILURES` says otherwise.
 const FAILURES_MAX: usize = 3;
 /// Where progress and histories are.
 const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/simulation");
@@ -53,6 +53,8 @@ fn complaints(seed: u64, outcome: &thread::Result<Outcome>) -> Vec<String> {
 fn run(seeds: &Range<u64>, mut progress: Progress) -> (Sum, Vec<Failure>) {
     let (next, enough) = (AtomicU64::new(progress.next()), AtomicBool::new(false));
     let (to_results, results) = mpsc::channel();
+    let failures_max =
+        std::env::var("FAILURES").map_or(FAILURES_MAX, |text| text.parse().expect("FAILURES is a number"));
     let mut failed = Vec::new();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
@@ -79,7 +81,7 @@ fn run(seeds: &Range<u64>, mut progress: Progress) -> (Sum, Vec<Failure>) {
                         complaints.join("\n  ")
                     ));
                     failed.push((seed, complaints));
-                    enough.store(FAILURES_MAX <= failed.len(), Ordering::Relaxed);
+                    enough.store(failures_max <= failed.len(), Ordering::Relaxed);
                 }
             }
         }

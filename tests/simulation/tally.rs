@@ -22,6 +22,7 @@ pub(crate) enum Effect {
     ClientVanishedUnnoticed,
     ClockForward,
     ClockBack,
+    ClockRestless,
     /// Not faults of their own, but what follows from them.
     DiedBeforeAck,
     DiedBeforePublish,
@@ -33,7 +34,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    pub(crate) const ALL: [(Self, &str); 24] = [
+    pub(crate) const ALL: [(Self, &str); 25] = [
         (Self::HintLost, "hints lost"),
         (Self::HintLate, "hints late, overtaken by others"),
         (Self::HintRepeated, "hints repeated"),
@@ -51,6 +52,7 @@ impl Effect {
         (Self::ClientVanishedUnnoticed, "the same, and its node does not notice"),
         (Self::ClockForward, "clock set forward"),
         (Self::ClockBack, "clock set back"),
+        (Self::ClockRestless, "clock set at each look at it"),
         (Self::DiedBeforeAck, "died between commit and ack"),
         (Self::DiedBeforePublish, "died between commit and publish"),
         (Self::UnknownStored, "failed half way, and was stored"),

@@ -36,7 +36,9 @@ const QUIET: Duration = Duration::from_secs(2);
 /// How often it is looked whether all is there.
 const LOOK: Duration = Duration::from_millis(100);
 
-const ROOMS: [&str; 2] = ["lobby", "den"];
+/// The first two are large; the others have few members, so that nobody of a node may be there for a while.
+const ROOMS: [&str; 6] = ["lobby", "den", "nook-1", "nook-2", "nook-3", "nook-4"];
+const LARGE: usize = 2;
 const MESSAGES_MIN: u64 = 500;
 
 /// Runs the world of a seed, and writes its history into a file, if there is one.
@@ -91,7 +93,8 @@ impl World {
         let weather = Arc::new(Weather::new(began, clients.max(nodes)));
         let disk = Disk::new(rooms, weather.clone(), history.clone(), dice.fork());
         let network = Network::new(nodes, weather.clone(), history.clone(), dice.fork(), tracker.clone());
-        let clocks = (0..nodes).map(|_| Clock::new(began)).collect();
+        let clock = |node| Clock::new(began, node, weather.clone(), history.clone(), dice.fork());
+        let clocks = (0..nodes).map(clock).collect();
         let cluster = Cluster::new(Ground { disk, network, clocks, weather, history, tracker });
 
         let texts = Texts::new("sim", 0);
@@ -165,23 +168,27 @@ impl World {
     }
 }
 
-/// Draws a client. Tutorial clients are in the first room alone, the others in one or both.
+/// Draws a client. Tutorial clients are in the first room alone; the others in one or both of the large ones,
+/// and some in one of the small ones.
 fn cast(rooms: &[RoomName], members: &mut Vec<Member>, dice: &mut Dice) -> Cast {
     let dialect = match dice.between(1, 10) {
         1..=2 => Dialect::Tutorial,
         3 => Dialect::Api,
         _ => Dialect::Native,
     };
-    let within = match (dialect, dice.between(1, 4)) {
-        (Dialect::Tutorial, _) | (_, 1) => 0..1,
-        (_, 2) => 1..2,
-        _ => 0..2,
+    let mut within: Vec<usize> = match (dialect, dice.between(1, 4)) {
+        (Dialect::Tutorial, _) | (_, 1) => vec![0],
+        (_, 2) => vec![1],
+        _ => vec![0, 1],
     };
+    if dialect != Dialect::Tutorial && dice.percent(40) {
+        within.push(LARGE + dice.below(rooms.len() - LARGE));
+    }
     // All seats together send no more at one time than the node takes, as it has told them.
-    let window = QUEUE_MAX / within.len();
-    let seats = within.map(|room| {
+    let window = (QUEUE_MAX / within.len()) as u64;
+    let seats = within.into_iter().map(|room| {
         members.push(Member { room, dense: true, after: 0 });
-        let window = if dialect == Dialect::Native { dice.between(1, window as u64) as usize } else { 1 };
+        let window = if dialect == Dialect::Native { dice.between(1, window) as usize } else { 1 };
         Seat::new(members.len() - 1, rooms[room].clone(), window)
     });
     Cast { dialect, seats: seats.collect() }
