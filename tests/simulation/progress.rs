@@ -8,10 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{history::Outcome, tally::Tally};
+use crate::{history::Outcome, seeds::say, tally::Tally};
 
 /// It is written after each so many seeds.
 const EACH: u64 = 100;
+/// It is told after each so many.
+const TOLD: u64 = 1_000;
 
 /// What some seeds came to.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +74,9 @@ impl Progress {
                 let Sum { seeds, delivered, tally } = &self.sum;
                 let text = format!("{seeds} {delivered} {}", tally.to_line());
                 fs::write(file, text).expect("the progress can be written");
+                if seeds.is_multiple_of(TOLD) {
+                    say(&format!("{seeds} seeds passed"));
+                }
             }
         }
     }

@@ -22,13 +22,10 @@ use crate::{
 
 /// What `cargo test` runs.
 const USUAL: Range<u64> = 0..1_000;
-/// A run ends after so many seeds that failed, unless `FAILURES` says otherwise.
+/// After so many seeds that failed the others are left alone, unless `FAILURES` says otherwise.
 const FAILURES_MAX: usize = 3;
 /// Where progress and histories are.
 const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/simulation");
-
-/// A seed, and what it broke.
-type Failure = (u64, Vec<String>);
 
 /// The seeds that `SEEDS` names, as `4711` or `0..10000`.
 fn asked_for() -> Option<Range<u64>> {
@@ -39,48 +36,54 @@ fn asked_for() -> Option<Range<u64>> {
     Some(from..to.unwrap_or_else(|_| panic!("SEEDS={text} is neither a seed nor a range")))
 }
 
-/// What a seed's world broke; of a world that panics, that.
-fn complaints(seed: u64, outcome: &thread::Result<Outcome>) -> Vec<String> {
-    let Ok(outcome) = outcome else { return vec!["it panicked".to_owned()] };
-    let mut complaints = outcome.complaints();
-    if outcome.verdict.offered < 500 || outcome.tally.faults() < 10 {
-        complaints.push(format!("seed {seed} is too small a world"));
-    }
-    complaints
+/// How many seeds may fail before the others are left alone.
+fn failures_max() -> usize {
+    std::env::var("FAILURES").map_or(FAILURES_MAX, |text| text.parse().expect("FAILURES is a number"))
 }
 
-/// Runs seeds on all cores; those that a run before has passed are passed over.
-fn run(seeds: &Range<u64>, mut progress: Progress) -> (Sum, Vec<Failure>) {
+/// A world that broke no rule, or what it broke.
+fn judged(outcome: thread::Result<Outcome>) -> Result<Outcome, Vec<String>> {
+    let outcome = outcome.map_err(|_| vec!["the world panicked".to_owned()])?;
+    let mut complaints = outcome.complaints();
+    if outcome.verdict.offered < 500 || outcome.tally.faults() < 10 {
+        complaints.push("the world is too small".to_owned());
+    }
+    if complaints.is_empty() { Ok(outcome) } else { Err(complaints) }
+}
+
+/// Runs one seed after the other, until there are no more, or enough failed.
+fn work(
+    next: &AtomicU64,
+    end: u64,
+    enough: &AtomicBool,
+    results: &mpsc::Sender<(u64, thread::Result<Outcome>)>,
+) {
+    while !enough.load(Ordering::Relaxed) {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if end <= seed || results.send((seed, catch_unwind(|| world::run(seed, None)))).is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs seeds on all cores, from where the progress is; returns what they came to, and those that failed.
+fn run(seeds: &Range<u64>, mut progress: Progress) -> (Sum, Vec<u64>) {
     let (next, enough) = (AtomicU64::new(progress.next()), AtomicBool::new(false));
     let (to_results, results) = mpsc::channel();
-    let failures_max =
-        std::env::var("FAILURES").map_or(FAILURES_MAX, |text| text.parse().expect("FAILURES is a number"));
-    let mut failed = Vec::new();
+    let (mut failed, failures_max) = (Vec::new(), failures_max());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            let (to_results, next, enough, end) = (to_results.clone(), &next, &enough, seeds.end);
-            scope.spawn(move || {
-                while !enough.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if end <= seed
-                        || to_results.send((seed, catch_unwind(|| world::run(seed, None)))).is_err()
-                    {
-                        return;
-                    }
-                }
-            });
+            let (to_results, next, enough) = (to_results.clone(), &next, &enough);
+            scope.spawn(move || work(next, seeds.end, enough, &to_results));
         }
         drop(to_results);
         for (seed, outcome) in results {
-            let complaints = complaints(seed, &outcome);
-            match outcome {
-                Ok(outcome) if complaints.is_empty() => progress.passed(seed, outcome),
-                _ => {
-                    say(&format!(
-                        "seed {seed}: {}\nreplay it with: make simulate SEEDS={seed}",
-                        complaints.join("\n  ")
-                    ));
-                    failed.push((seed, complaints));
+            match judged(outcome) {
+                Ok(outcome) => progress.passed(seed, outcome),
+                Err(complaints) => {
+                    say(&format!("seed {seed}: {}", complaints.join("\n  ")));
+                    say(&format!("replay it with: make simulate SEEDS={seed}"));
+                    failed.push(seed);
                     enough.store(failures_max <= failed.len(), Ordering::Relaxed);
                 }
             }
@@ -89,21 +92,23 @@ fn run(seeds: &Range<u64>, mut progress: Progress) -> (Sum, Vec<Failure>) {
     (progress.finish(seeds.end), failed)
 }
 
-/// Writes past the capture of the test harness: what was run is to be seen, also when it passed.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
 /// Runs one seed, and writes its whole history into a file.
-fn replay(seed: u64) -> (Sum, Vec<Failure>) {
+fn replay(seed: u64) -> (Sum, Vec<u64>) {
     let path = Path::new(FOLDER).join(format!("{seed}.history"));
     let file = File::create(&path).expect("the history can be written");
-    let outcome = world::run(seed, Some(file));
-    say(&format!("the history of seed {seed} is in {}, its hash is {:016x}", path.display(), outcome.hash));
-    let complaints = outcome.complaints();
-    complaints.iter().for_each(|complaint| say(&format!("  {complaint}")));
-    let failed = if complaints.is_empty() { vec![] } else { vec![(seed, complaints)] };
-    (outcome.into(), failed)
+    say(&format!("the history of seed {seed} is in {}", path.display()));
+    match judged(catch_unwind(|| world::run(seed, Some(file)))) {
+        Ok(outcome) => (outcome.into(), Vec::new()),
+        Err(complaints) => {
+            say(&format!("seed {seed}: {}", complaints.join("\n  ")));
+            (Sum::default(), vec![seed])
+        }
+    }
+}
+
+/// Writes past the capture of the test harness: what was run is to be seen, also when it passed.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[test]
@@ -115,12 +120,8 @@ fn every_seed_keeps_every_promise() {
         Some(seeds) => run(seeds, Progress::kept(Path::new(FOLDER), seeds)),
         None => run(&USUAL, Progress::new(&USUAL)),
     };
-    say(&format!(
-        "{seeds} seeds, {} failed, {delivered} deliveries, {:.1?}\n{tally}",
-        failed.len(),
-        began.elapsed()
-    ));
-    assert!(failed.is_empty(), "failed: {:?}", failed.iter().map(|(seed, _)| seed).collect::<Vec<_>>());
+    say(&format!("{seeds} seeds passed, with {delivered} deliveries, in {:.1?}\n{tally}", began.elapsed()));
+    assert!(failed.is_empty(), "these seeds failed: {failed:?}");
     if asked_for.is_none() {
         assert!(tally.absent().is_empty(), "these never struck: {:?}", tally.absent());
     }
