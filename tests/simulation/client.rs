@@ -7,7 +7,7 @@ use std::{
 };
 
 use chorus::chat::{
-    service::PostError,
+    post::PostError,
     types::{Author, Epoch, Message, Nonce, RoomName, Seq},
 };
 use chorus_load::{
@@ -142,7 +142,7 @@ impl Client {
             return Author::anonymous();
         }
         let id = format!("u{}", self.number).parse().expect("an id");
-        Author { id, name: "someone".parse().expect("a name") }
+        Author { id, name: "someone".parse().expect("a name"), color: None }
     }
 
     fn send(&mut self) {
@@ -269,6 +269,8 @@ fn pause_after(error: &PostError) -> Duration {
 fn name_of(error: &PostError) -> &'static str {
     match error {
         PostError::NonceConflict => "nonce conflict",
+        PostError::NoSuchMessage => "no such message",
+        PostError::NotAuthor => "not its author",
         PostError::RetryFirst => "retry first",
         PostError::RateLimited { .. } => "rate limited",
         PostError::Overloaded => "overloaded",

@@ -7,8 +7,8 @@ use std::{
 
 use chorus::chat::{
     ports::Receipt,
+    post::PostError,
     sender_order::{PostIndex, SenderOrder},
-    service::PostError,
     types::{Message, Nonce, RoomName},
 };
 use tokio::{

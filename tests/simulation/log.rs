@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        ports::{AppendError, Appended, Commits, Extent, Growth, MessageLog, ReadError, RoomExtent},
+        ports::{AppendError, Appended, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError},
         types::{Draft, Epoch, Message, Position, RoomName, Seq},
     },
     store::memory::MemoryLog,
@@ -210,11 +210,21 @@ impl MessageLog for Handle {
         self.0.ask(self.0.disk.memory.read_before(room, before, limit)).await
     }
 
+    async fn amendments(
+        &self,
+        room: &RoomName,
+        first: Seq,
+        last: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError> {
+        self.0.ask(self.0.disk.memory.amendments(room, first, last, limit)).await
+    }
+
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
         self.0.ask(self.0.disk.memory.extent(room)).await
     }
 
-    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
         self.0.ask(self.0.disk.memory.rooms(after, limit)).await
     }
 

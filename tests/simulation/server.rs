@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use chorus::chat::{
     cursor::Pace,
     ports::Receipt,
+    post::{self, PostError, Saying},
     sender::Sender,
     sender_order::PostIndex,
-    service::{self, ChatService, Entered, JoinError, PostError, Start},
+    service::{ChatService, Entered, JoinError, Start},
     session::{self, Session},
-    types::{Author, Epoch, Message, MessageText, RoomName, Seq},
+    types::{Author, Epoch, Message, RoomName, Seq},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -134,7 +135,7 @@ impl Server {
         }
     }
 
-    async fn post_each(&self, posts: Vec<service::Post>) -> Vec<Result<Receipt, PostError>> {
+    async fn post_each(&self, posts: Vec<post::Post>) -> Vec<Result<Receipt, PostError>> {
         let mut outcomes = Vec::new();
         for post in posts {
             outcomes.push(self.chat.post(&self.hello.author, post).await);
@@ -157,9 +158,9 @@ impl Server {
     }
 }
 
-fn parsed(post: Post) -> service::Post {
-    let text = MessageText::new(&post.text, 1_000).expect("a short text");
-    service::Post { room: post.name, nonce: Some(post.nonce), text, trace: None }
+fn parsed(post: Post) -> post::Post {
+    let saying = Saying::new(None, None, &post.text, 1_000).expect("a short text");
+    post::Post { room: post.name, nonce: Some(post.nonce), saying, trace: None }
 }
 
 /// A socket that has what its client reads, and no more.
