@@ -1,7 +1,7 @@
 //! Clients: each keeps its places and what is not answered yet, and comes back wherever a node is.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -65,12 +65,17 @@ pub(crate) struct Seat {
     outbox: Outbox,
     /// How often the first of the outbox was sent: who posts one at a time may give up a first try.
     tries: u32,
+    /// The newest of its own messages, to be edited.
+    own: Option<Seq>,
+    /// Those of its messages that are edits, by their numbers, and of what.
+    edits: BTreeMap<u32, Seq>,
 }
 
 impl Seat {
     /// A seat that sends so many posts at one time.
     pub(crate) fn new(member: usize, room: RoomName, window: usize) -> Self {
-        Self { member, room, shown: Seq::ZERO, outbox: Outbox::new(window, ACK_TIMEOUT), tries: 0 }
+        let outbox = Outbox::new(window, ACK_TIMEOUT);
+        Self { member, room, shown: Seq::ZERO, outbox, tries: 0, own: None, edits: BTreeMap::new() }
     }
 }
 
@@ -120,7 +125,10 @@ impl Client {
         let now = Instant::now();
         while let Some((_, seat)) = self.plan.pop_front_if(|(due, _)| *due <= now) {
             let id = self.history().offer(self.seats[seat].member);
-            self.seats[seat].outbox.push(Said { id, due_us: 0 });
+            let edits = self.dialect != Dialect::Tutorial && self.dice.percent(20);
+            let seat = &mut self.seats[seat];
+            seat.edits.extend(seat.own.filter(|_| edits).map(|own| (id.number, own)));
+            seat.outbox.push(Said { id, due_us: 0 });
         }
     }
 
@@ -160,7 +168,8 @@ impl Client {
                 };
                 let event = Event::Sent { member: seat.member, number: said.id.number };
                 self.cluster.ground().history.note(event);
-                end.send(Post { room, name: seat.room.clone(), nonce, text, ack });
+                let of = seat.edits.get(&said.id.number).copied();
+                end.send(Post { room, name: seat.room.clone(), nonce, of, text, ack });
             }
         }
     }
@@ -216,9 +225,12 @@ impl Client {
             Ok(seq) => {
                 if let Some(said) = seat.outbox.answered(ack, now, Outcome::Settled) {
                     seat.tries = 0;
+                    let is_edit = seat.edits.contains_key(&said.id.number);
+                    seat.own = if is_edit { seat.own } else { Some(seq) };
                     history.ack(said.id, seq);
                 }
             }
+            Err(error) if !error.passes() => history.wrong(format!("a post was refused: {error}")),
             Err(error) => {
                 let surely_not_stored = matches!(error, PostError::Busy | PostError::Unavailable);
                 let gives_up = self.dialect == Dialect::Api && seat.tries == 1 && surely_not_stored;

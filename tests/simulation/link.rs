@@ -9,7 +9,7 @@ use chorus::chat::{
     ports::Receipt,
     post::PostError,
     sender_order::{PostIndex, SenderOrder},
-    types::{Message, Nonce, RoomName},
+    types::{Message, Nonce, RoomName, Seq},
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -32,6 +32,8 @@ pub(crate) struct Post {
     pub(crate) room: usize,
     pub(crate) name: RoomName,
     pub(crate) nonce: Nonce,
+    /// The message that it edits.
+    pub(crate) of: Option<Seq>,
     pub(crate) text: String,
     /// What the answer is for.
     pub(crate) ack: u64,

@@ -11,7 +11,7 @@ use chorus::chat::{
     sender_order::PostIndex,
     service::{ChatService, Entered, JoinError, Start},
     session::{self, Session},
-    types::{Author, Epoch, Message, RoomName, Seq},
+    types::{Author, Epoch, Kind, Message, RoomName, Seq},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -159,7 +159,8 @@ impl Server {
 }
 
 fn parsed(post: Post) -> post::Post {
-    let saying = Saying::new(None, None, &post.text, 1_000).expect("a short text");
+    let kind = post.of.map(|_| Kind::EDIT);
+    let saying = Saying::new(kind, post.of.map(|of| of.0), &post.text, 1_000).expect("a short text");
     post::Post { room: post.name, nonce: Some(post.nonce), saying, trace: None }
 }
 
