@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RoomCursor } from "../../static/js/cursor.js";
+import { RoomCursor } from "../../static/js/link/cursor.js";
 import { messagesAt } from "./fakes.js";
 
 const EPOCH = "e1";
