@@ -95,3 +95,16 @@ export function memoryStorage() {
   };
   return storage;
 }
+
+/**
+ * Numbers from 0 to 1 that look random, the same for each seed.
+ *
+ * @param {number} seed
+ */
+export function seeded(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

@@ -63,11 +63,20 @@ export class Tabs {
     if (data.hello) this.channel?.postMessage({ here: this.id });
     if (this.#watched.has(other) || !this.locks) return;
     this.#watched.add(other);
-    const locks = this.locks;
-    void locks.request(TAB + other, () => {
-      this.#watched.delete(other);
-      void this.#adoptOrphans(locks);
-    });
+    void this.#await(this.locks, other);
+  }
+
+  /**
+   * Waits for another window's end.
+   *
+   * @param {Locks} locks
+   * @param {string} other
+   */
+  async #await(locks, other) {
+    await locks.request(TAB + other, () => {});
+    // Only now: while we held its lock, it seemed to be alive.
+    this.#watched.delete(other);
+    await this.#adoptOrphans(locks);
   }
 
   /** @param {Locks} locks */

@@ -1,0 +1,25 @@
+// @ts-check
+/**
+ * Writes the dashboards that Grafana is provisioned with: `npm run dashboards`.
+ *
+ * They are built by Grafana's own library, so that their form is checked by its types.
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { clients } from "./clients.mjs";
+import { cluster } from "./cluster.mjs";
+import { loadtest } from "./loadtest.mjs";
+import { overview } from "./overview.mjs";
+
+/** By the name of their files. */
+export const DASHBOARDS = { overview, cluster, clients, loadtest };
+export const FOLDER = fileURLToPath(new URL("../dashboards/", import.meta.url));
+
+/** @param {unknown} dashboard */
+export function text(dashboard) {
+  return `${JSON.stringify(dashboard, null, 2)}\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, dashboard] of Object.entries(DASHBOARDS)) writeFileSync(`${FOLDER}${name}.json`, text(dashboard));
+}
