@@ -49,6 +49,7 @@ export class Conversation {
   /** The line that was brought into view since it was searched for. @type {Element | null} */
   #revealed = null;
   #ownId = "";
+  #everShown = false;
   #entries = 0;
 
   /**
@@ -111,6 +112,11 @@ export class Conversation {
         this.#pending,
       );
     });
+    if (0 < rows.length && !this.#everShown) {
+      this.#everShown = true;
+      // For whoever measures how long it takes until something can be read.
+      performance.mark("chorus:shown");
+    }
     this.#renderJump(joined);
     this.#fetch();
   }

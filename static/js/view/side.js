@@ -49,7 +49,7 @@ export function side(state, act) {
       <h1>Chorus</h1>
       ${iconButton("Close the list of rooms", ICONS.close, act.close, { className: "only-small" })}
     </header>
-    <form class="finder" role="search" aria-label="Rooms" @submit=${(/** @type {Event} */ event) => submit(event, filter.trim(), act)}>
+    <form class="finder" role="search" aria-label="Rooms" @submit=${(/** @type {Event} */ event) => submit(event, act)}>
       <label class="unseen" for="room">Find or create a room</label>
       <input id="room" type="text" placeholder="Find or create a room" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="go"
         .value=${live(filter)} @input=${(/** @type {Event} */ event) => act.filter(valueOf(event))}>
@@ -129,11 +129,12 @@ function byName(one, other) {
 
 /**
  * @param {Event} event
- * @param {string} name
  * @param {SideActions} act
  */
-function submit(event, name, act) {
+function submit(event, act) {
   event.preventDefault();
+  // As it is in the field: the last letters may not have been drawn yet.
+  const name = event.target instanceof HTMLFormElement ? String(event.target.querySelector("input")?.value).trim() : "";
   if (isRoom(name)) act.enter(name);
 }
 
