@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
 
-use super::{connected::End, link::Link, protocol::Args};
+use super::{connected::End, link::Link, protocol::args::Args};
 
 /// A longer name than any event's is not kept: no event is called so.
 pub(super) const NAME_BYTES_MAX: usize = 32;

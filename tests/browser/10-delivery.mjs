@@ -75,7 +75,7 @@ await run(async ({ browser, bases: [base], check }) => {
  */
 async function kept(page, text) {
   await page.waitForFunction(
-    (wanted) =>
+    (/** @type {string} */ wanted) =>
       new Promise((/** @type {(found: boolean) => void} */ answer) => {
         const opening = indexedDB.open("chorus");
         opening.onsuccess = () => {

@@ -143,6 +143,8 @@ export class App {
     if (this.online) this.people.look(room);
     const { active } = this.book;
     if (active.timeline.empty) this.history.newer(active);
+    // What is at its end is in view as soon as it is drawn.
+    if (active.timeline.attached && this.ports.looks()) active.markRead();
     this.ports.changed("side", "head", "talk", "drawer", "typing");
     this.tell();
   }
