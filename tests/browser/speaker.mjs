@@ -34,7 +34,11 @@ export class Speaker {
     return request(`${this.base}/api/rooms/${room}/messages`, { method: "POST", headers, body: JSON.stringify({ text }) });
   }
 
-  /** The newest texts, oldest first. */
+  /**
+   * The newest texts, oldest first.
+   *
+   * @returns {Promise<string[]>}
+   */
   async texts() {
     const { messages } = await request(`${this.base}/api/rooms/${this.room}/messages?limit=200`, {});
     return messages.map((/** @type {{ text: string }} */ { text }) => text);
