@@ -129,16 +129,16 @@ impl Socket {
 
         let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
         let requests = async {
-            this.begin(rooms).await;
+            // What is rarely under way has its own memory, which an idle socket gives back.
+            Box::pin(this.begin(rooms)).await;
             let closing = ended.cancelled();
             tokio::pin!(closing);
-            let mut batch = Vec::new();
             loop {
                 tokio::select! {
                     biased;
-                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                    batch = queue.take(RUN_MAX) => match batch.len() {
                         0 => break,
-                        _ => this.take(std::mem::take(&mut batch)).await,
+                        _ => Box::pin(this.take(batch)).await,
                     },
                     () = &mut closing, if !queue.is_closed() => queue.close(),
                 }

@@ -68,16 +68,16 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
 
     let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
     let events = async {
-        begin(&gateway, &session, &out, offset).await;
+        // What is rarely under way has its own memory, which an idle socket gives back.
+        Box::pin(begin(&gateway, &session, &out, offset)).await;
         let closing = ended.cancelled();
         tokio::pin!(closing);
-        let mut batch = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                batch = queue.take(RUN_MAX) => match batch.len() {
                     0 => break,
-                    _ => take(&gateway, &mut sender, &mut answers, std::mem::take(&mut batch)).await,
+                    _ => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
                 },
                 () = &mut closing, if !queue.is_closed() => queue.close(),
             }
