@@ -71,9 +71,13 @@ impl Outlet {
     /// Lets the session emit again once its transport is the websocket. The engine tells nobody: it is looked at.
     async fn follow_upgrade(&self) {
         self.link.upgrade_token().cancelled().await;
-        while self.socket.transport_type() != TransportType::Websocket {
-            tokio::time::sleep(UPGRADE_LOOK).await;
-        }
+        // It has its own memory, which a socket that came as a websocket never needs.
+        Box::pin(async {
+            while self.socket.transport_type() != TransportType::Websocket {
+                tokio::time::sleep(UPGRADE_LOOK).await;
+            }
+        })
+        .await;
         self.link.end_upgrade();
         self.connected.upgraded();
         std::future::pending().await
