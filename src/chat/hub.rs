@@ -15,12 +15,13 @@ use std::{
 
 use tokio::{
     sync::{Notify, mpsc},
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     cursor::{RoomOrder, TailLimit},
+    gather::{Gather, Wake},
     ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
     stats::Stats,
     tails::{HeldTail, Tails},
@@ -60,6 +61,8 @@ pub struct Room {
     /// The newest place that may be shown; what a cursor compares itself with, without a lock.
     head: AtomicU64,
     state: Mutex<RoomState>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
 }
 
 struct RoomState {
@@ -69,20 +72,28 @@ struct RoomState {
     tail: HeldTail,
     /// Who is woken when the room grows, by membership.
     members: HashMap<u64, Arc<Notify>>,
+    gather: Gather,
     /// A task is filling a hole.
     repairing: bool,
 }
 
+impl RoomState {
+    fn wake(&self) {
+        self.members.values().for_each(|member| member.notify_one());
+    }
+}
+
 impl Room {
-    fn new(name: RoomName, tail: HeldTail) -> Self {
+    fn new(name: RoomName, tail: HeldTail, tracker: TaskTracker, stop: CancellationToken) -> Self {
         let state = RoomState {
             opened: false,
             order: RoomOrder::default(),
             tail,
             members: HashMap::new(),
+            gather: Gather::default(),
             repairing: false,
         };
-        Self { name, head: AtomicU64::new(0), state: Mutex::new(state) }
+        Self { name, head: AtomicU64::new(0), state: Mutex::new(state), tracker, stop }
     }
 
     /// Its name.
@@ -108,7 +119,7 @@ impl Room {
     }
 
     /// Takes messages that are in the log; returns whether a hole is left.
-    fn offer(&self, messages: &[Arc<Message>], stats: &Stats) -> bool {
+    fn offer(self: &Arc<Self>, messages: &[Arc<Message>], stats: &Stats) -> bool {
         let mut state = lock(&self.state);
         for message in messages {
             if state.opened {
@@ -122,34 +133,45 @@ impl Room {
                 state.order.learn(message.seq);
             }
         }
-        self.settle(&state)
+        self.settle(&mut state)
     }
 
     /// Learns that the log reaches as far as `seq`; returns whether a hole is left.
-    fn learn(&self, seq: Seq) -> bool {
+    fn learn(self: &Arc<Self>, seq: Seq) -> bool {
         let mut state = lock(&self.state);
         state.order.learn(seq);
-        self.settle(&state)
+        self.settle(&mut state)
     }
 
     /// Learns, by having asked the log, that it reaches as far as `head`; the first answer opens the room.
-    fn open(&self, head: Seq) -> bool {
+    fn open(self: &Arc<Self>, head: Seq) -> bool {
         let mut state = lock(&self.state);
         if !state.opened {
             state.opened = true;
             state.order.skip_to(head);
         }
         state.order.learn(head);
-        self.settle(&state)
+        self.settle(&mut state)
     }
 
-    /// Publishes the head and wakes the members if it moved. Returns whether a hole is left.
-    fn settle(&self, state: &RoomState) -> bool {
+    /// Publishes the head and has the members woken if it moved. Returns whether a hole is left.
+    fn settle(self: &Arc<Self>, state: &mut RoomState) -> bool {
         let head = state.order.head().0;
         if self.head.swap(head, Ordering::AcqRel) < head {
-            state.members.values().for_each(|member| member.notify_one());
+            match state.gather.grew(state.members.len(), Instant::now()) {
+                Wake::Now => state.wake(),
+                Wake::At(at) => drop(self.tracker.spawn(self.clone().wake_at(at))),
+                Wake::Due => {}
+            }
         }
         state.opened && state.order.missing().is_some()
+    }
+
+    async fn wake_at(self: Arc<Self>, at: Instant) {
+        self.stop.run_until_cancelled(sleep_until(at)).await;
+        let mut state = lock(&self.state);
+        state.gather.woke(Instant::now());
+        state.wake();
     }
 
     /// Whether the caller is the one to repair; it says so once.
@@ -167,10 +189,10 @@ impl Room {
     }
 
     /// Steps over what the log holds but memory need not.
-    fn skip_to(&self, seq: Seq) {
+    fn skip_to(self: &Arc<Self>, seq: Seq) {
         let mut state = lock(&self.state);
         state.order.skip_to(seq);
-        self.settle(&state);
+        self.settle(&mut state);
     }
 
     fn forget_missing(&self, known: Seq) {
@@ -255,7 +277,8 @@ impl Hub {
             Entry::Vacant(place) => {
                 self.bus.subscribe(name);
                 self.stats.rooms.add(1);
-                place.insert(Arc::new(Room::new(name.clone(), self.tails.tail())))
+                let (tracker, stop) = (self.tracker.clone(), self.stop.clone());
+                place.insert(Arc::new(Room::new(name.clone(), self.tails.tail(), tracker, stop)))
             }
         };
         lock(&room.state).members.insert(id, wake.clone());
@@ -357,7 +380,7 @@ impl Hub {
         }
     }
 
-    async fn fill(&self, room: &Room) {
+    async fn fill(&self, room: &Arc<Room>) {
         let mut pause = RETRY_MIN;
         tokio::time::sleep(REPAIR_GRACE).await;
         while let Some((after, known)) = room.hole() {

@@ -15,6 +15,7 @@ pub mod session;
 pub mod hub;
 
 pub mod cursor;
+pub mod gather;
 pub mod rate_limit;
 pub mod sender;
 pub mod sender_order;

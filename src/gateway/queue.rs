@@ -182,7 +182,7 @@ mod tests {
         writer.push(2, 1).unwrap();
         assert!(reader.is_closed());
         assert_eq!(numbers(&reader.take(9).await), [1]);
-        assert_eq!(numbers(&reader.take(9).await), []);
+        assert!(reader.take(9).await.is_empty());
     }
 
     #[tokio::test]
@@ -196,6 +196,6 @@ mod tests {
         writer.push(1, 1).unwrap();
         tokio::task::yield_now().await;
         drop(writer);
-        assert_eq!(reads.await.unwrap(), (vec![1], vec![]));
+        assert_eq!(reads.await.unwrap(), (vec![1], Vec::new()));
     }
 }
