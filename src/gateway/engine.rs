@@ -48,15 +48,16 @@ pub async fn watch(State(links): State<Arc<Links>>, mut request: Request, next: 
         return next.run(request).await;
     };
     let polls = request.method() == Method::GET;
-    match link.cut_token().run_until_cancelled(next.run(request)).await {
-        Some(response) => {
+    tokio::select! {
+        biased;
+        () = link.is_cut() => {
+            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response()
+        }
+        response = next.run(request) => {
             if polls {
                 link.drain();
             }
             response
-        }
-        None => {
-            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response()
         }
     }
 }

@@ -17,6 +17,7 @@ mod connected;
 mod intake;
 mod outlet;
 mod queue;
+mod signal;
 
 pub mod connection;
 pub mod engine;

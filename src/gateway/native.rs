@@ -119,7 +119,7 @@ impl Socket {
     /// Lives as long as the socket. What was read of it before it went is still stored.
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
-        let Intake { mut queue, ended, end } = intake;
+        let Intake { queue, ended, end } = intake;
         let session = gateway.chat.session(ended.clone());
         let outlet = Outlet::new(socket, &gateway.links, "/chat", end);
         let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
@@ -131,20 +131,14 @@ impl Socket {
         let requests = async {
             // What is rarely under way has its own memory, which an idle socket gives back.
             Box::pin(this.begin(rooms)).await;
-            let closing = ended.cancelled();
-            tokio::pin!(closing);
             loop {
-                tokio::select! {
-                    biased;
-                    batch = queue.take(RUN_MAX) => match batch.len() {
-                        0 => break,
-                        _ => Box::pin(this.take(batch)).await,
-                    },
-                    () = &mut closing, if !queue.is_closed() => queue.close(),
+                match queue.take(RUN_MAX).await {
+                    batch if batch.is_empty() => break,
+                    batch => Box::pin(this.take(batch)).await,
                 }
             }
         };
-        tokio::join!(moves, requests, out.outlet.end_with_connection(&ended));
+        out.outlet.live(&ended, &queue, moves, requests).await;
     }
 
     /// Joins the rooms of before, greets, and lets the cursors go.

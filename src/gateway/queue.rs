@@ -111,12 +111,15 @@ impl<T> Drop for Writer<T> {
 
 impl<T> Reader<T> {
     /// Waits for entries and takes up to `most` of them; none once the queue is closed and empty.
-    /// Nothing is lost if this is dropped before it is done.
-    pub(super) async fn take(&mut self, most: usize) -> Vec<Waiting<T>> {
+    /// Nothing is lost if this is dropped before it is done; one at a time may wait.
+    pub(super) async fn take(&self, most: usize) -> Vec<Waiting<T>> {
         poll_fn(|cx| {
             let mut state = self.0.state();
             if state.waiting.is_empty() && !state.closed {
-                state.reader = Some(cx.waker().clone());
+                match &mut state.reader {
+                    Some(reader) => reader.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 return Poll::Pending;
             }
             let most = most.min(state.waiting.len());
@@ -129,11 +132,6 @@ impl<T> Reader<T> {
     /// Takes nothing more in.
     pub(super) fn close(&self) {
         self.0.close();
-    }
-
-    /// Whether nothing more is taken in.
-    pub(super) fn is_closed(&self) -> bool {
-        self.0.state().closed
     }
 }
 
@@ -154,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_put_in_comes_out_in_its_order_and_so_much_at_once() {
-        let (writer, mut reader) = queue(9, 99);
+        let (writer, reader) = queue(9, 99);
         (0..5).for_each(|number| writer.push(number, 1).unwrap());
         assert_eq!(numbers(&reader.take(3).await), [0, 1, 2]);
         writer.push(5, 1).unwrap();
@@ -163,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_beyond_its_places_or_bytes_comes_back() {
-        let (writer, mut reader) = queue(2, 10);
+        let (writer, reader) = queue(2, 10);
         writer.push(1, 6).unwrap();
         assert_eq!(writer.push(2, 5), Err(2), "eleven bytes");
         writer.push(3, 4).unwrap();
@@ -176,18 +174,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_queue_gives_what_it_has_and_then_nothing() {
-        let (writer, mut reader) = queue(2, 10);
+        let (writer, reader) = queue(2, 10);
         writer.push(1, 1).unwrap();
         reader.close();
         writer.push(2, 1).unwrap();
-        assert!(reader.is_closed());
         assert_eq!(numbers(&reader.take(9).await), [1]);
         assert!(reader.take(9).await.is_empty());
     }
 
     #[tokio::test]
     async fn a_reader_that_waits_is_woken_by_an_entry_and_by_the_end() {
-        let (writer, mut reader) = queue(2, 10);
+        let (writer, reader) = queue(2, 10);
         let reads = tokio::spawn(async move {
             let first = numbers(&reader.take(9).await);
             (first, numbers(&reader.take(9).await))

@@ -60,7 +60,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 
 /// Lives as long as the socket. What was read of it before it went is still stored.
 async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
-    let Intake { mut queue, ended, end } = intake;
+    let Intake { queue, ended, end } = intake;
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links, "/", end));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
@@ -70,20 +70,14 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
     let events = async {
         // What is rarely under way has its own memory, which an idle socket gives back.
         Box::pin(begin(&gateway, &session, &out, offset)).await;
-        let closing = ended.cancelled();
-        tokio::pin!(closing);
         loop {
-            tokio::select! {
-                biased;
-                batch = queue.take(RUN_MAX) => match batch.len() {
-                    0 => break,
-                    _ => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
-                },
-                () = &mut closing, if !queue.is_closed() => queue.close(),
+            match queue.take(RUN_MAX).await {
+                batch if batch.is_empty() => break,
+                batch => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
             }
         }
     };
-    tokio::join!(moves, events, out.0.end_with_connection(&ended));
+    out.0.live(&ended, &queue, moves, events).await;
 }
 
 /// Joins the lobby where the client says it is.
