@@ -15,13 +15,14 @@ use chorus::{
         cursor::{Pace, TailLimit},
         hub::Hub,
         ports::{Clock as _, Witness},
-        service::{ChatService, Post, Rules, Start},
+        post::{Post, Saying},
+        service::{ChatService, Rules, Start},
         session::Outlet,
         stats::Stats,
         types::{Author, Epoch, Message, MessageText, NodeId, RoomName, Seq},
     },
     cluster::memory::MemoryBus,
-    gateway::protocol::MessageJson,
+    gateway::protocol::answer::MessageJson,
     node::SystemClock,
     store::memory::MemoryLog,
     telemetry::deliveries::Deliveries,
@@ -85,7 +86,7 @@ async fn main() {
     }
     let text = MessageText::new("a line of the usual length, as people write them", 100).expect("a text");
     for _ in 0..MESSAGES {
-        let post = Post { room: lobby.clone(), nonce: None, text: text.clone(), trace: None };
+        let post = Post { room: lobby.clone(), nonce: None, saying: Saying::Text(text.clone()), trace: None };
         chat.post(&Author::anonymous(), post).await.expect("the log is in memory");
         for _ in 0..SESSIONS {
             wire.recv().await.expect("the sessions live");

@@ -67,6 +67,8 @@ pub struct Server {
     /// How long a write may wait for a client that does not read, before its connection is cut.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
+    /// The cookie by which a balancer keeps a browser at its node; `POST /api/elsewhere` expires it.
+    pub sticky_cookie: String,
 }
 
 impl Default for Server {
@@ -78,6 +80,7 @@ impl Default for Server {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
+            sticky_cookie: "chorus_node".to_owned(),
         }
     }
 }

@@ -138,7 +138,9 @@ impl Node {
             })?;
         let addr = listener.local_addr()?;
         let draining = life.draining.clone();
-        let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max: limits.max_message_bytes };
+        let (text_bytes_max, sticky_cookie) =
+            (limits.max_message_bytes, settings.server.sticky_cookie.as_str().into());
+        let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max, sticky_cookie };
         let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
         life.spawn_vital("accept", serve(listener, app, settings.server.clone(), life.clone()));
         Ok(Self { addr, settings, life, log, links })

@@ -56,7 +56,8 @@ fn draft_to(room: RoomName, text: &str) -> Draft {
     Draft {
         room,
         kind: Kind::text(),
-        author: Author { id: "ada".parse().unwrap(), name: "Ada".parse().unwrap() },
+        of: None,
+        author: Author { id: "ada".parse().unwrap(), name: "Ada".parse().unwrap(), color: None },
         nonce: Some(text.parse().unwrap()),
         text: MessageText::new(text, 8_192).unwrap(),
         at: FixedClock.now(),

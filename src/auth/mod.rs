@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::chat::types::{Author, UnixMs, UserId, UserName};
+use crate::chat::types::{Author, Hue, UnixMs, UserId, UserName};
 
 /// Signs and reads tokens: `v1.<claims>.<HMAC-SHA256 of "v1.<claims>">`, both in URL-safe base64.
 pub struct Tokens {
@@ -28,6 +28,9 @@ struct Claims {
     n: String,
     /// When it was issued, in milliseconds since 1970.
     t: u64,
+    /// The colour at that time, if there was one; nodes that know of none step over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<u16>,
 }
 
 /// The token was not signed with this key, is not whole, or is too old.
@@ -46,7 +49,8 @@ impl Tokens {
     /// Issues a token.
     #[must_use]
     pub fn issue(&self, user: &Author, now: UnixMs) -> String {
-        let claims = Claims { u: user.id.to_string(), n: user.name.to_string(), t: now.0 };
+        let color = user.color.map(Hue::degrees);
+        let claims = Claims { u: user.id.to_string(), n: user.name.to_string(), t: now.0, c: color };
         let claims = serde_json::to_vec(&claims).expect("strings and a number are JSON");
         let signed = format!("v1.{}", BASE64_URL_SAFE_NO_PAD.encode(claims));
         let mac = self.key.clone().chain_update(&signed).finalize().into_bytes();
@@ -74,20 +78,21 @@ impl Tokens {
         Ok(Author {
             id: claims.u.parse().map_err(|_| BadToken)?,
             name: claims.n.parse().map_err(|_| BadToken)?,
+            color: claims.c.map(u64::from).map(Hue::try_from).transpose().map_err(|_| BadToken)?,
         })
     }
 }
 
-/// A new guest: an id of 96 random bits, and the name they chose, or one made of the id.
+/// A new guest: an id of 96 random bits, the name they chose, or one made of the id, and their colour.
 ///
 /// # Errors
 ///
 /// The system has no random numbers.
-pub fn new_guest(name: Option<UserName>) -> Result<Author, getrandom::Error> {
+pub fn new_guest(name: Option<UserName>, color: Option<Hue>) -> Result<Author, getrandom::Error> {
     let (high, low) = (getrandom::u32()?, getrandom::u64()?);
     let id: UserId = format!("u{high:08x}{low:016x}").parse().expect("letters and digits are an id");
     let name = name.unwrap_or_else(|| format!("guest-{:04x}", high >> 16).parse().expect("that is a name"));
-    Ok(Author { id, name })
+    Ok(Author { id, name, color })
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
     use super::*;
 
     fn ada() -> Author {
-        Author { id: "u1".parse().unwrap(), name: "Ada \"L\" é".parse().unwrap() }
+        Author { id: "u1".parse().unwrap(), name: "Ada \"L\" é".parse().unwrap(), color: None }
     }
 
     #[test]
@@ -105,6 +110,8 @@ mod tests {
         assert_eq!(ours.read(&token, UnixMs(6_000)), Ok(ada()));
         assert_eq!(ours.read(&token, UnixMs(6_001)), Err(BadToken));
         assert_eq!(theirs.read(&token, UnixMs(5_000)), Err(BadToken));
+        let blue = Author { color: Some(Hue::try_from(240).unwrap()), ..ada() };
+        assert_eq!(ours.read(&ours.issue(&blue, UnixMs(0)), UnixMs(0)), Ok(blue));
     }
 
     #[test]

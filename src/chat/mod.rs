@@ -14,6 +14,8 @@ pub mod session;
 
 pub mod hub;
 
+pub mod post;
+
 pub mod cursor;
 pub mod gather;
 pub mod rate_limit;

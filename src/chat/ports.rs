@@ -34,7 +34,7 @@ pub trait MessageLog: Send + Sync {
     /// never lets a later draft overtake an earlier one. A nonce makes a retry
     /// safe: a draft with the room, author id and nonce of an earlier one (in
     /// this run, too) stores nothing and is [`Appended::Known`], with another
-    /// text or kind [`Appended::Conflict`]. Nonces are remembered for
+    /// text, kind or `of` [`Appended::Conflict`]. Nonces are remembered for
     /// `log.nonce_ttl`, also beyond a pruned message.
     ///
     /// Completes once the messages would survive a loss of power. Calls for one
@@ -68,6 +68,20 @@ pub trait MessageLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError>;
 
+    /// Reads the newest `limit` messages that are `of` one from `first` to `last` and lie beyond `last`
+    /// themselves, ascending; bounded in bytes as well, so that the oldest may be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn amendments(
+        &self,
+        room: &RoomName,
+        first: Seq,
+        last: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError>;
+
     /// What of a room is there; an unknown room is an empty one.
     ///
     /// # Errors
@@ -80,7 +94,7 @@ pub trait MessageLog: Send + Sync {
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
-    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError>;
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError>;
 
     /// The newest place in the whole log: where a node that starts begins to
     /// ask for [`growth`](Self::growth).
@@ -161,13 +175,16 @@ pub struct Extent {
     pub head: Seq,
 }
 
-/// A room and what of it is there.
+/// A room, as a list of rooms shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomExtent {
+pub struct ListedRoom {
     /// The room.
     pub room: RoomName,
     /// What of it is there.
     pub extent: Extent,
+    /// Its newest ordinary message, as it was said; `None` if there is none among so many of its newest
+    /// messages as a log looks at.
+    pub last: Option<Arc<Message>>,
 }
 
 /// What a log occupies, and where.

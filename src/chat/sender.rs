@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use super::{
     hub::lock,
     ports::Receipt,
+    post::{Post, PostError, Saying},
     rate_limit::RateLimit,
     sender_order::{PostIndex, SenderOrder},
-    service::{ChatService, Post, PostError},
+    service::ChatService,
     types::{Author, Draft},
 };
 
@@ -38,11 +39,31 @@ impl Sender {
         &self.author
     }
 
+    /// Later posts are said under another name or in another colour; it is the same user.
+    pub fn rename(&mut self, author: Author) {
+        self.author = author;
+    }
+
     /// Stores a run of posts and says what became of each, in their order.
     ///
     /// The run is one unit in the log: if it fails, each of it is refused, and none overtakes another.
+    /// An amendment begins another unit if it may be about a message of the one before it.
     pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
-        let admitted: Vec<_> = posts.iter().map(|(index, post)| self.admit(*index, post)).collect();
+        let mut outcomes = Vec::with_capacity(posts.len());
+        let is_one_unit = |(_, before): &(_, Post), (_, post): &(_, Post)| {
+            !matches!((&before.saying, &post.saying), (Saying::Text(_), Saying::Amendment { .. }))
+        };
+        for unit in posts.chunk_by(is_one_unit) {
+            outcomes.append(&mut self.post_unit(unit).await);
+        }
+        outcomes
+    }
+
+    async fn post_unit(&mut self, posts: &[(PostIndex, Post)]) -> Vec<Result<Receipt, PostError>> {
+        let mut admitted = Vec::with_capacity(posts.len());
+        for (index, post) in posts {
+            admitted.push(self.admit(*index, post).await);
+        }
         let passing = posts.iter().zip(&admitted).filter(|(_, verdict)| verdict.is_ok());
         let drafts: Vec<Draft> =
             passing.map(|((_, post), _)| self.chat.draft(&self.author, post.clone())).collect();
@@ -63,8 +84,9 @@ impl Sender {
         posts.iter().zip(admitted).map(settle).collect()
     }
 
-    /// Whether this post may go on, and its place in the socket's order; if not, later ones wait for it.
-    fn admit(&mut self, index: PostIndex, post: &Post) -> Result<PostIndex, PostError> {
+    /// Whether this post may go on, and its place in the socket's order. One that was refused for a reason
+    /// that passes is waited for by later ones, those of its own unit as well.
+    async fn admit(&mut self, index: PostIndex, post: &Post) -> Result<PostIndex, PostError> {
         let now = self.chat.clock().now();
         let place = match (&self.order, &post.nonce) {
             (Some(order), Some(nonce)) => lock(order).admits(index, &post.room, nonce, now),
@@ -74,11 +96,15 @@ impl Sender {
             self.refused(index, post);
             return Err(PostError::RetryFirst);
         };
-        self.rate.take(now).map_err(|retry_after_ms| {
-            self.refused(place, post);
-            PostError::RateLimited { retry_after_ms }
-        })?;
-        Ok(place)
+        let admitted = match self.rate.take(now) {
+            Ok(()) => self.chat.check(&self.author.id, post).await,
+            Err(retry_after_ms) => Err(PostError::RateLimited { retry_after_ms }),
+        };
+        admitted.map(|()| place).inspect_err(|error| {
+            if error.passes() {
+                self.refused(place, post);
+            }
+        })
     }
 
     /// Later posts wait for this one; one without a nonce cannot be waited for.

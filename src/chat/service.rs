@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use super::{
     hub::{Hub, Membership},
-    ports::{AppendError, Appended, Clock, Extent, MessageLog, ReadError, Receipt, RoomExtent},
+    ports::{AppendError, Appended, Clock, Extent, ListedRoom, MessageLog, ReadError, Receipt},
+    post::{Post, PostError},
     sender::Sender,
     session::Session,
     stats::Stats,
-    types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, Nonce, RoomName, Seq, TraceContext},
+    types::{Author, Draft, Epoch, Message, NodeId, RoomName, Seq, UserId},
 };
+
+/// The newest amendments that come with a page of history; of more, the oldest are not told.
+const AMENDMENTS_MAX: usize = 1_000;
 
 /// What clients can do, on whichever edge they come in.
 pub struct ChatService {
@@ -66,64 +70,15 @@ pub enum JoinError {
     Read(#[from] ReadError),
 }
 
-/// Why a message was not, or not surely, stored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PostError {
-    /// The nonce belongs to a message with another text; no retry helps.
-    #[error("this nonce was used for another message")]
-    NonceConflict,
-    /// An earlier post of this socket was refused for a reason that passes, and has not come back.
-    #[error("an earlier message to this room was refused: send that one again first")]
-    RetryFirst,
-    /// The session posts faster than it may.
-    #[error("too many messages; retry in {retry_after_ms} ms")]
-    RateLimited {
-        /// Wait this long before the next try.
-        retry_after_ms: u64,
-    },
-    /// More requests of this socket wait than may.
-    #[error("too many requests at one time")]
-    Overloaded,
-    /// Nothing was stored, since more waits than the log takes.
-    #[error("the message log is busy")]
-    Busy,
-    /// Nothing was stored, since the log cannot be written now.
-    #[error("the message log cannot be written")]
-    Unavailable,
-    /// It is not known whether it was stored: only the same nonce settles it.
-    #[error("it is not known whether the message was stored: send it again with the same nonce")]
-    Unknown,
-}
-
-impl From<&AppendError> for PostError {
-    fn from(error: &AppendError) -> Self {
-        match error {
-            AppendError::Busy => Self::Busy,
-            AppendError::Unavailable(_) => Self::Unavailable,
-            AppendError::Unknown(_) => Self::Unknown,
-        }
-    }
-}
-
-impl PostError {
-    /// Whether the same post may succeed later.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        *self != Self::NonceConflict
-    }
-}
-
-/// A message as its sender posts it.
-#[derive(Clone, Debug)]
-pub struct Post {
-    /// Where it is said.
-    pub room: RoomName,
-    /// What makes a retry safe; without it each call stores.
-    pub nonce: Option<Nonce>,
-    /// What is said.
-    pub text: MessageText,
-    /// If it is sampled.
-    pub trace: Option<TraceContext>,
+/// A page that was read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Ascending.
+    pub messages: Vec<Arc<Message>>,
+    /// There are earlier ones.
+    pub more: bool,
+    /// What became of them after the page's end, ascending: edits, deletions, reactions.
+    pub amendments: Vec<Arc<Message>>,
 }
 
 impl ChatService {
@@ -215,25 +170,35 @@ impl ChatService {
     ///
     /// [`PostError`] says whether the same post may succeed later.
     pub async fn post(&self, author: &Author, post: Post) -> Result<Receipt, PostError> {
+        self.check(&author.id, &post).await?;
         let outcomes = self.append(vec![self.draft(author, post)]).await?;
         outcomes.into_iter().next().expect("a log answers for each draft")
     }
 
-    /// Reads up to `limit` messages before `before`, ascending, and whether there are more before them.
+    /// Whether the log has what a post is about, and lets its author amend it. Ordinary messages ask the log nothing.
+    pub(super) async fn check(&self, author: &UserId, post: &Post) -> Result<(), PostError> {
+        let Some(of) = post.saying.of() else { return Ok(()) };
+        let there = self.log.read(&post.room, Seq(of.0 - 1), 1).await.map_err(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an amendment could not be checked");
+            PostError::Unavailable
+        })?;
+        post.saying.check(author, there.first().map(Arc::as_ref))
+    }
+
+    /// Reads up to `limit` messages before `before`, and what became of them later.
     ///
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
-    pub async fn history(
-        &self,
-        room: &RoomName,
-        before: Seq,
-        limit: usize,
-    ) -> Result<(Vec<Arc<Message>>, bool), ReadError> {
+    pub async fn history(&self, room: &RoomName, before: Seq, limit: usize) -> Result<History, ReadError> {
         let messages = self.log.read_before(room, before, limit).await?;
-        let pruned = self.log.extent(room).await?.pruned;
-        let more = messages.first().is_some_and(|first| pruned.next() < first.seq);
-        Ok((messages, more))
+        let (Some(first), Some(last)) = (messages.first(), messages.last()) else {
+            return Ok(History::default());
+        };
+        let (first, last) = (first.seq, last.seq);
+        let more = self.log.extent(room).await?.pruned.next() < first;
+        let amendments = self.log.amendments(room, first, last, AMENDMENTS_MAX).await?;
+        Ok(History { messages, more, amendments })
     }
 
     /// Reads up to `limit` messages after `after`, ascending, and whether there are more after them.
@@ -258,14 +223,15 @@ impl ChatService {
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
-    pub async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+    pub async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
         self.log.rooms(after, limit).await
     }
 
     pub(super) fn draft(&self, author: &Author, post: Post) -> Draft {
-        let Post { room, nonce, text, trace } = post;
+        let Post { room, nonce, saying, trace } = post;
+        let (kind, of, text) = saying.into_parts();
         let (author, node, at) = (author.clone(), self.node.clone(), self.clock.now());
-        Draft { room, kind: Kind::text(), author, nonce, text, at, node, trace }
+        Draft { room, kind, of, author, nonce, text, at, node, trace }
     }
 
     /// Stores a run and says what became of each draft; a failure of the log is that of the whole run.

@@ -13,8 +13,9 @@ pub(crate) fn draft(room: &str, text: &str) -> Draft {
     let node: NodeId = "n1".parse().expect("a valid node");
     let room: RoomName = room.parse().expect("a valid room");
     let text = MessageText::new(text, 1_000).expect("a valid text");
-    let author = Author { id, name };
-    Draft { room, kind: Kind::text(), author, nonce: None, text, at: UnixMs(1), node, trace: None }
+    let author = Author { id, name, color: None };
+    let (kind, at) = (Kind::text(), UnixMs(1));
+    Draft { room, kind, of: None, author, nonce: None, text, at, node, trace: None }
 }
 
 /// The message at `seq` of `room`, whose text has three bytes.

@@ -28,6 +28,17 @@ pub enum Invalid {
     /// Not a kind of message.
     #[error("a kind is 1 to {} of a-z, '.', '-'", Kind::BYTES_MAX)]
     Kind,
+    /// Not a kind that can be posted, or not about a message as its kind asks.
+    #[error(
+        "a post's kind is text, edit, delete, react or unreact; all but text are `of` a message, by its seq"
+    )]
+    Amendment,
+    /// Not a reaction.
+    #[error("a reaction is 1 to {} bytes without white space and control characters", Reaction::BYTES_MAX)]
+    Reaction,
+    /// Not a colour.
+    #[error("a colour is a hue: a whole number from 0 to {}", Hue::MAX)]
+    Color,
     /// Not an epoch.
     #[error("an epoch is 32 hexadecimal digits")]
     Epoch,
@@ -100,6 +111,10 @@ name! {
     Kind, 32, Invalid::Kind, |c| c.is_ascii_lowercase() || matches!(c, '.' | '-')
 }
 name! {
+    /// What someone feels about a message, such as an emoji.
+    Reaction, 32, Invalid::Reaction, |c| !c.is_control() && !c.is_whitespace()
+}
+name! {
     /// One process of the cluster.
     NodeId, 64, Invalid::User, is_identifier
 }
@@ -128,6 +143,10 @@ impl Nonce {
 impl Kind {
     /// An ordinary message.
     pub const TEXT: &str = "text";
+    /// What its author says in place of an ordinary message.
+    pub const EDIT: &str = "edit";
+    /// That its author takes an ordinary message away.
+    pub const DELETE: &str = "delete";
 
     /// An ordinary message's kind.
     #[must_use]
@@ -148,6 +167,12 @@ impl Kind {
 pub struct MessageText(Box<str>);
 
 impl MessageText {
+    /// What a message says that takes another away: nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self("".into())
+    }
+
     /// Takes `text` as it is, if it is at most `bytes_max` bytes of UTF-8.
     ///
     /// # Errors
@@ -174,6 +199,35 @@ impl MessageText {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&Reaction> for MessageText {
+    fn from(reaction: &Reaction) -> Self {
+        Self(reaction.as_str().into())
+    }
+}
+
+/// A colour that someone chose, as a hue in degrees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hue(u16);
+
+impl Hue {
+    /// The last one before red comes again.
+    pub const MAX: u16 = 359;
+
+    /// The degrees.
+    #[must_use]
+    pub fn degrees(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Hue {
+    type Error = Invalid;
+
+    fn try_from(degrees: u64) -> Result<Self, Invalid> {
+        u16::try_from(degrees).ok().filter(|degrees| *degrees <= Self::MAX).map(Self).ok_or(Invalid::Color)
     }
 }
 
@@ -240,7 +294,7 @@ impl Author {
     /// Who speaks on namespace `/`, whose clients have no identity.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: UserId("anonymous".into()), name: UserName("anonymous".into()) }
+        Self { id: UserId("anonymous".into()), name: UserName("anonymous".into()), color: None }
     }
 }
 
@@ -251,6 +305,8 @@ pub struct Author {
     pub id: UserId,
     /// What they were called when they posted.
     pub name: UserName,
+    /// The colour that they had chosen by then, if any.
+    pub color: Option<Hue>,
 }
 
 /// Where a sampled message's trace goes on, as in W3C Trace Context. An unsampled message has none.
@@ -269,6 +325,8 @@ pub struct Draft {
     pub room: RoomName,
     /// What it is.
     pub kind: Kind,
+    /// The message that it amends, in the same room, unless it is an ordinary one.
+    pub of: Option<Seq>,
     /// By whom.
     pub author: Author,
     /// What makes a retry safe; without it each call stores.

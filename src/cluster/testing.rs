@@ -14,7 +14,8 @@ pub(crate) fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
     let draft = Draft {
         room: room.parse().unwrap(),
         kind: Kind::text(),
-        author: Author { id: "u-1".parse().unwrap(), name: "Ada ❤".parse().unwrap() },
+        of: None,
+        author: Author { id: "u-1".parse().unwrap(), name: "Ada ❤".parse().unwrap(), color: None },
         nonce: seq.is_multiple_of(2).then(|| format!("nonce {seq}").parse().unwrap()),
         text: MessageText::new(text, text.len()).unwrap(),
         at: UnixMs(1_790_000_000_000),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime_serde::re::humantime::format_duration;
 
-use crate::chat::types::NodeId;
+use crate::chat::types::{NodeId, RoomName};
 
 use super::{Drain, Settings};
 
@@ -62,6 +62,9 @@ pub enum Rule {
     /// A node name that the wire cannot carry.
     #[error("node.id ({0:?}) must be 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.'")]
     NodeId(String),
+    /// A cookie that no browser would know.
+    #[error("server.sticky_cookie ({0:?}) must be 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.'")]
+    StickyCookie(String),
     /// A polling answer that could not carry all that waits, so that a polling session fell behind for ever.
     #[error(
         "socketio.max_payload ({payload}) must be at least limits.max_message_bytes ({message}) times 64"
@@ -119,6 +122,11 @@ impl Settings {
         }
         if let Some(id) = self.node.id.as_ref().filter(|id| id.parse::<NodeId>().is_err()) {
             return Err(Rule::NodeId(id.clone()));
+        }
+        let cookie = &self.server.sticky_cookie;
+        // What a room may be called, a cookie may.
+        if cookie.parse::<RoomName>().is_err() {
+            return Err(Rule::StickyCookie(cookie.clone()));
         }
         if self.auth.key.as_ref().is_some_and(|key| key.expose().len() < 32) {
             return Err(Rule::KeyTooShort);

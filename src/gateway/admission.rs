@@ -7,7 +7,10 @@ use crate::{
     chat::types::{Author, RoomName, Seq, UnixMs, UserName},
 };
 
-use super::protocol::{Place, Refusal};
+use super::protocol::{
+    Refusal,
+    request::{Place, color},
+};
 
 /// What a native client says when it connects.
 #[derive(Clone, Debug)]
@@ -18,7 +21,7 @@ pub(super) struct Hello {
 }
 
 impl Hello {
-    /// Reads `{token?, name?, rooms?}`; a client without a token is a new guest.
+    /// Reads `{token?, name?, color?, rooms?}`; a client without a token is a new guest.
     ///
     /// # Errors
     ///
@@ -33,14 +36,16 @@ impl Hello {
             return Err(Refusal::new("bad_request", "auth is an object"));
         }
         let name = text(auth, "name")?.map(str::parse::<UserName>).transpose()?;
+        let color = color(auth.get("color"))?;
         let user = match text(auth, "token")? {
             Some(token) => {
                 let mut user =
                     tokens.read(token, now).map_err(|error| Refusal::new("bad_token", error.to_string()))?;
                 user.name = name.unwrap_or(user.name);
+                user.color = color.or(user.color);
                 user
             }
-            None => new_guest(name).map_err(|error| Refusal::new("unavailable", error.to_string()))?,
+            None => new_guest(name, color).map_err(|error| Refusal::new("unavailable", error.to_string()))?,
         };
         Ok(Self { user, rooms: rooms(auth, rooms_max)? })
     }
@@ -121,6 +126,12 @@ mod tests {
             (json!(null), "ok"),
             (json!({}), "ok"),
             (json!({ "name": "Ada", "token": token }), "ok"),
+            (json!({ "color": 359 }), "ok"),
+            (json!({ "color": null, "token": token }), "ok"),
+            (json!({ "color": 360 }), "bad_color"),
+            (json!({ "color": -1 }), "bad_color"),
+            (json!({ "color": 1.5 }), "bad_color"),
+            (json!({ "color": "red" }), "bad_color"),
             (json!({ "rooms": { "a": place, "b": place } }), "ok"),
             (json!({ "rooms": { "a": place, "b": place, "c": place } }), "too_many_rooms"),
             (json!({ "rooms": { "a b": place } }), "bad_room"),

@@ -20,7 +20,7 @@ use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
 use super::{
     connected::End,
     link::Link,
-    protocol::Args,
+    protocol::args::Args,
     queue::{self, Reader, queue},
 };
 

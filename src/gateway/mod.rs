@@ -14,6 +14,7 @@ mod tutorial;
 
 mod admission;
 mod connected;
+mod encoded;
 mod intake;
 mod outlet;
 mod queue;

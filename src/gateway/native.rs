@@ -1,18 +1,10 @@
 //! Namespace `/chat`: the native protocol of the page, the load test and rich clients.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use socketioxide::{
-    AckError, SocketIo,
+    SocketIo,
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
@@ -20,12 +12,12 @@ use tracing::Instrument as _;
 
 use crate::{
     chat::{
-        cursor::Pace,
+        post::{Post, PostError},
         sender::Sender,
         sender_order::PostIndex,
-        service::{Entered, JoinError, Post, PostError, Start},
-        session::{self, Session},
-        types::{Author, Message, RoomName, Seq},
+        service::{Entered, JoinError, Start},
+        session::Session,
+        types::{Author, Hue, RoomName, UserName},
     },
     telemetry::{metrics, trace::Root},
 };
@@ -37,19 +29,18 @@ use super::{
     link::{Cut, Link},
     outlet::{Answers, Outlet},
     protocol::{
-        LimitsJson, MessageJson, Refusal, Request, SessionJson, joined_json, page_json, receipt_json,
-        rooms_json,
+        Refusal,
+        answer::{
+            LimitsJson, SessionJson, history_json, identity_json, joined_json, receipt_json, rooms_json,
+        },
+        request::{Place, Request},
     },
 };
 
-/// Messages of a catch-up page.
-const PAGE_MESSAGES: usize = 100;
-/// Bytes of a catch-up page, as far as texts count; one message goes, however long.
-const PAGE_BYTES: usize = 64 * 1024;
-/// What a message takes beside its text, about.
-const MESSAGE_BYTES: usize = 256;
-/// Catch-up pages that a client has not acked, over all its rooms.
-const PAGES_UNACKED: usize = 2;
+use outlet::NativeOutlet;
+
+mod outlet;
+
 /// The newest messages that a join gets at most; older ones are asked for by `history`.
 const HISTORY_MAX: u64 = 1_000;
 
@@ -73,7 +64,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 struct Admitted {
     intake: Intake,
     sender: Sender,
-    rooms: Vec<(RoomName, super::protocol::Place)>,
+    rooms: Vec<(RoomName, Place)>,
 }
 
 fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(), Refusal> {
@@ -142,7 +133,7 @@ impl Socket {
     }
 
     /// Joins the rooms of before, greets, and lets the cursors go.
-    async fn begin(&mut self, rooms: Vec<(RoomName, super::protocol::Place)>) {
+    async fn begin(&mut self, rooms: Vec<(RoomName, Place)>) {
         let mut entered = Vec::new();
         for (room, place) in rooms {
             let or_newest = u64::from(self.gateway.history.on_join);
@@ -187,10 +178,10 @@ impl Socket {
                 args.ok_or_else(|| Refusal::new("bad_request", "the arguments are not JSON, or too long"));
             match parsed.and_then(|args| Request::parse(&event, &args, self.gateway.limits.max_message_bytes))
             {
-                Ok(Request::Post(room, nonce, text)) => {
+                Ok(Request::Post(room, nonce, saying)) => {
                     root.iter().for_each(Root::taken);
                     let trace = root.as_ref().map(Root::context);
-                    run.push((index, Post { room, nonce: Some(nonce), text, trace }));
+                    run.push((index, Post { room, nonce: Some(nonce), saying, trace }));
                     acks.push((ack, root));
                 }
                 Ok(request) => {
@@ -240,11 +231,13 @@ impl Socket {
             }
             Request::History { room, before, limit } => {
                 let page = self.gateway.chat.history(&room, before, limit).await;
-                page.map(|(messages, more)| page_json(&messages, more, Some(self.sender.author())))
+                page.map(|page| history_json(&page, Some(self.sender.author())))
             }
             Request::Rooms { after, limit } => {
-                self.gateway.chat.rooms(after.as_ref(), limit).await.map(|rooms| rooms_json(&rooms))
+                let rooms = self.gateway.chat.rooms(after.as_ref(), limit).await;
+                rooms.map(|rooms| rooms_json(&rooms, Some(self.sender.author())))
             }
+            Request::Rename { name, color } => Ok(self.rename(name, color)),
             Request::Post(..) => unreachable!("posts are taken in runs"),
         };
         match answered {
@@ -253,14 +246,18 @@ impl Socket {
         }
     }
 
+    /// What is posted from now on is said under this name.
+    fn rename(&mut self, name: UserName, color: Option<Hue>) -> Value {
+        let before = self.sender.author();
+        let user = Author { id: before.id.clone(), name, color: color.or(before.color) };
+        let token = self.gateway.tokens.issue(&user, self.gateway.chat.clock().now());
+        let answer = identity_json(&user, &token);
+        self.sender.rename(user);
+        answer
+    }
+
     /// Answers first: nothing of the room comes before its client knows where it begins.
-    async fn join(
-        &mut self,
-        room: RoomName,
-        after: Option<super::protocol::Place>,
-        history: Option<u64>,
-        ack: AckSender,
-    ) {
+    async fn join(&mut self, room: RoomName, after: Option<Place>, history: Option<u64>, ack: AckSender) {
         let newest = history.unwrap_or(u64::from(self.gateway.history.on_join)).min(HISTORY_MAX);
         let start = match after {
             Some(place) => Start::After { epoch: Some(place.epoch), seq: place.seq, or_newest: newest },
@@ -304,90 +301,5 @@ impl Gateway {
             session.ended().cancel();
             None
         })
-    }
-}
-
-/// The socket's way out, in the namespace's words.
-struct NativeOutlet {
-    outlet: Outlet,
-    reader: Author,
-    unacked: Arc<AtomicUsize>,
-    gateway: Arc<Gateway>,
-}
-
-impl NativeOutlet {
-    fn new(outlet: Outlet, reader: Author, gateway: &Arc<Gateway>) -> Self {
-        Self { outlet, reader, unacked: Arc::default(), gateway: gateway.clone() }
-    }
-
-    fn live(&self, messages: &[Arc<Message>]) -> usize {
-        let emit = |message: &&Arc<Message>| {
-            self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader)))
-        };
-        messages.iter().take_while(emit).count()
-    }
-
-    /// Emits one page; its ack makes room for another.
-    fn page(&self, messages: &[Arc<Message>]) -> usize {
-        let mut bytes = 0;
-        let fits = |message: &&Arc<Message>| {
-            bytes += message.draft.text.as_str().len() + MESSAGE_BYTES;
-            bytes <= PAGE_BYTES
-        };
-        let count = messages.iter().take(PAGE_MESSAGES).take_while(fits).count().max(1);
-        let page: Vec<_> =
-            messages[..count].iter().map(|m| MessageJson::new(m, Some(&self.reader))).collect();
-        if PAGES_UNACKED <= self.unacked.load(Ordering::Acquire) || self.outlet.link.take(1) == 0 {
-            return 0;
-        }
-        let Ok(ack) = self.outlet.socket.emit_with_ack::<_, serde::de::IgnoredAny>("messages", &(page,))
-        else {
-            return 0;
-        };
-        self.unacked.fetch_add(1, Ordering::AcqRel);
-        let (unacked, link) = (self.unacked.clone(), self.outlet.link.clone());
-        self.gateway.tracker.spawn(async move {
-            // An ack without arguments cannot be decoded, and is one all the same. A page that is
-            // never acked keeps its place: the session stalls and is cut.
-            if matches!(ack.await, Ok(_) | Err(AckError::Decode(_))) {
-                unacked.fetch_sub(1, Ordering::AcqRel);
-                link.nudge();
-            }
-        });
-        count
-    }
-}
-
-#[async_trait]
-impl session::Outlet for NativeOutlet {
-    fn appetite(&self, pace: Pace) -> usize {
-        match pace {
-            Pace::Live => self.outlet.link.room(),
-            Pace::CatchUp if self.unacked.load(Ordering::Acquire) < PAGES_UNACKED => {
-                PAGE_MESSAGES.min(self.outlet.link.room() * PAGE_MESSAGES)
-            }
-            Pace::CatchUp => 0,
-        }
-    }
-
-    fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize {
-        match pace {
-            Pace::Live => self.live(messages),
-            Pace::CatchUp => self.page(messages),
-        }
-    }
-
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        let notice =
-            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.outlet.emit("notice", &notice)
-    }
-
-    async fn drained(&self) {
-        self.outlet.drained().await;
-    }
-
-    fn cut(&self) {
-        self.outlet.link.cut(Cut::Stalled);
     }
 }

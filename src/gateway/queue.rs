@@ -185,14 +185,12 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_waits_is_woken_by_an_entry_and_by_the_end() {
         let (writer, reader) = queue(2, 10);
-        let reads = tokio::spawn(async move {
-            let first = numbers(&reader.take(9).await);
-            (first, numbers(&reader.take(9).await))
-        });
-        tokio::task::yield_now().await;
-        writer.push(1, 1).unwrap();
-        tokio::task::yield_now().await;
-        drop(writer);
-        assert_eq!(reads.await.unwrap(), (vec![1], Vec::new()));
+        let reads = async { (numbers(&reader.take(9).await), numbers(&reader.take(9).await)) };
+        let writes = async move {
+            tokio::task::yield_now().await;
+            writer.push(1, 1).unwrap();
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(tokio::join!(reads, writes).0, (vec![1], Vec::new()));
     }
 }

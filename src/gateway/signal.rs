@@ -49,20 +49,18 @@ impl Signal {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test]
     async fn whoever_waits_hears_of_each_change_until_it_is_the_wanted_one() {
-        let signal = Arc::new(Signal::default());
-        let waiter = signal.clone();
-        let waits = tokio::spawn(async move { waiter.until(|value| value & 4 != 0).await });
-        tokio::task::yield_now().await;
-        signal.set(1);
-        tokio::task::yield_now().await;
-        signal.set(4);
-        assert_eq!(waits.await.unwrap(), 5);
+        let signal = Signal::default();
+        let changes = async {
+            tokio::task::yield_now().await;
+            signal.set(1);
+            tokio::task::yield_now().await;
+            signal.set(4);
+        };
+        assert_eq!(tokio::join!(signal.until(|value| value & 4 != 0), changes).0, 5);
         signal.count();
         assert_eq!(signal.until(|_| true).await, 6);
     }

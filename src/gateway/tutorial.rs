@@ -14,9 +14,10 @@ use tracing::Instrument as _;
 use crate::{
     chat::{
         cursor::Pace,
+        post::{Post, PostError, Saying},
         sender::Sender,
         sender_order::{PostIndex, SenderOrder},
-        service::{Entered, Post, PostError, Start},
+        service::{Entered, Start},
         session::{self, Session},
         types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
     },
@@ -29,7 +30,7 @@ use super::{
     intake::{self, Incoming, Intake, Waiting},
     link::Cut,
     outlet::{Answers, Outlet},
-    protocol::{Args, Refusal},
+    protocol::{Refusal, args::Args},
 };
 
 /// The one event, both ways.
@@ -157,7 +158,7 @@ fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
         return Err(Invalid::Nonce.into());
     }
     let nonce = offset.map(|offset| Nonce::of_tutorial(&offset, content));
-    Ok(Post { room: RoomName::lobby(), nonce, text, trace: None })
+    Ok(Post { room: RoomName::lobby(), nonce, saying: Saying::Text(text), trace: None })
 }
 
 /// The socket's way out, in the tutorial's words: message by message, and only texts.

@@ -6,19 +6,27 @@ use axum::{
         Path, Query, State,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, SET_COOKIE},
+    },
+    response::IntoResponse,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::{
     auth::new_guest,
     chat::{
-        service::Post,
-        types::{Author, MessageText, Nonce, RoomName, Seq},
+        post::Post,
+        types::{Author, Nonce, RoomName, Seq},
     },
-    gateway::protocol::{AuthorJson, Refusal, page_json, page_limit, receipt_json, rooms_json},
+    gateway::protocol::{
+        Refusal,
+        answer::{history_json, identity_json, page_json, receipt_json, rooms_json},
+        request::{PAGE_MAX, ROOMS_MAX, color, limit, saying},
+    },
     telemetry::trace::Root,
 };
 
@@ -27,6 +35,7 @@ use super::Http;
 #[derive(Deserialize)]
 pub(super) struct NewSession {
     name: Option<String>,
+    color: Option<Value>,
 }
 
 /// `POST /api/sessions`: a new guest and a token.
@@ -34,11 +43,12 @@ pub(super) async fn new_session(
     State(http): State<Http>,
     body: Result<Json<NewSession>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let Json(NewSession { name }) = body.map_err(|error| body_error(&error))?;
+    let Json(NewSession { name, color: hue }) = body.map_err(|error| body_error(&error))?;
     let name = name.map(|name| name.parse()).transpose()?;
-    let user = new_guest(name).map_err(|error| Refusal::new("unavailable", error.to_string()))?;
+    let user = new_guest(name, color(hue.as_ref())?);
+    let user = user.map_err(|error| Refusal::new("unavailable", error.to_string()))?;
     let token = http.tokens.issue(&user, http.chat.clock().now());
-    Ok((StatusCode::CREATED, Json(json!({ "token": token, "user": AuthorJson::from(&user) }))))
+    Ok((StatusCode::CREATED, Json(identity_json(&user, &token))))
 }
 
 #[derive(Deserialize)]
@@ -51,10 +61,13 @@ pub(super) struct RoomsQuery {
 pub(super) async fn rooms(
     State(http): State<Http>,
     query: Result<Query<RoomsQuery>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
     let after: Option<RoomName> = query.after.map(|after| after.parse()).transpose()?;
-    Ok(Json(rooms_json(&http.chat.rooms(after.as_ref(), page_limit(query.limit)).await?)))
+    let reader = bearer(&http, &headers)?;
+    let rooms = http.chat.rooms(after.as_ref(), limit(query.limit, ROOMS_MAX)).await?;
+    Ok(Json(rooms_json(&rooms, reader.as_ref())))
 }
 
 #[derive(Deserialize)]
@@ -72,23 +85,37 @@ pub(super) async fn messages(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
-    let (room, limit) = (room_of(room)?, page_limit(query.limit));
+    let (room, limit) = (room_of(room)?, limit(query.limit, PAGE_MAX));
     let reader = bearer(&http, &headers)?;
-    let (messages, more) = match (query.after, query.before) {
+    let mut page = match (query.after, query.before) {
         (Some(_), Some(_)) => {
             return Err(Refusal::new("bad_request", "a page is after a place or before one, not both"));
         }
-        (Some(after), None) => http.chat.following(&room, Seq(after), limit).await?,
-        (None, before) => http.chat.history(&room, Seq(before.unwrap_or(u64::MAX)), limit).await?,
+        (Some(after), None) => {
+            let (messages, more) = http.chat.following(&room, Seq(after), limit).await?;
+            page_json(&messages, more, reader.as_ref())
+        }
+        (None, before) => {
+            let history = http.chat.history(&room, Seq(before.unwrap_or(u64::MAX)), limit).await?;
+            history_json(&history, reader.as_ref())
+        }
     };
-    let mut page = page_json(&messages, more, reader.as_ref());
     page["epoch"] = http.chat.log().epoch().to_string().into();
     Ok(Json(page))
 }
 
 #[derive(Deserialize)]
 pub(super) struct NewMessage {
-    text: String,
+    text: Option<String>,
+    kind: Option<String>,
+    of: Option<u64>,
+}
+
+/// `POST /api/elsewhere`: makes a browser forget the node that its balancer's cookie names, so that its
+/// next connection may go to another.
+pub(super) async fn elsewhere(State(http): State<Http>) -> impl IntoResponse {
+    let expired = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", http.sticky_cookie);
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, expired)])
 }
 
 /// `POST /api/rooms/{room}/messages`: stores a message. With `Idempotency-Key`, which is
@@ -105,11 +132,11 @@ pub(super) async fn post_message(
     // One that is not ASCII is no trace's.
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let root = Root::receive(traceparent);
-    let Json(NewMessage { text }) = body.map_err(|error| body_error(&error))?;
+    let Json(NewMessage { text, kind, of }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
-    let text = MessageText::new(&text, http.text_bytes_max)?;
+    let saying = saying(kind.as_deref(), of, text.as_deref(), http.text_bytes_max)?;
     let trace = root.as_ref().map(Root::context);
-    let post = Post { room: room_of(room)?, nonce, text, trace };
+    let post = Post { room: room_of(room)?, nonce, saying, trace };
     let posted = http.chat.post(&author, post).instrument(Root::log_span([&root])).await;
     let posted = posted.map_err(Refusal::from);
     if let Some(root) = root {

@@ -43,6 +43,8 @@ pub struct Http {
     pub draining: CancellationToken,
     /// The longest text, in bytes.
     pub text_bytes_max: usize,
+    /// The cookie by which a balancer in front keeps a browser at its node.
+    pub sticky_cookie: Arc<str>,
 }
 
 /// The page may load from its own node and nowhere else.
@@ -58,6 +60,7 @@ pub fn router(http: Http, sockets: SocketIoLayer, links: Arc<Links>) -> Router {
     let body_bytes = http.text_bytes_max * 6 + BODY_BYTES;
     let api = Router::new()
         .route("/api/sessions", post(api::new_session))
+        .route("/api/elsewhere", post(api::elsewhere))
         .route("/api/rooms", get(api::rooms))
         .route("/api/rooms/{room}/messages", get(api::messages).post(api::post_message))
         .layer(DefaultBodyLimit::max(body_bytes));

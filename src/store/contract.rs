@@ -7,8 +7,8 @@ use tokio::{sync::mpsc::Receiver, time::timeout};
 
 use super::page::PAGE_BYTES_MAX;
 use crate::chat::{
-    ports::{AppendError, Appended, Extent, Growth, MessageLog, Receipt, RoomExtent},
-    types::{Author, Draft, Kind, Message, MessageText, Position, RoomName, Seq, UnixMs},
+    ports::{AppendError, Appended, Extent, Growth, ListedRoom, MessageLog, Receipt},
+    types::{Author, Draft, Hue, Kind, Message, MessageText, Position, RoomName, Seq, UnixMs},
 };
 
 /// A log to check, and what must live as long as it.
@@ -81,6 +81,7 @@ pub(crate) fn draft(nonce: &str, text: &str) -> Draft {
     Draft {
         room: RoomName::lobby(),
         kind: Kind::text(),
+        of: None,
         author: author("ada"),
         nonce: (!nonce.is_empty()).then(|| nonce.parse().unwrap()),
         text: MessageText::from_log(text.to_owned()),
@@ -95,8 +96,8 @@ pub(crate) fn to(room: &str, draft: Draft) -> Draft {
     Draft { room: room.parse().unwrap(), ..draft }
 }
 
-fn author(id: &str) -> Author {
-    Author { id: id.parse().unwrap(), name: format!("{id}'s name").parse().unwrap() }
+pub(crate) fn author(id: &str) -> Author {
+    Author { id: id.parse().unwrap(), name: format!("{id}'s name").parse().unwrap(), color: None }
 }
 
 /// The answers of one run as a line: `1` stored, `=1` known, `!` conflict.
@@ -201,7 +202,12 @@ pub(crate) async fn what_was_said_is_read_back(log: &dyn MessageLog, _: Stored) 
     let said = Draft {
         room: "Room-1_x.y".parse().unwrap(),
         kind: "poll.vote".parse().unwrap(),
-        author: Author { id: "u-1".parse().unwrap(), name: "Ünal 'the\" 🦀".parse().unwrap() },
+        of: Some(Seq(7)),
+        author: Author {
+            id: "u-1".parse().unwrap(),
+            name: "Ünal 'the\" 🦀".parse().unwrap(),
+            color: Some(Hue::try_from(359).unwrap()),
+        },
         nonce: Some("n'\" 💬".parse().unwrap()),
         text: MessageText::from_log("line\r\n\tnul\0 🦀'; DROP TABLE message; --".to_owned()),
         at: UnixMs(1),
@@ -274,16 +280,17 @@ pub(crate) async fn rooms_are_listed_by_name(log: &dyn MessageLog, _: Stored) {
     let run = ["b", "a", "C", "b"].map(|room| to(room, draft("", "x"))).into();
     append(log, run).await;
 
-    let extent = |room: &str, head| RoomExtent {
-        room: room.parse().unwrap(),
-        extent: Extent { pruned: Seq::ZERO, head: Seq(head) },
+    let listed = async |after: Option<&str>, limit| {
+        let rooms = log.rooms(after.map(|after| after.parse().unwrap()).as_ref(), limit).await.unwrap();
+        let line = |room: &ListedRoom| format!("{}:{}", room.room, room.extent.head);
+        rooms.iter().map(line).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(log.rooms(None, 2).await.unwrap(), [extent("C", 1), extent("a", 1)]);
-    assert_eq!(log.rooms(Some(&"a".parse().unwrap()), 2).await.unwrap(), [extent("b", 2)]);
-    assert_eq!(log.rooms(Some(&"aa".parse().unwrap()), 2).await.unwrap(), [extent("b", 2)]);
-    assert_eq!(log.rooms(Some(&"b".parse().unwrap()), 2).await.unwrap(), []);
-    assert_eq!(log.rooms(None, 0).await.unwrap(), []);
-    assert_eq!(log.extent(&"b".parse().unwrap()).await.unwrap(), extent("b", 2).extent);
+    assert_eq!(listed(None, 2).await, "C:1 a:1");
+    assert_eq!(listed(Some("a"), 2).await, "b:2");
+    assert_eq!(listed(Some("aa"), 2).await, "b:2");
+    assert_eq!(listed(Some("b"), 2).await, "");
+    assert_eq!(listed(None, 0).await, "");
+    assert_eq!(log.extent(&"b".parse().unwrap()).await.unwrap(), Extent { pruned: Seq::ZERO, head: Seq(2) });
 }
 
 pub(crate) async fn growth_names_the_rooms_that_grew(log: &dyn MessageLog, _: Stored) {

@@ -102,7 +102,8 @@ fn draft(offset: Option<&str>, content: String, now: UnixMs) -> anyhow::Result<D
     Ok(Draft {
         room: RoomName::lobby(),
         kind: Kind::text(),
-        author: Author { id, name: ANONYMOUS.parse()? },
+        of: None,
+        author: Author { id, name: ANONYMOUS.parse()?, color: None },
         nonce: offset.map(|offset| Nonce::of_tutorial(offset, &content)),
         // As it is: today's limits are for what is said today.
         text: MessageText::from_log(content),

@@ -10,14 +10,15 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 
 use super::{
+    LAST_WITHIN,
     digest::Digest,
-    page::Page,
+    page::{AMENDMENT_BYTES_MAX, Page},
     retention::{KEPT_MIN, Retention},
 };
 use crate::{
     chat::{
         ports::{
-            AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, Receipt, RoomExtent,
+            AppendError, Appended, Clock, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError, Receipt,
         },
         types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UnixMs, UserId},
     },
@@ -63,6 +64,12 @@ impl Room {
         // Without holes, so that the head is a count.
         Extent { pruned: self.pruned, head: Seq(self.pruned.0 + self.messages.len() as u64) }
     }
+
+    fn listed(&self, room: RoomName) -> ListedRoom {
+        let newest = self.messages.iter().rev().take(LAST_WITHIN);
+        let last = newest.into_iter().find(|message| message.draft.kind.is_text()).cloned();
+        ListedRoom { room, extent: self.extent(), last }
+    }
 }
 
 impl MemoryLog {
@@ -101,7 +108,7 @@ impl State {
     }
 
     fn append(&mut self, draft: Draft, stored: &mut Vec<Arc<Message>>) -> Appended {
-        let digest = Digest::of(&draft.kind, &draft.text);
+        let digest = Digest::of(&draft);
         let scope = draft.nonce.clone().map(|nonce| (draft.room.clone(), draft.author.id.clone(), nonce));
         if let Some((receipt, earlier)) = scope.as_ref().and_then(|scope| self.nonces.get(scope)) {
             return if *earlier == digest { Appended::Known(*receipt) } else { Appended::Conflict };
@@ -196,15 +203,30 @@ impl MessageLog for MemoryLog {
         Ok(Page::of(messages.range(..end).rev(), limit).reversed())
     }
 
+    async fn amendments(
+        &self,
+        room: &RoomName,
+        first: Seq,
+        last: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError> {
+        let state = self.state();
+        let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
+        let beyond = messages.partition_point(|message| message.seq <= last);
+        let is_of = |message: &&Arc<Message>| message.draft.of.is_some_and(|of| first <= of && of <= last);
+        let amendments = messages.range(beyond..).rev().filter(is_of);
+        Ok(Page::within(limit, AMENDMENT_BYTES_MAX).filled(amendments).reversed())
+    }
+
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
         Ok(self.state().extent(room))
     }
 
-    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let rooms = state.rooms.range((start, Bound::Unbounded)).take(limit);
-        Ok(rooms.map(|(name, room)| RoomExtent { room: name.clone(), extent: room.extent() }).collect())
+        Ok(rooms.map(|(name, room)| room.listed(name.clone())).collect())
     }
 
     async fn position(&self) -> Result<Position, ReadError> {
@@ -238,6 +260,7 @@ impl MessageLog for MemoryLog {
 mod tests {
     use super::*;
     use crate::store::{
+        amendment_contract,
         contract::{self, Subject},
         retention_contract::{self, Aging, HandClock},
     };
@@ -247,6 +270,7 @@ mod tests {
     }
 
     contract::tests!(subject);
+    amendment_contract::tests!(subject);
 
     fn aging(settings: config::Log) -> Aging {
         let clock = Arc::new(HandClock::new());

@@ -16,6 +16,8 @@ pub mod memory;
 pub mod import;
 
 #[cfg(test)]
+pub mod amendment_contract;
+#[cfg(test)]
 pub mod contract;
 #[cfg(test)]
 pub mod retention_contract;
@@ -32,6 +34,10 @@ use crate::{
     },
     config,
 };
+
+/// A list of rooms looks for a room's newest ordinary message among so many of its newest messages:
+/// behind more reactions than that it finds none.
+const LAST_WITHIN: usize = 1_000;
 
 /// Opens the log that `log.url` names; what it stores is also sent to
 /// `commits`. It blocks, as long as another process makes the same log.

@@ -8,33 +8,46 @@ use crate::chat::types::Message;
 /// taken, whatever its size: a page is empty only at the end.
 pub(super) const PAGE_BYTES_MAX: usize = 128 * 1024;
 
+/// The same of the amendments of a page: each of its messages may have been edited.
+pub(super) const AMENDMENT_BYTES_MAX: usize = 4 * PAGE_BYTES_MAX;
+
 /// Messages gathered up to a count and [`PAGE_BYTES_MAX`].
 pub(super) struct Page {
     messages: Vec<Arc<Message>>,
     bytes: usize,
     limit: usize,
+    bytes_max: usize,
 }
 
 impl Page {
     pub(super) fn new(limit: usize) -> Self {
-        Self { messages: Vec::new(), bytes: 0, limit }
+        Self::within(limit, PAGE_BYTES_MAX)
+    }
+
+    /// A page with another limit of its bytes.
+    pub(super) fn within(limit: usize, bytes_max: usize) -> Self {
+        Self { messages: Vec::new(), bytes: 0, limit, bytes_max }
     }
 
     /// As many of these as fit.
     pub(super) fn of<'m>(messages: impl IntoIterator<Item = &'m Arc<Message>>, limit: usize) -> Self {
-        let mut page = Self::new(limit);
+        Self::new(limit).filled(messages)
+    }
+
+    /// The same page with as many of these as still fit.
+    pub(super) fn filled<'m>(mut self, messages: impl IntoIterator<Item = &'m Arc<Message>>) -> Self {
         for message in messages {
-            if page.is_full() {
+            if self.is_full() {
                 break;
             }
-            page.push(message.clone());
+            self.push(message.clone());
         }
-        page
+        self
     }
 
     /// Whether it takes no more.
     pub(super) fn is_full(&self) -> bool {
-        self.limit <= self.messages.len() || PAGE_BYTES_MAX <= self.bytes
+        self.limit <= self.messages.len() || self.bytes_max <= self.bytes
     }
 
     pub(super) fn push(&mut self, message: Arc<Message>) {

@@ -46,7 +46,7 @@ use self::{
 use crate::{
     chat::{
         ports::{
-            AppendError, Appended, Clock, Commits, Extent, Growth, MessageLog, ReadError, RoomExtent, Space,
+            AppendError, Appended, Clock, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError, Space,
         },
         types::{Draft, Epoch, Message, Position, RoomName, Seq},
     },
@@ -158,12 +158,23 @@ impl MessageLog for SqliteLog {
         self.readers.ask(move |connection| readers::read_before(connection, &room, before, limit)).await
     }
 
+    async fn amendments(
+        &self,
+        room: &RoomName,
+        first: Seq,
+        last: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, ReadError> {
+        let room = room.clone();
+        self.readers.ask(move |connection| readers::amendments(connection, &room, first, last, limit)).await
+    }
+
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
         let room = room.clone();
         self.readers.ask(move |connection| readers::extent(connection, &room)).await
     }
 
-    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomExtent>, ReadError> {
+    async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
         let after = after.cloned();
         self.readers.ask(move |connection| readers::rooms(connection, after.as_ref(), limit)).await
     }

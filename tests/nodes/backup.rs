@@ -31,6 +31,7 @@ async fn with_history(cluster: &Cluster, messages: usize) {
     let draft = Draft {
         room: "archive".parse::<RoomName>().unwrap(),
         kind: Kind::text(),
+        of: None,
         author: Author::anonymous(),
         nonce: None,
         text: MessageText::new(&"x".repeat(8_000), 8_192).unwrap(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::common::{
-    client::texts,
+    client::{heads, texts},
     http::request,
     node::{Cluster, Node},
 };
@@ -67,7 +67,10 @@ async fn pages_are_after_a_place_or_before_one_or_the_newest() {
         assert_eq!(page["epoch"], ada.session["epoch"]);
     }
     let rooms = node.get("/api/rooms").await.json();
-    assert_eq!(rooms["rooms"], json!([{ "room": "lobby", "head": 12 }]));
+    assert_eq!(
+        (heads(&rooms), &rooms["rooms"][0]["last"]["text"]),
+        (vec!["lobby 12".to_owned()], &json!("12"))
+    );
 }
 
 #[tokio::test]
@@ -90,6 +93,10 @@ async fn bad_requests_are_refused_with_a_status_and_a_code() {
         ("POST", LOBBY, vec![bearer, JSON], r#"{"text":""}"#, 400, "bad_text"),
         ("POST", LOBBY, vec![bearer, JSON], r#"{"text":"\u0000"}"#, 400, "bad_text"),
         ("POST", LOBBY, vec![bearer, JSON], r#"{"text":7}"#, 400, "bad_request"),
+        ("POST", LOBBY, vec![bearer, JSON], "{}", 400, "bad_request"),
+        ("POST", LOBBY, vec![bearer, JSON], r#"{"text":"x","of":1}"#, 400, "bad_kind"),
+        ("POST", LOBBY, vec![bearer, JSON], r#"{"kind":"delete"}"#, 400, "bad_kind"),
+        ("POST", LOBBY, vec![bearer, JSON], r#"{"kind":"delete","of":1}"#, 404, "no_such_message"),
         ("POST", LOBBY, vec![bearer, JSON], "{", 400, "bad_request"),
         ("POST", LOBBY, vec![bearer, JSON], "", 400, "bad_request"),
         ("POST", LOBBY, vec![bearer], text, 400, "bad_request"),
@@ -106,6 +113,7 @@ async fn bad_requests_are_refused_with_a_status_and_a_code() {
         ("GET", "/api/rooms?after=a%20b", vec![], "", 400, "bad_room"),
         ("POST", "/api/sessions", vec![JSON], r#"{"name":"\u0007"}"#, 400, "bad_name"),
         ("POST", "/api/sessions", vec![JSON], r#"{"name":7}"#, 400, "bad_request"),
+        ("POST", "/api/sessions", vec![JSON], r#"{"color":360}"#, 400, "bad_color"),
         ("GET", "/api/nothing", vec![], "", 404, "not_found"),
         ("GET", "/nothing.html", vec![], "", 404, "not_found"),
     ] {
@@ -119,6 +127,30 @@ async fn bad_requests_are_refused_with_a_status_and_a_code() {
         assert_eq!(answer.status, 405, "{method} {path}");
     }
     assert_eq!(node.get("/api/rooms").await.json()["rooms"], json!([]), "nothing was stored");
+}
+
+#[tokio::test]
+async fn a_message_is_amended_over_http_by_its_author_and_reacted_to_by_all() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let node = &cluster.nodes[0];
+    let (ada, bob) = (bearer(node).await, bearer(node).await);
+    let post = async |bearer: &str, body| {
+        let answer = node.post(LOBBY, &[JSON, ("Authorization", bearer)], body).await;
+        (answer.status, answer.json()["seq"].as_u64())
+    };
+    assert_eq!(post(&ada, r#"{"text":"one"}"#).await, (201, Some(1)));
+    assert_eq!(post(&bob, r#"{"kind":"edit","of":1,"text":"x"}"#).await, (403, None));
+    assert_eq!(post(&ada, r#"{"kind":"edit","of":1,"text":"uno"}"#).await, (201, Some(2)));
+    assert_eq!(post(&bob, r#"{"kind":"react","of":1,"text":"+1"}"#).await, (201, Some(3)));
+    assert_eq!(post(&ada, r#"{"kind":"delete","of":1}"#).await, (201, Some(4)));
+}
+
+#[tokio::test]
+async fn who_goes_elsewhere_loses_the_balancers_cookie() {
+    let cluster = Cluster::of(1).without_redis().set("server.sticky_cookie", "lb").start().await;
+    let answer = cluster.nodes[0].post("/api/elsewhere", &[], "").await;
+    assert_eq!(answer.status, 204);
+    assert!(answer.head.contains("set-cookie: lb=; path=/; max-age=0; httponly; samesite=lax"), "{answer:?}");
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ mod recovery;
 mod backup;
 mod retention;
 
+mod kinds;
+
 mod bad_input;
 mod http_api;
 

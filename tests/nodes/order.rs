@@ -14,21 +14,26 @@ fn answered(answer: &[Value]) -> &str {
     answer[0]["error"]["code"].as_str().unwrap_or("ok")
 }
 
-/// Posts these texts in a row, without waiting; then the codes of the answers. One without an answer is `lost`.
-async fn send(client: &mut Client, texts: &[String]) -> Vec<String> {
+/// Posts these texts in a row, without waiting; then the codes of the answers. One that does not come in time is `lost`.
+async fn send_within(patience: Duration, client: &mut Client, texts: &[String]) -> Vec<String> {
     let mut numbers = Vec::new();
     for text in texts {
         numbers.push(client.post(text, text).await.unwrap());
     }
-    let answers = client.acks(&numbers, Duration::from_secs(1)).await;
+    let answers = client.acks(&numbers, patience).await;
     let code = |answer: &Option<Vec<Value>>| answer.as_deref().map_or("lost", answered).to_owned();
     answers.iter().map(code).collect()
 }
 
+async fn send(client: &mut Client, texts: &[String]) -> Vec<String> {
+    send_within(Duration::from_secs(1), client, texts).await
+}
+
 /// As a client's outbox does: what was refused is sent again, in its order, until all is stored.
+/// Impatient: an answer that comes too late counts as a refusal, which the nonce makes safe.
 async fn send_until_stored(client: &mut Client, mut texts: Vec<String>) {
     while !texts.is_empty() {
-        let codes = send(client, &texts).await;
+        let codes = send_within(Duration::from_millis(100), client, &texts).await;
         let mut outcomes = codes.iter();
         texts.retain(|_| outcomes.next().unwrap() != "ok");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -87,7 +92,7 @@ async fn after_an_overflow_of_the_queue_the_order_is_kept() {
     assert!(codes.iter().any(|code| code == "overloaded"), "{codes:?}");
     let mut outcomes = codes.iter();
     let rest: Vec<_> = all.iter().filter(|_| outcomes.next().unwrap() != "ok").cloned().collect();
-    // It reads meanwhile, as clients do: who answers no heartbeat is gone before all is stored.
+    // The reader listens meanwhile, or its heartbeat would end.
     let (shown, ()) = tokio::join!(reader.messages(300), send_until_stored(&mut ada, rest));
     assert_eq!(texts(&shown), all);
     reader.expect_silence(Duration::from_millis(50)).await;

@@ -50,6 +50,7 @@ fn a_bad_setting_stops_the_start_and_names_its_key_and_its_rule() {
         ("CHORUS_LIMITS__STALL_TIMEOUT", "500000000000years", &["limits.stall_timeout", "at most"]),
         ("CHORUS_SERVER__MAX_CONNECTIONS", "9999999999999999999", &["server.max_connections", "at most"]),
         ("CHORUS_SERVER__WRITE_TIMEOUT", "500000000000years", &["server.write_timeout", "at most"]),
+        ("CHORUS_SERVER__STICKY_COOKIE", "a=b; c", &["server.sticky_cookie", "a=b"]),
         ("CHORUS_LOG__READERS", "4611686018427387904", &["log.readers", "at most"]),
         ("CHORUS_LOG__APPEND_TIMEOUT", "500000000000years", &["log.append_timeout", "at most"]),
         ("CHORUS_DRAIN__DELAY", "500000000000years", &["drain.delay", "at most"]),

@@ -78,6 +78,46 @@ test("a message goes to all of its room, as the same to each but for the nonce",
   assert.equal((await bob.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "mine" })).ok.seq, 2);
 });
 
+test("an amendment is a message of its own, and says what it is about", async (t) => {
+  const base = await oneNode(t);
+  const ada = await begun(t, base, { auth: { name: "Ada", color: 7 } });
+  const bob = await begun(t, base);
+  assert.equal(ada.session.user.color, 7);
+  assert.equal("color" in bob.session.user, false);
+  await bob.socket.emitWithAck("join", { room: "den" });
+  const heard = /** @type {any[]} */ ([]);
+  bob.socket.on("message", (message) => heard.push(message));
+  /** @param {object} post */
+  const post = (post) => ada.socket.emitWithAck("post", { room: "den", ...post });
+  await post({ nonce: "1", text: "hello" });
+  await post({ nonce: "2", kind: "edit", of: 1, text: "good day" });
+  await post({ nonce: "3", kind: "delete", of: 1 });
+  const { ok } = await bob.socket.emitWithAck("post", { room: "den", nonce: "4", kind: "react", of: 1, text: "👍" });
+  assert.equal(ok.seq, 4);
+  await until("all came", () => heard.length === 4);
+  assert.deepEqual(heard.map(({ seq, kind, of, text, author }) => [seq, kind, of, text, author.color]), [
+    [1, "text", undefined, "hello", 7], [2, "edit", 1, "good day", 7], [3, "delete", 1, "", 7], [4, "react", 1, "👍", undefined],
+  ]);
+  const { error } = await bob.socket.emitWithAck("post", { room: "den", nonce: "5", kind: "edit", of: 1, text: "mine" });
+  assert.deepEqual([error.code, error.retryAfterMs], ["not_author", undefined]);
+  const page = (await bob.socket.emitWithAck("history", { room: "den", before: 2 })).ok;
+  assert.deepEqual(page.amendments, heard.slice(1).map((message) => ({ ...message })));
+});
+
+test("who is renamed speaks under the new name from then on", async (t) => {
+  const base = await oneNode(t);
+  const { socket, session } = await begun(t, base, { auth: { name: "Ada" } });
+  const say = socket.emitWithAck("post", { room: "den", nonce: "1", text: "one" });
+  const rename = socket.emitWithAck("rename", { name: "Countess", color: 240 });
+  const again = socket.emitWithAck("post", { room: "den", nonce: "2", text: "two" });
+  const [, { ok }] = await Promise.all([say, rename, again]);
+  assert.deepEqual(ok.user, { id: session.user.id, name: "Countess", color: 240 });
+  const { messages } = (await socket.emitWithAck("history", { room: "den" })).ok;
+  assert.deepEqual(messages.map((/** @type {any} */ { author }) => author.name), ["Ada", "Countess"]);
+  const { session: next } = await begun(t, base, { auth: { token: ok.token } });
+  assert.deepEqual(next.user, ok.user);
+});
+
 test("a client that acks pages gets all of them; one that never does gets two", async (t) => {
   const base = await oneNode(t);
   await fill(t, base, "den", 1_000);
@@ -221,7 +261,8 @@ test("history and rooms are read in pages", async (t) => {
   assert.deepEqual(seqs(await history({ limit: 2, before: 3 })), [[1, 2], false]);
   assert.deepEqual(seqs(await history({ before: 1 })), [[], false]);
   assert.deepEqual(seqs(await history({ room: "nowhere" })), [[], false]);
-  const rooms = [{ room: "den", head: 5 }, { room: "hall", head: 1 }];
+  const rooms = ["den", "hall"].map((room) => ({ room, head: room === "den" ? 5 : 1 }));
+  for (const room of rooms) Object.assign(room, { last: (await history(room)).messages.at(-1) });
   assert.deepEqual(await socket.emitWithAck("rooms", {}), { ok: { rooms } });
   assert.deepEqual(await socket.emitWithAck("rooms", { limit: 1 }), { ok: { rooms: rooms.slice(0, 1) } });
   assert.deepEqual(await socket.emitWithAck("rooms", { after: "den" }), { ok: { rooms: rooms.slice(1) } });
@@ -248,6 +289,7 @@ test("a client that cannot be let in is told why, and stays away", async (t) => 
     [{ token: 7 }, "bad_request"],
     [{ name: "" }, "bad_name"],
     [{ name: "x".repeat(65) }, "bad_name"],
+    [{ color: 360 }, "bad_color"],
     [{ rooms: [] }, "bad_request"],
     [{ rooms: { "no such": place } }, "bad_room"],
     [{ rooms: { den: { epoch: "x", seq: 1 } } }, "bad_epoch"],
@@ -283,6 +325,14 @@ test("bad requests are refused with a code, and nothing is stored", async (t) =>
     ["post", [{ room: "den", nonce: "1", text: "\u0007" }], "bad_text"],
     ["post", [{ room: "den", nonce: "1", text: "é".repeat(4_097) }], "bad_text"],
     ["post", [{ room: "den", nonce: "1", text: Buffer.from("x") }], "bad_request"],
+    ["post", [{ room: "den", nonce: "1", kind: "shout", text: "x" }], "bad_kind"],
+    ["post", [{ room: "den", nonce: "1", kind: "react", text: "x" }], "bad_kind"],
+    ["post", [{ room: "den", nonce: "1", of: 1, text: "x" }], "bad_kind"],
+    ["post", [{ room: "den", nonce: "1", kind: "react", of: 1, text: "a b" }], "bad_text"],
+    ["post", [{ room: "den", nonce: "1", kind: "react", of: 1, text: "x" }], "no_such_message"],
+    ["post", [{ room: "den", nonce: "1", kind: "edit", of: 1 }], "bad_request"],
+    ["rename", [{ color: 1 }], "bad_request"],
+    ["rename", [{ name: "Ada", color: "red" }], "bad_color"],
     ["history", [{ room: "den", before: -1 }], "bad_request"],
     ["rooms", [{ after: "no such" }], "bad_room"],
     ["typing", [{ room: "den" }], "not_implemented"],

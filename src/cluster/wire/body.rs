@@ -1,6 +1,6 @@
 //! What a frame says: messages of its channel's room, or how far that has grown.
 //!
-//! [`Body`], [`TracedBody`] and [`Entry`] must never change: another form is another version.
+//! [`Body`], [`TracedBody`], [`FullBody`] and [`Entry`] must never change: another form is another version.
 
 use std::sync::Arc;
 
@@ -8,19 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::{
     ports::Hint,
-    types::{Author, Draft, Invalid, Message, MessageText, RoomName, Seq, TraceContext, UnixMs},
+    types::{Author, Draft, Hue, Invalid, Kind, Message, MessageText, RoomName, Seq, TraceContext, UnixMs},
 };
 
 /// The first version: a [`Body`].
 pub(super) const PLAIN: u8 = 1;
 /// The second: a [`TracedBody`]. Only batches with a sampled message need it.
 pub(super) const TRACED: u8 = 2;
+/// The third: a [`FullBody`]. Only batches with an amendment or a colour need it.
+pub(super) const FULL: u8 = 3;
 /// The newest that this node knows.
-pub(super) const NEWEST: u8 = TRACED;
+pub(super) const NEWEST: u8 = FULL;
 
 /// A batch, not empty, and the lowest version that can say it.
 pub(super) fn of(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
     let entries = batch.iter().map(|message| Entry::of(message));
+    if batch.iter().any(|message| message.draft.of.is_some() || message.draft.author.color.is_some()) {
+        let more = batch.iter().map(|message| More::of(&message.draft));
+        return (FULL, write(&FullBody(entries.zip(more).collect())));
+    }
     if batch.iter().all(|message| message.draft.trace.is_none()) {
         return (PLAIN, write(&Body::Messages(entries.collect())));
     }
@@ -35,7 +41,11 @@ pub(super) fn of_head(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
 
 /// What a known version says of `room`.
 pub(super) fn read(version: u8, room: &RoomName, body: &[u8]) -> Option<Hint> {
-    if version == PLAIN { read_plain(room, body) } else { read_traced(room, body) }
+    match version {
+        PLAIN => read_plain(room, body),
+        TRACED => read_traced(room, body),
+        _ => read_full(room, body),
+    }
 }
 
 /// What a frame of version 1 says about its channel's room.
@@ -63,6 +73,28 @@ pub(super) struct Entry<'a> {
 #[derive(Serialize, Deserialize)]
 struct TracedBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Option<TraceIds>)>);
 
+/// What a frame of version 3 says: messages of the channel's room, each with what else there is of it.
+#[derive(Serialize, Deserialize)]
+struct FullBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, More)>);
+
+/// What an [`Entry`] has no place for.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct More {
+    trace: Option<TraceIds>,
+    of: Option<u64>,
+    color: Option<u16>,
+}
+
+impl More {
+    fn of(draft: &Draft) -> Self {
+        Self {
+            trace: draft.trace.map(TraceIds::from),
+            of: draft.of.map(|of| of.0),
+            color: draft.author.color.map(Hue::degrees),
+        }
+    }
+}
+
 /// A trace's id and a span's.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct TraceIds([u8; 16], [u8; 8]);
@@ -80,24 +112,29 @@ pub(super) fn write(body: &impl Serialize) -> Vec<u8> {
 fn read_plain(room: &RoomName, body: &[u8]) -> Option<Hint> {
     match postcard::take_from_bytes(body).ok()? {
         (Body::Head(seq), []) => Some(Hint::Head(room.clone(), Seq(seq))),
-        (Body::Messages(entries), []) => messages(room, entries.iter().map(|entry| (entry, None))),
+        (Body::Messages(entries), []) => messages(room, entries.iter().map(|entry| (entry, More::default()))),
         _ => None,
     }
 }
 
 fn read_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
     let (TracedBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
-    messages(room, entries.iter().map(|(entry, trace)| (entry, *trace)))
+    messages(room, entries.iter().map(|(entry, trace)| (entry, More { trace: *trace, ..More::default() })))
+}
+
+fn read_full(room: &RoomName, body: &[u8]) -> Option<Hint> {
+    let (FullBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
+    messages(room, entries.iter().map(|(entry, more)| (entry, *more)))
 }
 
 fn messages<'a>(
     room: &RoomName,
-    entries: impl Iterator<Item = (&'a Entry<'a>, Option<TraceIds>)> + Clone,
+    entries: impl Iterator<Item = (&'a Entry<'a>, More)> + Clone,
 ) -> Option<Hint> {
     if !is_run(entries.clone().map(|(entry, _)| entry.seq)) {
         return None;
     }
-    let message = |(entry, trace): (&Entry<'_>, _)| entry.message(room, trace).map(Arc::new);
+    let message = |(entry, more): (&Entry<'_>, _)| entry.message(room, more).map(Arc::new);
     entries.map(message).collect::<Result<_, _>>().ok().map(Hint::Messages)
 }
 
@@ -123,13 +160,24 @@ impl<'a> Entry<'a> {
 
     /// The message, with each part checked anew; its text may have any length,
     /// since the sender's limit may be another than this node's.
-    fn message(&self, room: &RoomName, trace: Option<TraceIds>) -> Result<Message, Invalid> {
+    fn message(&self, room: &RoomName, more: More) -> Result<Message, Invalid> {
+        let More { trace, of, color } = more;
+        let says_nothing = self.kind == Kind::DELETE && self.text.is_empty();
         let draft = Draft {
             room: room.clone(),
             kind: self.kind.parse()?,
-            author: Author { id: self.author.parse()?, name: self.author_name.parse()? },
+            of: of.map(Seq),
+            author: Author {
+                id: self.author.parse()?,
+                name: self.author_name.parse()?,
+                color: color.map(u64::from).map(Hue::try_from).transpose()?,
+            },
             nonce: self.nonce.map(str::parse).transpose()?,
-            text: MessageText::new(self.text, self.text.len())?,
+            text: if says_nothing {
+                MessageText::none()
+            } else {
+                MessageText::new(self.text, self.text.len())?
+            },
             at: UnixMs(self.at),
             node: self.node.parse()?,
             trace: trace.map(|TraceIds(trace_id, span_id)| TraceContext { trace_id, span_id }),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::{
     chat::{
         ports::{Appended, Receipt},
-        types::{Author, Draft, Message, MessageText, Nonce, RoomName, Seq, UnixMs, UserId},
+        types::{Author, Draft, Hue, Message, MessageText, Nonce, RoomName, Seq, UnixMs, UserId},
     },
     store::digest::Digest,
 };
@@ -38,7 +38,7 @@ impl<'c> Places<'c> {
         let receipt = Receipt { seq: room.head.next(), at: draft.at };
         if let Some(nonce) = &draft.nonce {
             let key = NonceKey { room: room.id, author: &draft.author.id, nonce };
-            let digest = Digest::of(&draft.kind, &draft.text);
+            let digest = Digest::of(draft);
             if let Some(appended) = key.recall(connection, digest)? {
                 return Ok(appended);
             }
@@ -111,8 +111,8 @@ impl NonceKey<'_> {
 
 fn insert(connection: &Connection, room: i64, seq: Seq, draft: &Draft) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text, of, author_color)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     insert.execute(params![
         room,
@@ -124,6 +124,8 @@ fn insert(connection: &Connection, room: i64, seq: Seq, draft: &Draft) -> rusqli
         draft.nonce.as_ref().map(Nonce::as_str),
         draft.node.as_str(),
         draft.text.as_str(),
+        draft.of.map(|of| to_sql(of.0)),
+        draft.author.color.map(Hue::degrees),
     ])?;
     Ok(())
 }
@@ -135,7 +137,12 @@ pub(super) fn message(room: &RoomName, row: &rusqlite::Row<'_>) -> anyhow::Resul
     let draft = Draft {
         room: room.clone(),
         kind: text(2)?.parse()?,
-        author: Author { id: text(3)?.parse()?, name: text(4)?.parse()? },
+        of: row.get::<_, Option<i64>>(8)?.map(|of| Seq(from_sql(of))),
+        author: Author {
+            id: text(3)?.parse()?,
+            name: text(4)?.parse()?,
+            color: row.get::<_, Option<i64>>(9)?.map(|hue| Hue::try_from(from_sql(hue))).transpose()?,
+        },
         nonce,
         text: MessageText::from_log(row.get(7)?),
         at: UnixMs(from_sql(row.get(1)?)),
@@ -146,7 +153,8 @@ pub(super) fn message(room: &RoomName, row: &rusqlite::Row<'_>) -> anyhow::Resul
 }
 
 /// What [`message`] reads, in its order.
-pub(super) const MESSAGE_COLUMNS: &str = "seq, at, kind, author_id, author_name, nonce, node, text";
+pub(super) const MESSAGE_COLUMNS: &str =
+    "seq, at, kind, author_id, author_name, nonce, node, text, of, author_color";
 
 /// SQLite's integers are signed; what is beyond them is beyond every message.
 pub(super) fn to_sql(number: u64) -> i64 {

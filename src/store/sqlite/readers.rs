@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, params};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{
@@ -18,14 +18,20 @@ use super::{
 };
 use crate::{
     chat::{
-        ports::{Extent, ReadError, RoomExtent},
+        ports::{Extent, ListedRoom, ReadError},
         types::{Message, Position, RoomName, Seq},
     },
-    store::page::Page,
+    store::{
+        LAST_WITHIN,
+        page::{AMENDMENT_BYTES_MAX, Page},
+    },
 };
 
 /// How long a question waits for a free connection before it fails.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What a row is that cannot be read as one.
+const NO_MESSAGE: &str = "the log holds what is no message";
 
 /// A set number of connections, opened when they are needed first.
 pub(super) struct Readers {
@@ -76,7 +82,8 @@ pub(super) fn read(
         "SELECT {MESSAGE_COLUMNS} FROM message
          WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND ?2 < seq ORDER BY seq"
     );
-    Ok(page(connection, &sql, room, after, limit)?.ascending())
+    let key = params![room.as_str(), to_sql(after.0)];
+    Ok(fill(Page::new(limit), connection, &sql, room, key)?.ascending())
 }
 
 /// One page before a place, ascending, of which the newest are kept.
@@ -90,24 +97,42 @@ pub(super) fn read_before(
         "SELECT {MESSAGE_COLUMNS} FROM message
          WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND seq < ?2 ORDER BY seq DESC"
     );
-    Ok(page(connection, &sql, room, before, limit)?.reversed())
+    let key = params![room.as_str(), to_sql(before.0)];
+    Ok(fill(Page::new(limit), connection, &sql, room, key)?.reversed())
+}
+
+/// What amends the messages of a page and lies beyond it, ascending, of which the newest are kept.
+pub(super) fn amendments(
+    connection: &Connection,
+    room: &RoomName,
+    first: Seq,
+    last: Seq,
+    limit: usize,
+) -> anyhow::Result<Vec<Arc<Message>>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message INDEXED BY message_of
+         WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND of BETWEEN ?2 AND ?3 AND ?3 < seq
+         ORDER BY seq DESC LIMIT ?4"
+    );
+    let key = params![room.as_str(), to_sql(first.0), to_sql(last.0), to_sql(limit as u64)];
+    let page = Page::within(limit, AMENDMENT_BYTES_MAX);
+    Ok(fill(page, connection, &sql, room, key)?.reversed())
 }
 
 /// Steps through a query until the page is full.
-fn page(
+fn fill(
+    mut page: Page,
     connection: &Connection,
     sql: &str,
     room: &RoomName,
-    place: Seq,
-    limit: usize,
+    key: impl Params,
 ) -> anyhow::Result<Page> {
-    let mut page = Page::new(limit);
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![room.as_str(), to_sql(place.0)])?;
+    let mut rows = statement.query(key)?;
     while !page.is_full()
         && let Some(row) = rows.next()?
     {
-        page.push(Arc::new(message(room, row).context("the log holds what is no message")?));
+        page.push(Arc::new(message(room, row).context(NO_MESSAGE)?));
     }
     Ok(page)
 }
@@ -126,16 +151,31 @@ pub(super) fn rooms(
     connection: &Connection,
     after: Option<&RoomName>,
     limit: usize,
-) -> anyhow::Result<Vec<RoomExtent>> {
-    let mut list = connection
-        .prepare_cached("SELECT pruned, head, name FROM room WHERE ?1 < name ORDER BY name LIMIT ?2")?;
+) -> anyhow::Result<Vec<ListedRoom>> {
+    // One view for all questions.
+    let view = connection.unchecked_transaction()?;
+    let mut list = view
+        .prepare_cached("SELECT pruned, head, name, id FROM room WHERE ?1 < name ORDER BY name LIMIT ?2")?;
     let mut rows = list.query(params![after.map_or("", RoomName::as_str), to_sql(limit as u64)])?;
     let mut list = Vec::new();
     while let Some(row) = rows.next()? {
         let extent = Extent { pruned: Seq(from_sql(row.get(0)?)), head: Seq(from_sql(row.get(1)?)) };
-        list.push(RoomExtent { room: row.get_ref(2)?.as_str()?.parse()?, extent });
+        let room: RoomName = row.get_ref(2)?.as_str()?.parse()?;
+        let last = last(&view, row.get(3)?, &room, extent.head)?.map(Arc::new);
+        list.push(ListedRoom { room, extent, last });
     }
     Ok(list)
+}
+
+/// The newest ordinary message of a room, if it is near enough to its head.
+fn last(connection: &Connection, id: i64, room: &RoomName, head: Seq) -> anyhow::Result<Option<Message>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message
+         WHERE room_id = ?1 AND ?2 < seq AND kind = 'text' ORDER BY seq DESC LIMIT 1"
+    );
+    let mut find = connection.prepare_cached(&sql)?;
+    let mut rows = find.query(params![id, to_sql(head.0.saturating_sub(LAST_WITHIN as u64))])?;
+    rows.next()?.map(|row| message(room, row).context(NO_MESSAGE)).transpose()
 }
 
 /// The newest place in the whole log, also when its message was pruned.

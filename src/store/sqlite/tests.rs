@@ -8,6 +8,7 @@ use tokio::sync::mpsc as channel;
 
 use super::*;
 use crate::store::{
+    amendment_contract,
     contract::{self, Subject, append, draft, line, next, read, to},
     retention_contract::{self, Aging, HandClock},
 };
@@ -56,6 +57,7 @@ async fn subject(commits: Commits) -> Subject {
 }
 
 contract::tests!(subject);
+amendment_contract::tests!(subject);
 
 fn aging(settings: config::Log) -> Aging {
     let mut fixture = Fixture::new();
@@ -99,6 +101,40 @@ async fn a_log_is_the_same_when_it_is_opened_again() {
     assert_eq!(log.position().await.unwrap(), position);
     assert_eq!(append(&*log, vec![draft("b", "two"), draft("c", "three")]).await, "=2 3");
     assert_ne!(Fixture::new().open().epoch(), epoch);
+}
+
+#[tokio::test]
+async fn a_node_of_the_release_before_goes_on_storing() {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    assert_eq!(append(&*log, vec![draft("a", "one")]).await, "1");
+    // Word for word what it does.
+    let as_before = "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text)
+         VALUES (1, 2, 3, 'text', 'ada', 'Ada', NULL, 'node-1', 'two'); UPDATE room SET head = 2 WHERE id = 1";
+    fixture.connection().execute_batch(as_before).unwrap();
+    assert_eq!(append(&*log, vec![draft("b", "three")]).await, "3");
+    let two = &log.read(&RoomName::lobby(), Seq(1), 1).await.unwrap()[0].draft;
+    assert_eq!((two.of, two.author.color), (None, None));
+    assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one 2:two 3:three");
+}
+
+#[test]
+fn a_log_of_the_release_before_is_brought_up_to_date() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path().parent().unwrap()).unwrap();
+    let connection = fixture.connection();
+    connection.execute_batch(include_str!("../migrations/1_log.sql")).unwrap();
+    let mark = format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = 1; PRAGMA journal_mode = wal;
+         INSERT INTO meta VALUES ('epoch', '{:032x}'), ('key', zeroblob(32))",
+        schema::APPLICATION_ID,
+        7
+    );
+    connection.execute_batch(&mark).unwrap();
+    drop(connection);
+    assert_eq!(fixture.database().epoch(), Epoch::from_random(7));
+    let version: i64 = fixture.connection().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, schema::VERSION);
 }
 
 #[tokio::test]

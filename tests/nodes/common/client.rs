@@ -35,6 +35,12 @@ pub(crate) fn texts(shown: &[Shown]) -> Vec<&str> {
     shown.iter().map(|message| message.text.as_str()).collect()
 }
 
+/// The rooms of an answer, each with its head: `lobby 10`.
+pub(crate) fn heads(answer: &Value) -> Vec<String> {
+    let rooms = answer["rooms"].as_array().expect("a list of rooms").iter();
+    rooms.map(|room| format!("{} {}", room["room"].as_str().unwrap(), room["head"])).collect()
+}
+
 /// One socket of one namespace.
 pub(crate) struct Client {
     ws: WebSocketStream<TcpStream>,

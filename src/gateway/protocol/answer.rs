@@ -1,0 +1,148 @@
+//! What clients are told, as JSON.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::chat::{
+    ports::{ListedRoom, Receipt},
+    service::{History, Joined},
+    types::{Author, Epoch, Hue, Message, Nonce},
+};
+
+/// An author as clients see one.
+#[derive(Serialize)]
+pub struct AuthorJson<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    color: Option<u16>,
+}
+
+impl<'a> From<&'a Author> for AuthorJson<'a> {
+    fn from(author: &'a Author) -> Self {
+        let color = author.color.map(Hue::degrees);
+        Self { id: author.id.as_str(), name: author.name.as_str(), color }
+    }
+}
+
+/// A message as clients see it.
+#[derive(Serialize)]
+pub struct MessageJson<'a> {
+    room: &'a str,
+    seq: u64,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
+    author: AuthorJson<'a>,
+    text: &'a str,
+    at: u64,
+    /// Only its author's sessions are told the nonce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    node: &'a str,
+}
+
+impl<'a> MessageJson<'a> {
+    /// The message as `reader` sees it; `None` is nobody's session.
+    #[must_use]
+    pub fn new(message: &'a Message, reader: Option<&Author>) -> Self {
+        let draft = &message.draft;
+        let own = reader.is_some_and(|reader| reader.id == draft.author.id);
+        Self {
+            room: draft.room.as_str(),
+            seq: message.seq.0,
+            kind: draft.kind.as_str(),
+            of: draft.of.map(|of| of.0),
+            author: (&draft.author).into(),
+            text: draft.text.as_str(),
+            at: draft.at.0,
+            nonce: draft.nonce.as_ref().filter(|_| own).map(Nonce::as_str),
+            node: draft.node.as_str(),
+        }
+    }
+}
+
+/// The first event of a session.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionJson<'a> {
+    /// The Socket.IO session.
+    pub session: String,
+    /// To be sent on every later connect.
+    pub token: String,
+    /// Who the client is.
+    pub user: AuthorJson<'a>,
+    /// The node it is on.
+    pub node: &'a str,
+    /// The log's identity.
+    pub epoch: String,
+    /// What the client may do.
+    pub limits: LimitsJson,
+    /// The rooms that were joined on connect.
+    pub rooms: BTreeMap<String, Value>,
+}
+
+/// What a client may do.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitsJson {
+    /// The longest text, in bytes of UTF-8.
+    pub max_message_bytes: usize,
+    /// Posts a second; 0 has no limit.
+    pub messages_per_second: u32,
+    /// Rooms at one time.
+    pub rooms_per_session: usize,
+    /// Requests that may wait for their answer at one time.
+    pub requests_in_flight: usize,
+}
+
+/// A join's answer.
+#[must_use]
+pub fn joined_json(joined: Joined, epoch: Epoch) -> Value {
+    json!({ "head": joined.head.0, "epoch": epoch.to_string(), "recovered": joined.recovered })
+}
+
+/// A post's answer.
+#[must_use]
+pub fn receipt_json(receipt: Receipt) -> Value {
+    json!({ "seq": receipt.seq.0, "at": receipt.at.0 })
+}
+
+/// A page that follows a place.
+#[must_use]
+pub fn page_json(messages: &[Arc<Message>], more: bool, reader: Option<&Author>) -> Value {
+    json!({ "messages": messages_json(messages, reader), "more": more })
+}
+
+/// A page of history, and what became of it.
+#[must_use]
+pub fn history_json(history: &History, reader: Option<&Author>) -> Value {
+    let mut page = page_json(&history.messages, history.more, reader);
+    page["amendments"] = json!(messages_json(&history.amendments, reader));
+    page
+}
+
+fn messages_json<'a>(messages: &'a [Arc<Message>], reader: Option<&Author>) -> Vec<MessageJson<'a>> {
+    messages.iter().map(|message| MessageJson::new(message, reader)).collect()
+}
+
+/// A list of rooms.
+#[must_use]
+pub fn rooms_json(rooms: &[ListedRoom], reader: Option<&Author>) -> Value {
+    let room = |listed: &ListedRoom| {
+        let mut room = json!({ "room": listed.room.as_str(), "head": listed.extent.head.0 });
+        if let Some(last) = &listed.last {
+            room["last"] = json!(MessageJson::new(last, reader));
+        }
+        room
+    };
+    json!({ "rooms": rooms.iter().map(room).collect::<Vec<_>>() })
+}
+
+/// Who one is now, and the token that says so.
+#[must_use]
+pub fn identity_json(user: &Author, token: &str) -> Value {
+    json!({ "token": token, "user": AuthorJson::from(user) })
+}

@@ -1,0 +1,123 @@
+//! What every log promises about messages that are about others, as checks that each implementation runs.
+
+use std::sync::Arc;
+
+use super::{
+    LAST_WITHIN,
+    contract::{Stored, append, draft, line, next, to},
+    page::AMENDMENT_BYTES_MAX,
+};
+use crate::chat::{
+    ports::MessageLog,
+    types::{Draft, Message, MessageText, RoomName, Seq},
+};
+
+/// Makes each check a test of the log that `$make` makes on a channel of commits.
+macro_rules! tests {
+    ($make:ident) => {
+        $crate::store::amendment_contract::tests! { $make:
+            what_a_message_is_about_is_read_back_and_told
+            a_nonce_with_another_target_is_a_conflict
+            amendments_are_those_of_a_page_that_lie_beyond_it
+            of_many_amendments_the_newest_are_told
+            a_list_of_rooms_has_the_newest_ordinary_message_of_each
+        }
+    };
+    ($make:ident: $($check:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $check() {
+                use $crate::store::{amendment_contract, contract};
+                let (commits, stored) = tokio::sync::mpsc::channel(contract::STORED_MAX);
+                let subject = $make(commits).await;
+                amendment_contract::$check(&*subject.log, stored).await;
+            }
+        )*
+    };
+}
+pub(crate) use tests;
+
+/// A draft of this kind about a message of the lobby.
+pub(crate) fn amend(kind: &str, of: u64, text: &str) -> Draft {
+    let text = MessageText::from_log(text.to_owned());
+    Draft { kind: kind.parse().unwrap(), of: Some(Seq(of)), text, ..draft("", "") }
+}
+
+async fn amendments(log: &dyn MessageLog, first: u64, last: u64, limit: usize) -> String {
+    line(&log.amendments(&RoomName::lobby(), Seq(first), Seq(last), limit).await.unwrap())
+}
+
+pub(crate) async fn what_a_message_is_about_is_read_back_and_told(log: &dyn MessageLog, mut stored: Stored) {
+    let run = vec![draft("", "one"), amend("edit", 1, "uno"), amend("delete", 1, "")];
+    assert_eq!(append(log, run.clone()).await, "1 2 3");
+    let expected: Vec<_> =
+        (1..).zip(run).map(|(seq, draft)| Arc::new(Message { seq: Seq(seq), draft })).collect();
+    assert_eq!(log.read(&RoomName::lobby(), Seq::ZERO, 10).await.unwrap(), expected);
+    assert_eq!(next(&mut stored).await, expected);
+}
+
+pub(crate) async fn a_nonce_with_another_target_is_a_conflict(log: &dyn MessageLog, _: Stored) {
+    let like = |of| Draft { nonce: Some("n".parse().unwrap()), ..amend("react", of, "+1") };
+    assert_eq!(append(log, vec![draft("", "x"), draft("", "y"), like(1)]).await, "1 2 3");
+    assert_eq!(append(log, vec![like(1), like(2)]).await, "=3 !");
+}
+
+pub(crate) async fn amendments_are_those_of_a_page_that_lie_beyond_it(log: &dyn MessageLog, _: Stored) {
+    let run = vec![
+        draft("", "one"),
+        amend("react", 1, "a"),
+        draft("", "three"),
+        amend("edit", 3, "drei"),
+        to("den", draft("", "elsewhere")),
+        to("den", amend("react", 1, "z")),
+        amend("react", 1, "b"),
+        draft("", "six"),
+        amend("react", 6, "c"),
+    ];
+    assert_eq!(append(log, run).await, "1 2 3 4 1 2 5 6 7");
+    assert_eq!(amendments(log, 1, 3, 10).await, "4:drei 5:b", "the first is in the page itself");
+    assert_eq!(amendments(log, 1, 1, 10).await, "2:a 5:b");
+    assert_eq!(amendments(log, 2, 5, 10).await, "", "what is in the page is not told twice");
+    assert_eq!(amendments(log, 6, 6, 10).await, "7:c");
+    assert_eq!(amendments(log, 7, u64::MAX, 10).await, "");
+    assert_eq!(log.amendments(&"nowhere".parse().unwrap(), Seq(1), Seq(9), 10).await.unwrap(), []);
+}
+
+pub(crate) async fn of_many_amendments_the_newest_are_told(log: &dyn MessageLog, _: Stored) {
+    let long = "x".repeat(AMENDMENT_BYTES_MAX / 2);
+    let run = vec![
+        draft("", "one"),
+        amend("edit", 1, &long),
+        amend("react", 1, "a"),
+        amend("edit", 1, &long),
+        amend("react", 1, "b"),
+    ];
+    append(log, run).await;
+    assert_eq!(amendments(log, 1, 1, 1).await, "5:b");
+    let told = log.amendments(&RoomName::lobby(), Seq(1), Seq(1), 10).await.unwrap();
+    assert_eq!(told.iter().map(|message| message.seq.0).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    append(log, vec![amend("edit", 1, "six")]).await;
+    let told = log.amendments(&RoomName::lobby(), Seq(1), Seq(1), 10).await.unwrap();
+    assert_eq!(told.iter().map(|message| message.seq.0).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+    append(log, vec![amend("edit", 1, &long)]).await;
+    let told = log.amendments(&RoomName::lobby(), Seq(1), Seq(1), 10).await.unwrap();
+    assert_eq!(told.iter().map(|message| message.seq.0).collect::<Vec<_>>(), [4, 5, 6, 7]);
+}
+
+pub(crate) async fn a_list_of_rooms_has_the_newest_ordinary_message_of_each(log: &dyn MessageLog, _: Stored) {
+    let last = async || {
+        let rooms = log.rooms(None, 10).await.unwrap();
+        let line = |last: &Option<Arc<Message>>| last.as_ref().map_or("-".to_owned(), |last| line([last]));
+        rooms.iter().map(|room| format!("{} {}", room.room, line(&room.last))).collect::<Vec<_>>()
+    };
+    append(
+        log,
+        vec![draft("", "one"), to("den", draft("", "hello")), draft("", "two"), amend("react", 1, "a")],
+    )
+    .await;
+    assert_eq!(last().await, ["den 1:hello", "lobby 2:two"]);
+    append(log, vec![amend("edit", 2, "zwei"), amend("delete", 1, "")]).await;
+    assert_eq!(last().await, ["den 1:hello", "lobby 2:two"], "as it was said");
+    append(log, (0..LAST_WITHIN).map(|_| amend("react", 1, "a")).collect()).await;
+    assert_eq!(last().await, ["den 1:hello", "lobby -"], "it is not looked for any further");
+}
