@@ -15,16 +15,16 @@ use std::{
 
 use tokio::{
     sync::{Notify, mpsc},
-    time::{Instant, MissedTickBehavior, sleep_until},
+    time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    cursor::{RoomOrder, TailLimit},
-    gather::{Gather, Wake},
+    cursor::TailLimit,
     ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
+    room::Room,
     stats::Stats,
-    tails::{HeldTail, Tails},
+    tails::Tails,
     types::{Message, Position, RoomName, Seq},
 };
 
@@ -55,151 +55,6 @@ pub struct Hub {
     stop: CancellationToken,
 }
 
-/// One room, as this node shows it.
-pub struct Room {
-    name: RoomName,
-    /// The newest place that may be shown; what a cursor compares itself with, without a lock.
-    head: AtomicU64,
-    state: Mutex<RoomState>,
-    tracker: TaskTracker,
-    stop: CancellationToken,
-}
-
-struct RoomState {
-    /// Nothing is shown before the log said where the room stands.
-    opened: bool,
-    order: RoomOrder,
-    tail: HeldTail,
-    /// Who is woken when the room grows, by membership.
-    members: HashMap<u64, Arc<Notify>>,
-    gather: Gather,
-    /// A task is filling a hole.
-    repairing: bool,
-}
-
-impl RoomState {
-    fn wake(&self) {
-        self.members.values().for_each(|member| member.notify_one());
-    }
-}
-
-impl Room {
-    fn new(name: RoomName, tail: HeldTail, tracker: TaskTracker, stop: CancellationToken) -> Self {
-        let state = RoomState {
-            opened: false,
-            order: RoomOrder::default(),
-            tail,
-            members: HashMap::new(),
-            gather: Gather::default(),
-            repairing: false,
-        };
-        Self { name, head: AtomicU64::new(0), state: Mutex::new(state), tracker, stop }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &RoomName {
-        &self.name
-    }
-
-    /// The newest place that may be shown.
-    #[must_use]
-    pub fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Acquire))
-    }
-
-    /// Up to `limit` messages after `shown` from memory; `None` if the log must be asked.
-    #[must_use]
-    pub fn tail_after(&self, shown: Seq, limit: usize) -> Option<Vec<Arc<Message>>> {
-        self.with_tail(|tail| tail.after(shown, limit))
-    }
-
-    pub(super) fn with_tail<T>(&self, act: impl FnOnce(&mut HeldTail) -> T) -> T {
-        act(&mut lock(&self.state).tail)
-    }
-
-    /// Takes messages that are in the log; returns whether a hole is left.
-    fn offer(self: &Arc<Self>, messages: &[Arc<Message>], stats: &Stats) -> bool {
-        let mut state = lock(&self.state);
-        for message in messages {
-            if state.opened {
-                for ready in state.order.offer(message.clone()) {
-                    if let (Some(_), Some(witness)) = (ready.draft.trace, &stats.witness) {
-                        witness.shown(&ready, state.members.len());
-                    }
-                    state.tail.push(ready);
-                }
-            } else {
-                state.order.learn(message.seq);
-            }
-        }
-        self.settle(&mut state)
-    }
-
-    /// Learns that the log reaches as far as `seq`; returns whether a hole is left.
-    fn learn(self: &Arc<Self>, seq: Seq) -> bool {
-        let mut state = lock(&self.state);
-        state.order.learn(seq);
-        self.settle(&mut state)
-    }
-
-    /// Learns, by having asked the log, that it reaches as far as `head`; the first answer opens the room.
-    fn open(self: &Arc<Self>, head: Seq) -> bool {
-        let mut state = lock(&self.state);
-        if !state.opened {
-            state.opened = true;
-            state.order.skip_to(head);
-        }
-        state.order.learn(head);
-        self.settle(&mut state)
-    }
-
-    /// Publishes the head and has the members woken if it moved. Returns whether a hole is left.
-    fn settle(self: &Arc<Self>, state: &mut RoomState) -> bool {
-        let head = state.order.head().0;
-        if self.head.swap(head, Ordering::AcqRel) < head {
-            match state.gather.grew(state.members.len(), Instant::now()) {
-                Wake::Now => state.wake(),
-                Wake::At(at) => drop(self.tracker.spawn(self.clone().wake_at(at))),
-                Wake::Due => {}
-            }
-        }
-        state.opened && state.order.missing().is_some()
-    }
-
-    async fn wake_at(self: Arc<Self>, at: Instant) {
-        self.stop.run_until_cancelled(sleep_until(at)).await;
-        let mut state = lock(&self.state);
-        state.gather.woke(Instant::now());
-        state.wake();
-    }
-
-    /// Whether the caller is the one to repair; it says so once.
-    fn claims_repair(&self) -> bool {
-        !std::mem::replace(&mut lock(&self.state).repairing, true)
-    }
-
-    /// What is missing, as (after, up to); the repair ends where nothing is, or nobody is left to see it.
-    fn hole(&self) -> Option<(Seq, Seq)> {
-        let mut state = lock(&self.state);
-        let missing = state.order.missing().filter(|_| !state.members.is_empty());
-        let hole = missing.map(|known| (state.order.head(), known));
-        state.repairing = hole.is_some();
-        hole
-    }
-
-    /// Steps over what the log holds but memory need not.
-    fn skip_to(self: &Arc<Self>, seq: Seq) {
-        let mut state = lock(&self.state);
-        state.order.skip_to(seq);
-        self.settle(&mut state);
-    }
-
-    fn forget_missing(&self, known: Seq) {
-        lock(&self.state).order.forget_missing(known);
-    }
-}
-
 /// One session's place among those who see a room grow; it ends when this is dropped, and the
 /// last one takes the room with it.
 pub struct Membership {
@@ -219,11 +74,9 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let name = self.room.name();
-        // Both locks, so that nobody enters a room that is being taken away.
+        // It stays locked, so that nobody enters a room that is being taken away.
         let mut rooms = lock(&self.hub.rooms);
-        let mut state = lock(&self.room.state);
-        state.members.remove(&self.id);
-        if state.members.is_empty() {
+        if self.room.leave(self.id) {
             rooms.remove(name);
             self.hub.bus.unsubscribe(name);
             self.hub.stats.rooms.add(-1);
@@ -281,7 +134,7 @@ impl Hub {
                 place.insert(Arc::new(Room::new(name.clone(), self.tails.tail(), tracker, stop)))
             }
         };
-        lock(&room.state).members.insert(id, wake.clone());
+        room.enter(id, wake.clone());
         Membership { hub: self.clone(), room: room.clone(), id }
     }
 

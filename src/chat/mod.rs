@@ -13,6 +13,7 @@ pub mod service;
 pub mod session;
 
 pub mod hub;
+pub mod room;
 
 pub mod post;
 

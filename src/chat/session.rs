@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cursor::{Cursor, Pace},
-    hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
+    hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
     ports::{MessageLog, Path},
+    room::Room,
     stats::Stats,
     types::{Message, RoomName, Seq},
 };
