@@ -13,10 +13,12 @@ pub mod service;
 pub mod session;
 
 pub mod hub;
+pub mod room;
 
 pub mod post;
 
 pub mod cursor;
+pub mod gather;
 pub mod rate_limit;
 pub mod sender;
 pub mod sender_order;
