@@ -5,7 +5,7 @@
 //! tells every room how far the log has come, so that a lost hint is late and no more.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -67,8 +67,8 @@ struct RoomState {
     opened: bool,
     order: RoomOrder,
     tail: HeldTail,
-    /// Who is woken when the room grows, by membership.
-    members: HashMap<u64, Arc<Notify>>,
+    /// Who is woken when the room grows, by membership: in the order in which they came.
+    members: BTreeMap<u64, Arc<Notify>>,
     /// A task is filling a hole.
     repairing: bool,
 }
@@ -79,7 +79,7 @@ impl Room {
             opened: false,
             order: RoomOrder::default(),
             tail,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
             repairing: false,
         };
         Self { name, head: AtomicU64::new(0), state: Mutex::new(state) }
@@ -318,7 +318,9 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
+            // In this order, so that a schedule is followed alike each time it is simulated.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 _ = ticks.tick() => {}
                 () = self.sweep.notified() => {}

@@ -161,7 +161,9 @@ impl Session {
                     continue;
                 }
                 let deadline = moved_at + stall_timeout;
+                // The deadline first: a room that wakes the session on and on does not put it off.
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(deadline) => return outlet.cut(),
                     () = outlet.drained(), if blocked => {}
                     () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),

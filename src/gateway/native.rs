@@ -8,6 +8,7 @@ use socketioxide::{
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
@@ -75,7 +76,6 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
     let held = link.clone();
-    let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index, .. } = incoming;
@@ -85,7 +85,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             args.map(|args| Request::parse(&event, &args, bytes_max))
         {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            order.refused(index, &room, &nonce, clock.now());
+            order.refused(index, &room, &nonce, Instant::now());
         }
         // Without room for the answer there is none: the client asks again.
         if link.take(1) == 1 {
