@@ -2,8 +2,8 @@
 /**
  * The connection to whichever node the balancer gives us, in namespace `/chat`.
  *
- * While it is broken, Socket.IO's own jittered reconnect runs. It gives up where a node refuses or
- * dismisses us; then this file tries again by hand, more slowly.
+ * It is made again by this file rather than by Socket.IO, so that the page can say when the next
+ * attempt comes, and make it at once when somebody asks for that.
  *
  * @typedef {import("./clock.js").Clock} Clock
  * @typedef {import("./wire.js").Message} Message
@@ -12,16 +12,20 @@
  * @typedef {object} Identity
  * @property {string | undefined} token Proves to any node that we are who we were.
  * @property {string | undefined} name What we want to be called; unset: what the node calls us.
+ * @property {number | undefined} color The hue that we want to have; unset: none of our choice.
  *
  * @typedef {object} ConnectionPorts What a connection tells the page.
  * @property {() => Record<string, Place>} rooms The rooms to join at connect, and where to go on.
  * @property {(session: import("./wire.js").Session) => void} online Requests may be made.
  * @property {(trouble: string) => void} offline No requests before the next `online`.
- * @property {(messages: Message[]) => void} messages
+ * @property {(messages: Message[], live: boolean) => void} messages Of one room; `live`: said just now.
  * @property {(notice: import("./wire.js").Notice) => void} notice
+ * @property {(presence: import("./wire.js").Presence) => void} presence
+ * @property {(typing: import("./wire.js").Typing) => void} typing
  *
  * @typedef {Pick<import("socket.io-client").Socket,
- *   "on" | "connect" | "disconnect" | "timeout" | "active" | "connected">} Socket
+ *   "on" | "connect" | "disconnect" | "timeout" | "active" | "connected">
+ *   & { io: { engine?: { close(): unknown } } }} Socket
  */
 import { Backoff } from "./backoff.js";
 
@@ -29,6 +33,8 @@ import { Backoff } from "./backoff.js";
 const ANSWER_MS = 10_000;
 /** A connection that lasted so long is no part of a row of failures. */
 const STEADY_MS = 30_000;
+/** How long an answer may take when there is doubt about the connection. */
+const DOUBT_MS = 4_000;
 
 /** For Socket.IO's client. */
 export const SOCKET_OPTIONS = {
@@ -37,12 +43,18 @@ export const SOCKET_OPTIONS = {
   // upgrade under load. Polling is for networks that let nothing else through.
   transports: ["websocket", "polling"],
   tryAllTransports: true,
-  reconnectionDelay: 500,
-  reconnectionDelayMax: 5_000,
-  randomizationFactor: 0.5,
+  reconnection: false,
+};
+
+/** After a lost network, the first attempt comes soon; a node that refuses is given more time. */
+export const BACKOFFS = {
+  lost: () => new Backoff({ firstMs: 500, maxMs: 5_000 }),
+  refused: () => new Backoff({ firstMs: 1_000, maxMs: 30_000 }),
 };
 
 export class Connection {
+  /** When the next attempt comes, in milliseconds since 1970; `null` if none waits. @type {number | null} */
+  retryAt = null;
   #online = false;
   #onlineSince = 0;
   #cancelRetry = () => {};
@@ -52,14 +64,14 @@ export class Connection {
    * @param {Identity} identity
    * @param {ConnectionPorts} ports
    * @param {Clock} clock
-   * @param {Backoff} [backoff]
+   * @param {{ lost: Backoff, refused: Backoff }} [backoffs]
    */
-  constructor(io, identity, ports, clock, backoff = new Backoff({ firstMs: 1_000, maxMs: 30_000 })) {
+  constructor(io, identity, ports, clock, backoffs = { lost: BACKOFFS.lost(), refused: BACKOFFS.refused() }) {
     this.identity = identity;
     this.ports = ports;
     this.clock = clock;
-    this.backoff = backoff;
-    // Asked at each connect, also at those that Socket.IO makes by itself.
+    this.backoffs = backoffs;
+    // Asked at each connect.
     const auth = (/** @type {(auth: object) => void} */ give) => give(this.#auth());
     this.socket = io("/chat", { ...SOCKET_OPTIONS, auth });
     this.#listen();
@@ -67,13 +79,31 @@ export class Connection {
 
   open() {
     this.#cancelRetry();
+    this.retryAt = null;
     this.socket.connect();
+  }
+
+  /** Makes the attempt that waits for its time, if one does. */
+  hasten() {
+    if (this.retryAt !== null) this.open();
   }
 
   /** Connects anew, as who we are now. */
   reopen() {
     this.socket.disconnect();
     this.open();
+  }
+
+  /** Finds out soon whether the connection still stands, where the heartbeat would take longer. */
+  doubt() {
+    if (!this.#online) {
+      this.hasten();
+      return;
+    }
+    const since = this.#onlineSince;
+    this.socket.timeout(DOUBT_MS).emit("rooms", { limit: 1 }, (/** @type {unknown} */ error) => {
+      if (error && this.#online && since === this.#onlineSince) this.socket.io.engine?.close();
+    });
   }
 
   /**
@@ -96,8 +126,13 @@ export class Connection {
   }
 
   #auth() {
-    const { token, name } = this.identity;
-    return { ...(token && { token }), ...(name && { name }), rooms: this.ports.rooms() };
+    const { token, name, color } = this.identity;
+    return {
+      ...(token && { token }),
+      ...(name && { name }),
+      ...(color !== undefined && { color }),
+      rooms: this.ports.rooms(),
+    };
   }
 
   #listen() {
@@ -108,42 +143,57 @@ export class Connection {
       this.#onlineSince = this.clock.now();
       ports.online(session);
     });
-    socket.on("message", (message) => ports.messages([message]));
+    socket.on("message", (message) => ports.messages([message], true));
     socket.on("messages", (page, ack) => {
-      ports.messages(page);
+      ports.messages(page, false);
       // Only now: the node sends the next page to those who could show this one.
       ack?.();
     });
     socket.on("notice", (notice) => ports.notice(notice));
+    socket.on("presence", (presence) => ports.presence(presence));
+    socket.on("typing", (typing) => ports.typing(typing));
     socket.on("disconnect", (reason) => this.#lost(reason));
     socket.on("connect_error", (error) => this.#refused(error));
   }
 
   /** @param {string} reason */
   #lost(reason) {
-    if (this.#online && STEADY_MS <= this.clock.now() - this.#onlineSince) this.backoff.reset();
+    if (this.#online && STEADY_MS <= this.clock.now() - this.#onlineSince) this.#steady();
     this.#online = false;
+    // What we closed ourselves, we open ourselves.
+    if (reason === "io server disconnect") this.#retryLater(this.backoffs.refused);
+    else if (reason !== "io client disconnect") this.#retryLater(this.backoffs.lost);
     this.ports.offline("");
-    if (reason === "io server disconnect") this.#retryLater();
   }
 
   /** @param {Error} error */
   #refused(error) {
-    // Still active: the network is at fault, and Socket.IO is trying again.
+    // Still active: the network is at fault, not the node.
     if (this.socket.active) {
+      this.#retryLater(this.backoffs.lost);
       this.ports.offline("");
     } else if (error.message.startsWith("bad_token") && this.identity.token) {
       this.identity.token = undefined;
       this.open();
     } else {
+      this.#retryLater(this.backoffs.refused, /** @type {any} */ (error).data?.retryAfterMs);
       this.ports.offline(error.message);
-      this.#retryLater(/** @type {any} */ (error).data?.retryAfterMs);
     }
   }
 
-  /** @param {number} [atLeastMs] */
-  #retryLater(atLeastMs) {
+  #steady() {
+    this.backoffs.lost.reset();
+    this.backoffs.refused.reset();
+  }
+
+  /**
+   * @param {Backoff} backoff
+   * @param {number} [atLeastMs]
+   */
+  #retryLater(backoff, atLeastMs) {
     this.#cancelRetry();
-    this.#cancelRetry = this.clock.after(this.backoff.next(atLeastMs), () => this.open());
+    const waitMs = backoff.next(atLeastMs);
+    this.retryAt = this.clock.now() + waitMs;
+    this.#cancelRetry = this.clock.after(waitMs, () => this.open());
   }
 }

@@ -38,6 +38,16 @@ export class RoomCursor {
     return this.#shown ?? 0;
   }
 
+  /** The newest place known to exist. */
+  get head() {
+    return this.#head;
+  }
+
+  /** How many places are known to exist and not yet shown; history that was never asked for is not missed. */
+  get missing() {
+    return this.#shown === null ? 0 : Math.max(0, this.#head - this.#shown);
+  }
+
   /** Whether all that is known to exist was shown. */
   get caughtUp() {
     return this.#shown !== null && this.#head <= this.#shown;

@@ -13,8 +13,9 @@
  * @typedef {object} RoomPorts What a room does to the world.
  * @property {(request: { room: string, after?: Place, history?: number },
  *   answered: (answer: import("./wire.js").Answer<Joined>) => void) => void} join
+ * @property {() => number} history How many messages to ask for when it knows none.
  * @property {(messages: Message[]) => void} show Appends messages; each comes once, in order.
- * @property {(opening: Opening) => void} opened The room was entered, before its first messages.
+ * @property {(opening: Opening, joined: Joined) => void} opened The room was entered, before its first messages.
  * @property {(refusal: Refusal) => void} refused The room cannot be entered.
  * @property {() => void} changed `state` or `shown` may be another.
  */
@@ -22,8 +23,6 @@ import { Backoff } from "./backoff.js";
 import { RoomCursor } from "./cursor.js";
 import { isPassing } from "./wire.js";
 
-/** How many messages the page asks for when it knows none. */
-const HISTORY = 200;
 /** A catch-up that brings nothing for so long is asked for again. */
 const STALL_MS = 10_000;
 
@@ -57,6 +56,16 @@ export class Room {
   /** The newest place shown. */
   get shown() {
     return this.#cursor.shown;
+  }
+
+  /** The newest place known to exist. */
+  get head() {
+    return this.#cursor.head;
+  }
+
+  /** How many messages are known to exist and not yet shown. */
+  get missing() {
+    return this.#cursor.missing;
   }
 
   /** @returns {"away" | "behind" | "live" | "refused"} */
@@ -107,7 +116,7 @@ export class Room {
     const join = this.#joins;
     const after = this.place();
     this.#enter("joining");
-    this.ports.join({ room: this.name, ...(after ? { after } : { history: HISTORY }) }, (answer) => {
+    this.ports.join({ room: this.name, ...(after ? { after } : { history: this.ports.history() }) }, (answer) => {
       if (join === this.#joins) this.#answered(answer);
     });
   }
@@ -126,7 +135,7 @@ export class Room {
 
   /** @param {Joined} joined */
   #open(joined) {
-    this.ports.opened(this.#cursor.open(joined));
+    this.ports.opened(this.#cursor.open(joined), joined);
     this.#enter("joined");
   }
 

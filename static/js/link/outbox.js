@@ -17,6 +17,8 @@
  * @property {string} room
  * @property {string} nonce
  * @property {string} text
+ * @property {import("./wire.js").Kind} [kind] What is said; absent: a text.
+ * @property {number} [of] The place of the text that it is about, where it is no text itself.
  * @property {number} writtenAt Milliseconds since 1970, ascending: the order of sending.
  * @property {"waiting" | "sending" | "stored" | "failed"} state
  * @property {string} [userId] Who it was first sent as: its nonce means nothing under another.
@@ -29,8 +31,7 @@
  * @property {() => void} changed `entries` may be others.
  * @property {() => string} newNonce
  *
- * @typedef {object} OutboxStore Where what is not yet acked survives a reload.
- * @property {() => Entry[]} load
+ * @typedef {object} OutboxStore Where what is not yet acked survives a reload; read once, at the start.
  * @property {(entry: Entry) => void} put
  * @property {(entry: Entry) => void} remove
  */
@@ -47,7 +48,7 @@ const NOT_KNOWN = "not known whether it was sent: you are someone else now";
 
 export class Outbox {
   /** All rooms' entries, in the order in which they were written. @type {Entry[]} */
-  #entries;
+  #entries = [];
   /** Rooms that had a refusal: nothing is sent to them for now. @type {Map<string, Pause>} */
   #pauses = new Map();
   /** Who the node takes us for; `null` while there is no connection. @type {string | null} */
@@ -66,7 +67,19 @@ export class Outbox {
     this.clock = clock;
     this.store = store;
     this.random = random;
-    this.#entries = store.load();
+  }
+
+  /**
+   * Takes over what an earlier page left behind.
+   *
+   * @param {readonly Entry[]} entries
+   */
+  restore(entries) {
+    const known = new Set(this.#entries.map(({ nonce }) => nonce));
+    const fresh = entries.filter(({ nonce }) => !known.has(nonce));
+    for (const entry of fresh) this.#disown(entry);
+    this.#entries = [...this.#entries, ...fresh].sort((one, other) => one.writtenAt - other.writtenAt);
+    for (const room of new Set(fresh.map((entry) => entry.room))) this.#pump(room);
   }
 
   /**
@@ -84,14 +97,15 @@ export class Outbox {
    *
    * @param {string} room
    * @param {string} text
+   * @param {{ kind: import("./wire.js").Kind, of: number }} [about] Where it is no text: what it does to which.
    * @returns {boolean} Whether there was place for it.
    */
-  post(room, text) {
+  post(room, text, about) {
     if (ENTRIES_MAX <= this.#entries.length) return false;
     const last = this.#entries.at(-1)?.writtenAt ?? 0;
     const writtenAt = Math.max(this.clock.now(), last + 1);
     /** @type {Entry} */
-    const entry = { room, nonce: this.ports.newNonce(), text, writtenAt, state: "waiting" };
+    const entry = { room, nonce: this.ports.newNonce(), text, ...about, writtenAt, state: "waiting" };
     this.#entries.push(entry);
     this.store.put(entry);
     this.#pump(room);
@@ -106,11 +120,7 @@ export class Outbox {
   online(userId) {
     this.offline();
     this.#userId = userId;
-    for (const entry of this.#entries) {
-      if (entry.state === "waiting" && entry.userId !== undefined && entry.userId !== userId) {
-        this.#fail(entry, NOT_KNOWN);
-      }
-    }
+    for (const entry of this.#entries) this.#disown(entry);
     for (const room of new Set(this.#entries.map((entry) => entry.room))) this.#pump(room);
   }
 
@@ -172,7 +182,8 @@ export class Outbox {
     const entry = this.#failed(nonce);
     if (!entry) return;
     this.#drop(entry);
-    this.post(entry.room, entry.text);
+    const { room, text, kind, of } = entry;
+    this.post(room, text, kind && of !== undefined ? { kind, of } : undefined);
   }
 
   /**
@@ -210,14 +221,23 @@ export class Outbox {
     entry.state = "sending";
     entry.userId = userId;
     if (!entry.seen) this.store.put(entry);
-    const { room, nonce, text } = entry;
-    this.ports.send({ room, nonce, text }, (answer) => {
+    this.ports.send(postOf(entry), (answer) => {
       // Acks of an earlier connection are as true as ever; its refusals say nothing any more.
       const late = connection !== this.#connection || entry.state !== "sending";
       if (answer?.ok) this.#stored(entry, answer.ok.seq);
       else if (!late) this.#refused(entry, answer?.error ?? { code: "unknown" });
-      if (!late) this.#resume(room);
+      if (!late) this.#resume(entry.room);
     });
+  }
+
+  /**
+   * Gives up what was sent as someone else than we are now.
+   *
+   * @param {Entry} entry
+   */
+  #disown(entry) {
+    const other = this.#userId !== null && entry.userId !== undefined && entry.userId !== this.#userId;
+    if (other && entry.state === "waiting") this.#fail(entry, NOT_KNOWN);
   }
 
   /**
@@ -296,6 +316,15 @@ export class Outbox {
   #failed(nonce) {
     return this.#entries.find((entry) => entry.nonce === nonce && entry.state === "failed");
   }
+}
+
+/**
+ * @param {Entry} entry
+ * @returns {Post}
+ */
+function postOf({ room, nonce, text, kind, of }) {
+  if (kind === undefined) return { room, nonce, text };
+  return kind === "delete" ? { room, nonce, kind, of } : { room, nonce, text, kind, of };
 }
 
 /** A room's wait after a refusal, and the memory of the waits before it. */
