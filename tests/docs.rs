@@ -180,6 +180,20 @@ fn operations_explains_every_metric_as_it_is_declared() {
 }
 
 #[test]
+fn every_refusal_code_of_the_protocol_is_counted_from_the_start() {
+    let protocol = read("docs/PROTOCOL.md");
+    let table = protocol.split_once("| Code | HTTP | Again? | Meaning |\n").expect("the table of codes").1;
+    let rows = table.lines().take_while(|line| line.starts_with('|')).skip(1);
+    let listed = rows.map(|row| row.split('`').nth(1).expect("a code").to_owned());
+    let (.., counted) = metrics::FROM_THE_START
+        .iter()
+        .find(|(name, ..)| *name == "chorus_messages_refused_total")
+        .expect("refusals are counted from the start");
+    let counted = counted.iter().map(|code| (*code).to_owned());
+    assert_eq!(counted.collect::<BTreeSet<_>>(), listed.collect::<BTreeSet<_>>());
+}
+
+#[test]
 fn dashboards_and_documents_name_metrics_that_exist() {
     let mut known: BTreeSet<String> = metrics::ALL.iter().map(|(name, ..)| (*name).to_owned()).collect();
     // Called like a metric, and none.

@@ -194,7 +194,9 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
+            // In this order, so that a schedule is followed alike each time it is simulated.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 _ = ticks.tick() => {}
                 () = self.sweep.notified() => {}

@@ -17,6 +17,10 @@ pub mod room;
 
 pub mod post;
 
+pub mod company;
+pub mod ear;
+pub mod presence;
+
 pub mod cursor;
 pub mod gather;
 pub mod rate_limit;

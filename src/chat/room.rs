@@ -1,7 +1,7 @@
 //! One room of a node: its order, its newest messages, and who is woken when it grows.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -38,8 +38,8 @@ struct RoomState {
     opened: bool,
     order: RoomOrder,
     tail: HeldTail,
-    /// Who is woken when the room grows, by membership.
-    members: HashMap<u64, Arc<Notify>>,
+    /// Who is woken when the room grows, by membership: in the order in which they came.
+    members: BTreeMap<u64, Arc<Notify>>,
     gather: Gather,
     /// A task is filling a hole.
     repairing: bool,
@@ -57,7 +57,7 @@ impl Room {
             opened: false,
             order: RoomOrder::default(),
             tail,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
             gather: Gather::default(),
             repairing: false,
         };

@@ -9,7 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::deliveries::Deliveries;
-use crate::chat::{ports::MessageLog, stats::Stats};
+use crate::chat::{ports::MessageLog, stats::Stats, types::NodeId};
 
 /// From a commit on a fast disk to one that waited for a slow disk or another process.
 const SECONDS: [f64; 14] =
@@ -41,7 +41,7 @@ const DELIVERY: (&str, Form, &[&str], &str) = (
 /// Every metric: its name, form, labels and meaning. The values of all labels are bounded by the code.
 pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     // The node.
-    ("chorus_build_info", Gauge, &["version", "commit"], "1"),
+    ("chorus_build_info", Gauge, &["version", "commit", "node"], "1"),
     ("chorus_drain_stage", Gauge, &[], "0 serves, 1 readiness fails, 2 listener closed, 3 log closed"),
     // Clients.
     ("chorus_connections", Gauge, &["namespace", "transport"], "connected sockets"),
@@ -97,6 +97,20 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
         &[],
         "from a message's taking, by its node's clock, to its hint's coming, by this node's",
     ),
+    // People.
+    ("chorus_presence_complete", Gauge, &[], "1 if other nodes' people can be asked for"),
+    (
+        "chorus_presence_news_total",
+        Counter,
+        &["news"],
+        "news of people that sessions were told: people or typing",
+    ),
+    (
+        "chorus_presence_dropped_total",
+        Counter,
+        &["reason"],
+        "news of people not told to a session, or whispers between nodes not sent, taken or believed",
+    ),
     // Traces.
     ("chorus_trace_spans_total", Counter, &["outcome"], "spans sent to the collector, or not"),
     // The runtime and the process.
@@ -119,6 +133,52 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     ("chorus_process_threads", Gauge, &[], "threads"),
 ];
 
+/// Counters by a label whose values are all known: each is there from the start, at 0, so that its first
+/// event is seen as growth. Tests that read `/metrics` notice a value that is missing here.
+pub const FROM_THE_START: &[(&str, &str, &[&str])] = &[
+    (
+        "chorus_sessions_ended_total",
+        "reason",
+        &["left", "heartbeat", "protocol", "stalled", "unread", "write_deadline", "log_unreadable", "drain"],
+    ),
+    (
+        "chorus_messages_refused_total",
+        "code",
+        &[
+            "bad_request",
+            "bad_room",
+            "bad_nonce",
+            "bad_text",
+            "bad_name",
+            "bad_epoch",
+            "bad_color",
+            "bad_kind",
+            "bad_user",
+            "bad_token",
+            "not_author",
+            "no_such_message",
+            "not_found",
+            "too_large",
+            "nonce_conflict",
+            "too_many_rooms",
+            "unknown_event",
+            "not_implemented",
+            "rate_limited",
+            "retry_first",
+            "overloaded",
+            "busy",
+            "unavailable",
+            "unknown",
+        ],
+    ),
+    (
+        "chorus_bus_dropped_total",
+        "reason",
+        &["queue_full", "redis_down", "hints_full", "corrupt", "forged", "foreign", "version"],
+    ),
+    ("chorus_trace_spans_total", "outcome", &["exported", "failed"]),
+];
+
 /// What `/metrics` says.
 #[derive(Clone)]
 pub struct Metrics {
@@ -135,7 +195,9 @@ impl Metrics {
     /// Another recorder is installed.
     pub fn new(deliveries: Arc<Deliveries>) -> anyhow::Result<Self> {
         let process = metrics_process::Collector::new("chorus_");
-        Ok(Self { handle: install()?, process, deliveries })
+        let handle = install()?;
+        begin(deliveries.node());
+        Ok(Self { handle, process, deliveries })
     }
 
     /// Takes in the samples of histograms, which wait for it, and ends late spans.
@@ -191,7 +253,22 @@ fn describe() {
             Form::Histogram(unit) => describe_histogram!(*name, *unit, *meaning),
         }
     }
-    gauge!("chorus_build_info", "version" => env!("CARGO_PKG_VERSION"), "commit" => crate::COMMIT).set(1.0);
+}
+
+/// Says what runs, and that nothing has happened yet.
+fn begin(node: &NodeId) {
+    let (version, node) = (env!("CARGO_PKG_VERSION"), node.to_string());
+    gauge!("chorus_build_info", "version" => version, "commit" => crate::COMMIT, "node" => node).set(1.0);
+    for (name, label, values) in FROM_THE_START {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
+    for namespace in ["/", "/chat"] {
+        for transport in ["polling", "websocket"] {
+            connections(namespace, transport, 0);
+        }
+    }
 }
 
 /// Copies what the domain has counted, and looks at the log's disk.
@@ -202,7 +279,11 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_sweep_hits_total").absolute(stats.sweep_hits.get());
     counter!("chorus_resumes_total", "outcome" => "complete").absolute(stats.resumed.get());
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
+    counter!("chorus_presence_news_total", "news" => "people").absolute(stats.people_told.get());
+    counter!("chorus_presence_news_total", "news" => "typing").absolute(stats.typing_told.get());
+    counter!("chorus_presence_dropped_total", "reason" => "session_full").absolute(stats.news_dropped.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
+    gauge!("chorus_presence_complete").set(level(stats.presence_complete.get()));
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
     gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
@@ -281,6 +362,11 @@ pub fn bus_received(count: usize) {
 /// So many messages were lost on the way, or not used.
 pub fn bus_dropped(reason: &'static str, count: usize) {
     counter!("chorus_bus_dropped_total", "reason" => reason).increment(count as u64);
+}
+
+/// So many whispers were lost on the way, or not believed.
+pub fn whispers_dropped(reason: &'static str, count: usize) {
+    counter!("chorus_presence_dropped_total", "reason" => reason).increment(count as u64);
 }
 
 /// Redis answers, or does not.
