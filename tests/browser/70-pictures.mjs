@@ -104,6 +104,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await enter(page, base, "lobby");
     await page.click("#head [aria-label^=Rooms]");
     await page.locator("#side.open").waitFor();
+    await page.waitForFunction(() => document.querySelector("#side")?.getBoundingClientRect().left === 0);
     await rename(page, "Margaret");
     await page.locator("#side.open [aria-label^=Close]").click();
     await page.locator("#side.open").waitFor({ state: "detached" });
