@@ -16,6 +16,10 @@ pub mod hub;
 
 pub mod post;
 
+pub mod company;
+pub mod ear;
+pub mod presence;
+
 pub mod cursor;
 pub mod rate_limit;
 pub mod sender;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
+    ear::Ear,
     hub::{Hub, Membership},
     ports::{AppendError, Appended, Clock, Extent, ListedRoom, MessageLog, ReadError, Receipt},
     post::{Post, PostError},
@@ -121,8 +124,14 @@ impl ChatService {
 
     /// A session without rooms; it ends with `ended`, and the caller runs its pump.
     #[must_use]
-    pub fn session(&self, ended: tokio_util::sync::CancellationToken) -> Arc<Session> {
-        Session::new(self.stats.clone(), ended)
+    pub fn session(&self, ended: CancellationToken) -> Arc<Session> {
+        Session::new(None, self.stats.clone(), ended)
+    }
+
+    /// The same of someone among the people of its rooms.
+    #[must_use]
+    pub fn session_of(&self, ear: Arc<Ear>, ended: CancellationToken) -> Arc<Session> {
+        Session::new(Some(ear), self.stats.clone(), ended)
     }
 
     /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can answer first.

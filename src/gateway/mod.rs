@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tokio_util::task::TaskTracker;
 
-use crate::{auth::Tokens, chat::service::ChatService, config};
+use crate::{
+    auth::Tokens,
+    chat::{company::Company, service::ChatService},
+    config,
+};
 
 pub mod protocol;
 
@@ -30,6 +34,7 @@ const RUN_MAX: usize = 64;
 /// What all sockets of a node share.
 pub struct Gateway {
     chat: Arc<ChatService>,
+    company: Arc<Company>,
     tokens: Arc<Tokens>,
     links: Arc<Links>,
     limits: config::Limits,
@@ -50,13 +55,14 @@ impl Gateway {
     pub fn new(
         settings: &config::Settings,
         chat: Arc<ChatService>,
+        company: Arc<Company>,
         tokens: Arc<Tokens>,
         links: Arc<Links>,
         tracker: TaskTracker,
     ) -> Arc<Self> {
         let (limits, history) = (settings.limits.clone(), settings.history.clone());
         let stall_timeout = limits.stall_timeout;
-        Arc::new(Self { chat, tokens, links, limits, history, stall_timeout, tracker })
+        Arc::new(Self { chat, company, tokens, links, limits, history, stall_timeout, tracker })
     }
 
     /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::{
     chat::{
+        ear::Ear,
         post::{Post, PostError},
         sender::Sender,
         sender_order::PostIndex,
@@ -39,8 +40,10 @@ use super::{
 };
 
 use outlet::NativeOutlet;
+use people::People;
 
 mod outlet;
+mod people;
 
 /// The newest messages that a join gets at most; older ones are asked for by `history`.
 const HISTORY_MAX: u64 = 1_000;
@@ -104,6 +107,7 @@ struct Socket {
     session: Arc<Session>,
     sender: Sender,
     answers: Answers,
+    people: People,
 }
 
 impl Socket {
@@ -111,12 +115,20 @@ impl Socket {
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
         let Intake { mut queue, ended, end } = intake;
-        let session = gateway.chat.session(ended.clone());
+        let ear = Ear::new(&gateway.company, sender.author().clone());
+        let session = gateway.chat.session_of(ear.clone(), ended.clone());
         let outlet = Outlet::new(socket, &gateway.links, "/chat", end);
         let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
-        let mut this =
-            Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
+        let people = People::new(&gateway, &session, &out);
+        let mut this = Self {
+            gateway: gateway.clone(),
+            out: out.clone(),
+            session: session.clone(),
+            sender,
+            answers,
+            people,
+        };
 
         let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
         let requests = async {
@@ -135,7 +147,8 @@ impl Socket {
                 }
             }
         };
-        tokio::join!(moves, requests, out.outlet.end_with_connection(&ended));
+        let news = ended.run_until_cancelled(people::tell(&out, &ear));
+        tokio::join!(moves, requests, news, out.outlet.end_with_connection(&ended));
     }
 
     /// Joins the rooms of before, greets, and lets the cursors go.
@@ -244,6 +257,12 @@ impl Socket {
                 rooms.map(|rooms| rooms_json(&rooms, Some(self.sender.author())))
             }
             Request::Rename { name, color } => Ok(self.rename(name, color)),
+            Request::Typing(room) => {
+                self.people.typing(room, tokio::time::Instant::now());
+                Ok(json!({}))
+            }
+            Request::Who(room) => return self.people.who(room, ack, &mut self.answers).await,
+            Request::Nodes => return self.people.nodes(ack, &mut self.answers).await,
             Request::Post(..) => unreachable!("posts are taken in runs"),
         };
         match answered {
@@ -258,6 +277,7 @@ impl Socket {
         let user = Author { id: before.id.clone(), name, color: color.or(before.color) };
         let token = self.gateway.tokens.issue(&user, self.gateway.chat.clock().now());
         let answer = identity_json(&user, &token);
+        self.session.rename(user.clone());
         self.sender.rename(user);
         answer
     }

@@ -97,6 +97,20 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
         &[],
         "from a message's taking, by its node's clock, to its hint's coming, by this node's",
     ),
+    // People.
+    ("chorus_presence_complete", Gauge, &[], "1 if other nodes' people can be asked for"),
+    (
+        "chorus_presence_news_total",
+        Counter,
+        &["news"],
+        "news of people that sessions were told: people or typing",
+    ),
+    (
+        "chorus_presence_dropped_total",
+        Counter,
+        &["reason"],
+        "news of people not told to a session, or whispers between nodes not sent, taken or believed",
+    ),
     // Traces.
     ("chorus_trace_spans_total", Counter, &["outcome"], "spans sent to the collector, or not"),
     // The runtime and the process.
@@ -202,7 +216,11 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_sweep_hits_total").absolute(stats.sweep_hits.get());
     counter!("chorus_resumes_total", "outcome" => "complete").absolute(stats.resumed.get());
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
+    counter!("chorus_presence_news_total", "news" => "people").absolute(stats.people_told.get());
+    counter!("chorus_presence_news_total", "news" => "typing").absolute(stats.typing_told.get());
+    counter!("chorus_presence_dropped_total", "reason" => "session_full").absolute(stats.news_dropped.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
+    gauge!("chorus_presence_complete").set(level(stats.presence_complete.get()));
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
     gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
@@ -281,6 +299,11 @@ pub fn bus_received(count: usize) {
 /// So many messages were lost on the way, or not used.
 pub fn bus_dropped(reason: &'static str, count: usize) {
     counter!("chorus_bus_dropped_total", "reason" => reason).increment(count as u64);
+}
+
+/// So many whispers were lost on the way, or not believed.
+pub fn whispers_dropped(reason: &'static str, count: usize) {
+    counter!("chorus_presence_dropped_total", "reason" => reason).increment(count as u64);
 }
 
 /// Redis answers, or does not.

@@ -31,6 +31,8 @@ mod load;
 mod verdict;
 
 mod bus_redis;
+mod people;
+mod presence_store;
 
 mod metrics;
 mod traces;
