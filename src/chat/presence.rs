@@ -119,7 +119,9 @@ pub struct RoomPresence {
     told: BTreeMap<UserId, Author>,
     told_count: usize,
     told_at: Option<Instant>,
-    /// Those of them who are away, and since when.
+    /// Whom only answers have named so far, so that whoever asked has to be told when they leave.
+    named: BTreeMap<UserId, Author>,
+    /// Those of both who are away, and since when.
     away: BTreeMap<UserId, Instant>,
 }
 
@@ -153,7 +155,7 @@ impl RoomPresence {
     pub fn look(&mut self, here: BTreeMap<UserId, Person>, now: Instant) -> (Option<Change>, bool) {
         let (people, unnamed) = self.gather(here);
         let is_missing = |id: &&UserId| !people.contains_key(*id);
-        for id in self.told.keys().filter(is_missing) {
+        for id in self.told.keys().chain(self.named.keys()).filter(is_missing) {
             self.away.entry(id.clone()).or_insert(now);
         }
         self.away.retain(|id, _| !people.contains_key(id));
@@ -168,20 +170,21 @@ impl RoomPresence {
         }
     }
 
-    /// Who is here, those included who are away for a moment: so that what is told later fits.
-    #[must_use]
-    pub fn people(&self, here: BTreeMap<UserId, Person>) -> People {
+    /// Who is here, those included who are away for a moment, also if nobody has looked since: they may be
+    /// back before their members are told anything. Who is named here is told to have left later, also if
+    /// members were told of them by nothing else.
+    pub fn people(&mut self, here: BTreeMap<UserId, Person>) -> People {
         let (mut people, unnamed) = self.gather(here);
-        for id in self.away.keys() {
-            if let Some(author) = self.told.get(id) {
-                add(&mut people, Person { author: author.clone(), since: UnixMs(0) });
-            }
+        for author in self.told.values().chain(self.named.values()) {
+            add(&mut people, Person { author: author.clone(), since: UnixMs(0) });
         }
         let count = people.len() + unnamed;
-        People {
-            members: by_name(people.into_values()).into_iter().map(|person| person.author).collect(),
-            count,
+        let members: Vec<_> = by_name(people.into_values()).into_iter().map(|person| person.author).collect();
+        if count <= PEOPLE_TOLD {
+            let news = members.iter().filter(|author| !self.told.contains_key(&author.id));
+            self.named.extend(news.map(|author| (author.id.clone(), author.clone())));
         }
+        People { members, count }
     }
 
     /// The people of all nodes, and how many more there are that are not named.
@@ -203,11 +206,13 @@ impl RoomPresence {
     ) -> Option<Change> {
         for id in &left {
             self.told.remove(id);
+            self.named.remove(id);
             self.away.remove(id);
         }
         let is_news = |author: &Author| self.told.get(&author.id) != Some(author);
         let joined: Vec<_> = people.into_values().map(|person| person.author).filter(is_news).collect();
         self.told.extend(joined.iter().map(|author| (author.id.clone(), author.clone())));
+        self.named.retain(|id, _| !self.told.contains_key(id));
         if joined.is_empty() && left.is_empty() && count == self.told_count {
             return None;
         }
@@ -219,6 +224,7 @@ impl RoomPresence {
     fn look_at_crowd(&mut self, count: usize, now: Instant) -> (Option<Change>, bool) {
         let was_crowd = self.told.is_empty() && 0 < self.told_count;
         self.told.clear();
+        self.named.clear();
         self.away.clear();
         if was_crowd && count == self.told_count {
             return (None, false);
@@ -286,7 +292,7 @@ mod tests {
             line(self.room.look(people(here), self.now).0)
         }
 
-        fn who(&self, here: &str) -> String {
+        fn who(&mut self, here: &str) -> String {
             let People { members, count } = self.room.people(people(here));
             let names = members.iter().map(|author| author.name.to_string());
             names.chain([format!("={count}")]).collect::<Vec<_>>().join(" ")
@@ -316,6 +322,27 @@ mod tests {
         assert_eq!(scene.after(1).look("ada"), "-bob =1");
         assert_eq!(scene.who("ada"), "ada =1");
         assert_eq!(scene.look("ada bob"), "+bob =2");
+    }
+
+    #[test]
+    fn whom_an_answer_named_is_told_to_have_left() {
+        let mut scene = Scene::new();
+        scene.look("ada");
+        assert_eq!(scene.hear(1, "bob").who("ada"), "ada bob =2");
+        assert_eq!(scene.hear(1, "").look("ada"), "=2", "Bob may come back");
+        assert_eq!(scene.who("ada"), "ada bob =2");
+        assert_eq!(scene.after(2_000).look("ada"), "-bob =1");
+        assert_eq!(scene.look("ada"), "-");
+        assert_eq!(scene.hear(1, "eve").who("ada"), "ada eve =2");
+        assert_eq!(scene.look("ada"), "+eve =2", "others have not asked");
+    }
+
+    #[test]
+    fn who_is_away_between_two_looks_is_in_the_answer() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.hear(1, "bob").look("ada"), "+ada +bob =2");
+        assert_eq!(scene.hear(1, "").who("ada"), "ada bob =2");
+        assert_eq!(scene.hear(2, "bob").look("ada"), "-", "who asked knows of Bob");
     }
 
     #[test]
