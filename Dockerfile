@@ -15,12 +15,13 @@ WORKDIR /src
 # Cargo features to build with; the project's own tests use `failpoints`.
 ARG FEATURES=""
 # Dependencies first, against an empty crate: this layer stays until one of the
-# manifests changes, and a change in src/ builds one crate. Of the load generator, which is
-# not built here, Cargo wants the manifest and a file to compile.
+# manifests changes, and a change in src/ builds one crate. Of the load generator and the comparison,
+# which are not built here, Cargo wants the manifests and files to compile.
 COPY Cargo.toml Cargo.lock ./
 COPY loadtest/checker/Cargo.toml loadtest/checker/
-RUN mkdir -p src loadtest/checker/src \
- && touch loadtest/checker/src/lib.rs \
+COPY loadtest/compare/Cargo.toml loadtest/compare/
+RUN mkdir -p src loadtest/checker/src loadtest/compare/src/bin \
+ && touch loadtest/checker/src/lib.rs loadtest/compare/src/main.rs loadtest/compare/src/bin/floor.rs loadtest/compare/src/bin/plain.rs \
  && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --features "$FEATURES" \
  && rm -r src

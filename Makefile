@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test simulate safeguards faults prepare lint up down rollout loadtest
+.PHONY: help run ui test simulate safeguards faults prepare lint up down rollout loadtest compare
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
@@ -13,6 +13,9 @@ SERVICES ?=
 # What `make loadtest` runs, and against what.
 SCRIPT ?= loadtest/cross-node.js
 URL ?= http://localhost:$(or $(HTTP_PORT),8080)
+
+# What `make compare` measures; `--help` of the program lists its options.
+COMPARE ?=
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,12 +66,22 @@ down: ## Stop the stack; the history stays in its volume
 	docker compose down
 
 loadtest: node_modules/.package-lock.json ## Prove the running stack's delivery, by k6 if there is one (SCRIPT=loadtest/churn.js CLIENTS=200)
-	@export URL=$(URL) REPLICAS=$${REPLICAS:-$(SCALE)} K6_NEW_MACHINE_READABLE_SUMMARY=false; \
+	@export URL=$(URL) REPLICAS=$${REPLICAS:-$(SCALE)} K6_NEW_MACHINE_READABLE_SUMMARY=false \
+	  K6_PROMETHEUS_RW_SERVER_URL=http://localhost:$(or $(PROMETHEUS_PORT),9090)/api/v1/write \
+	  K6_PROMETHEUS_RW_TREND_STATS='p(50),p(95),p(99),max' K6_PROMETHEUS_RW_STALE_MARKERS=true; \
 	if command -v k6 >/dev/null; then \
 	  echo "$(SCRIPT) by $$(k6 version)"; exec k6 run $(SCRIPT); \
 	else \
 	  echo "$(SCRIPT) by loadtest/harness, since no k6 is on the PATH"; exec node loadtest/harness/run.mjs $(SCRIPT); \
 	fi
+
+loadtest/compare/node/node_modules/.package-lock.json: loadtest/compare/node/package-lock.json
+	npm ci --prefix loadtest/compare/node --no-audit --no-fund
+	@touch $@
+
+compare: loadtest/compare/node/node_modules/.package-lock.json ## Measure Chorus beside the Node.js system that it replaces and the floor (COMPARE="--quick")
+	cargo build --release --locked --workspace
+	"$${CARGO_TARGET_DIR:-target}/release/compare" $(COMPARE)
 
 rollout: ## Replace the running replicas one by one with this checkout, without losing a message
 	deploy/rollout

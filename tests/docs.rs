@@ -50,7 +50,9 @@ fn files(folder: &str, ends: &[&str]) -> Vec<PathBuf> {
 /// The Markdown files that people read, by their paths.
 fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md"].map(|name| root().join(name)).into();
+        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md", "loadtest/compare/README.md"]
+            .map(|name| root().join(name))
+            .into();
     paths.extend(files("docs", &[".md"]));
     let document =
         |path: PathBuf| (path.display().to_string(), fs::read_to_string(path).expect("a document"));
@@ -175,6 +177,20 @@ fn operations_explains_every_metric_as_it_is_declared() {
     let declared = metrics::ALL.iter();
     let declared = declared.map(|(name, kind, of, _)| format!("{name} {} {}", form(kind), labels(of)));
     assert_eq!(explained, declared.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_refusal_code_of_the_protocol_is_counted_from_the_start() {
+    let protocol = read("docs/PROTOCOL.md");
+    let table = protocol.split_once("| Code | HTTP | Again? | Meaning |\n").expect("the table of codes").1;
+    let rows = table.lines().take_while(|line| line.starts_with('|')).skip(1);
+    let listed = rows.map(|row| row.split('`').nth(1).expect("a code").to_owned());
+    let (.., counted) = metrics::FROM_THE_START
+        .iter()
+        .find(|(name, ..)| *name == "chorus_messages_refused_total")
+        .expect("refusals are counted from the start");
+    let counted = counted.iter().map(|code| (*code).to_owned());
+    assert_eq!(counted.collect::<BTreeSet<_>>(), listed.collect::<BTreeSet<_>>());
 }
 
 #[test]

@@ -16,6 +16,13 @@ const TREND_STATS = ["avg", "min", "med", "max", "p(90)", "p(95)"];
 export class Registry {
   /** @type {Map<string, Metric>} */
   #metrics = new Map();
+  /** Who is told of each sample. @type {import("./remote_write.mjs").RemoteWrite | null} */
+  #output;
+
+  /** @param {import("./remote_write.mjs").RemoteWrite | null} output */
+  constructor(output) {
+    this.#output = output;
+  }
 
   /** Each VU's script declares the same ones. @param {string} name @param {Kind} kind @param {boolean} isTime */
   declare(name, kind, isTime) {
@@ -28,6 +35,7 @@ export class Registry {
   add(name, value, tags) {
     const metric = /** @type {Metric} */ (this.#metrics.get(name));
     metric.sink.add(value);
+    this.#output?.add({ name, kind: metric.kind, isTime: metric.isTime }, value, tags);
     for (const { tags: wanted, name: sub } of metric.subs) {
       if (wanted.every(([key, is]) => tags[key] === is)) this.#metrics.get(sub)?.sink.add(value);
     }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Runs a k6 script where no k6 is at hand: `node loadtest/harness/run.mjs [-e NAME=value]… [--plant loss|repeat] SCRIPT`.
+ * Runs a k6 script where no k6 is at hand: `node loadtest/harness/run.mjs [-e NAME=value]… [--out OUTPUT] [--plant loss|repeat] SCRIPT`.
  *
  * It has the k6 modules that the scripts of this folder use and no others, and shows them nothing
  * of Node, so that what runs here runs in k6. Exit codes are k6's.
@@ -52,6 +52,7 @@ function optionsOf(args) {
   const given = (values.env ?? []).map((pair) => /** @type {[string, string]} */ ([pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]));
   // As k6: the system's environment, and -e over it.
   const env = /** @type {Record<string, string>} */ ({ ...process.env, ...Object.fromEntries(given) });
+  if (values.out !== undefined) env.K6_OUT = values.out;
   return { script, env, plant };
 }
 
@@ -61,7 +62,7 @@ function parsed(args) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { env: { type: "string", short: "e", multiple: true }, plant: { type: "string" } },
+      options: { env: { type: "string", short: "e", multiple: true }, out: { type: "string", short: "o" }, plant: { type: "string" } },
     });
   } catch (error) {
     throw new Failure(EXIT.config, /** @type {Error} */ (error).message);

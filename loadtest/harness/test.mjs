@@ -11,12 +11,22 @@ import { milliseconds } from "./duration.mjs";
 import { execute, isInterrupt, vusOf } from "./executors.mjs";
 import { EXIT, Failure } from "./failure.mjs";
 import { planter } from "./plant.mjs";
+import { outputOf } from "./remote_write.mjs";
 import { Registry } from "./registry.mjs";
 import { Vu } from "./vu.mjs";
 
-/** @param {TestOptions} options @returns {Promise<number>} The exit code. */
-export async function test({ script, env, plant }) {
-  const registry = new Registry();
+/** @param {TestOptions} given @returns {Promise<number>} The exit code. */
+export async function test(given) {
+  const output = outputOf(given.env);
+  try {
+    return await run(given, new Registry(output));
+  } finally {
+    await output?.end();
+  }
+}
+
+/** @param {TestOptions} options @param {Registry} registry */
+async function run({ script, env, plant }, registry) {
   builtin(registry);
   /** @type {World} */
   const world = { script, env, registry, plant: planter(plant) };
@@ -27,14 +37,19 @@ export async function test({ script, env, plant }) {
 
   const begun = Date.now();
   const data = main.exports.setup ? await setup(main, options) : undefined;
-  await Promise.all(crews.map(({ name, scenario, vus }) =>
-    execute(scenario, vus, (vu) => iterate(vu, scenario.exec ?? "default", name, data, registry))));
+  let busy = 0;
+  await Promise.all(crews.map(({ name, scenario, vus }) => execute(scenario, vus, async (vu) => {
+    registry.add("vus", (busy += 1), {});
+    await iterate(vu, scenario.exec ?? "default", name, data, registry);
+    registry.add("vus", (busy -= 1), {});
+  })));
   if (main.exports.teardown) await main.run("teardown", data);
   return finish(main, options, registry, Date.now() - begun, data);
 }
 
 /** @param {Registry} registry */
 function builtin(registry) {
+  registry.declare("vus", "gauge", false);
   registry.declare("iterations", "counter", false);
   registry.declare("iteration_duration", "trend", true);
   registry.declare("http_reqs", "counter", false);

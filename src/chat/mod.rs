@@ -13,6 +13,7 @@ pub mod service;
 pub mod session;
 
 pub mod hub;
+pub mod room;
 
 pub mod post;
 
@@ -21,7 +22,9 @@ pub mod ear;
 pub mod presence;
 
 pub mod cursor;
+pub mod gather;
 pub mod rate_limit;
+pub mod search;
 pub mod sender;
 pub mod sender_order;
 pub mod stats;

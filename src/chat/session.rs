@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cursor::{Cursor, Pace},
     ear::{Ear, Stay},
-    hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
+    hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
     ports::{MessageLog, Path},
+    room::Room,
     stats::Stats,
     types::{Author, Message, RoomName, Seq},
 };
@@ -183,13 +184,20 @@ impl Session {
                     continue;
                 }
                 let deadline = moved_at + stall_timeout;
-                // The deadline first: a room that wakes the session on and on does not put it off.
-                tokio::select! {
-                    biased;
-                    () = tokio::time::sleep_until(deadline) => return outlet.cut(),
-                    () = outlet.drained(), if blocked => {}
-                    () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
-                    () = self.wake.notified() => {}
+                // It has its own memory, which a session that waits for nothing gives back.
+                let waits = Box::pin(async {
+                    // The deadline first: a room that wakes the session on and on does not put it off.
+                    tokio::select! {
+                        biased;
+                        () = tokio::time::sleep_until(deadline) => return false,
+                        () = outlet.drained(), if blocked => {}
+                        () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
+                        () = self.wake.notified() => {}
+                    }
+                    true
+                });
+                if !waits.await {
+                    return outlet.cut();
                 }
             }
         };

@@ -18,8 +18,11 @@ mod tutorial;
 
 mod admission;
 mod connected;
+mod encoded;
 mod intake;
 mod outlet;
+mod queue;
+mod signal;
 
 pub mod connection;
 pub mod engine;
@@ -48,6 +51,9 @@ const REQUEST_BYTES: usize = 512;
 
 /// What a message's frame takes beside its text: names, a nonce, the envelope.
 const FRAME_BYTES: usize = 4_096;
+
+/// A websocket's read buffer, which each connection has at all times; longer frames get one of their length.
+const READ_BUFFER_BYTES: usize = 512;
 
 impl Gateway {
     /// A gateway without sockets.
@@ -85,6 +91,7 @@ impl Gateway {
             .max_payload(settings.max_payload)
             .ws_max_message_size(frame_bytes)
             .ws_max_frame_size(frame_bytes)
+            .ws_read_buffer_size(READ_BUFFER_BYTES)
             // A page that is not acked by then never is: its session has been cut.
             .ack_timeout(self.stall_timeout * 2)
             .build_layer();

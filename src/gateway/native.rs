@@ -114,7 +114,7 @@ impl Socket {
     /// Lives as long as the socket. What was read of it before it went is still stored.
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
-        let Intake { mut queue, ended, end } = intake;
+        let Intake { queue, ended, end } = intake;
         let ear = Ear::new(&gateway.company, sender.author().clone());
         let session = gateway.chat.session_of(ear.clone(), ended.clone());
         let outlet = Outlet::new(socket, &gateway.links, "/chat", end);
@@ -130,25 +130,22 @@ impl Socket {
             people,
         };
 
-        let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
+        let log = gateway.chat.log();
+        let moves = async {
+            let pump = session.pump(log.as_ref(), out.as_ref(), gateway.stall_timeout);
+            tokio::join!(pump, ended.run_until_cancelled(people::tell(&out, &ear)));
+        };
         let requests = async {
-            this.begin(rooms).await;
-            let closing = ended.cancelled();
-            tokio::pin!(closing);
-            let mut batch = Vec::new();
+            // What is rarely under way has its own memory, which an idle socket gives back.
+            Box::pin(this.begin(rooms)).await;
             loop {
-                tokio::select! {
-                    biased;
-                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
-                        0 => break,
-                        _ => this.take(std::mem::take(&mut batch)).await,
-                    },
-                    () = &mut closing, if !queue.is_closed() => queue.close(),
+                match queue.take(RUN_MAX).await {
+                    batch if batch.is_empty() => break,
+                    batch => Box::pin(this.take(batch)).await,
                 }
             }
         };
-        let news = ended.run_until_cancelled(people::tell(&out, &ear));
-        tokio::join!(moves, requests, news, out.outlet.end_with_connection(&ended));
+        out.outlet.live(&ended, &queue, moves, requests).await;
     }
 
     /// Joins the rooms of before, greets, and lets the cursors go.

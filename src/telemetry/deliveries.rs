@@ -60,6 +60,11 @@ impl Deliveries {
         Self { node, clock, counts, delays, open }
     }
 
+    /// Whose they are.
+    pub(super) fn node(&self) -> &NodeId {
+        &self.node
+    }
+
     /// 0 if this node took the message, 1 if another did.
     fn hop(&self, message: &Message) -> usize {
         usize::from(message.draft.node != self.node)

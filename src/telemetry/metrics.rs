@@ -8,8 +8,12 @@ use std::sync::{Arc, OnceLock};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+pub use beginnings::FROM_THE_START;
+
 use super::deliveries::Deliveries;
-use crate::chat::{ports::MessageLog, stats::Stats};
+use crate::chat::{ports::MessageLog, stats::Stats, types::NodeId};
+
+mod beginnings;
 
 /// From a commit on a fast disk to one that waited for a slow disk or another process.
 const SECONDS: [f64; 14] =
@@ -41,7 +45,7 @@ const DELIVERY: (&str, Form, &[&str], &str) = (
 /// Every metric: its name, form, labels and meaning. The values of all labels are bounded by the code.
 pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     // The node.
-    ("chorus_build_info", Gauge, &["version", "commit"], "1"),
+    ("chorus_build_info", Gauge, &["version", "commit", "node"], "1"),
     ("chorus_drain_stage", Gauge, &[], "0 serves, 1 readiness fails, 2 listener closed, 3 log closed"),
     // Clients.
     ("chorus_connections", Gauge, &["namespace", "transport"], "connected sockets"),
@@ -149,7 +153,9 @@ impl Metrics {
     /// Another recorder is installed.
     pub fn new(deliveries: Arc<Deliveries>) -> anyhow::Result<Self> {
         let process = metrics_process::Collector::new("chorus_");
-        Ok(Self { handle: install()?, process, deliveries })
+        let handle = install()?;
+        begin(deliveries.node());
+        Ok(Self { handle, process, deliveries })
     }
 
     /// Takes in the samples of histograms, which wait for it, and ends late spans.
@@ -205,7 +211,22 @@ fn describe() {
             Form::Histogram(unit) => describe_histogram!(*name, *unit, *meaning),
         }
     }
-    gauge!("chorus_build_info", "version" => env!("CARGO_PKG_VERSION"), "commit" => crate::COMMIT).set(1.0);
+}
+
+/// Says what runs, and that nothing has happened yet.
+fn begin(node: &NodeId) {
+    let (version, node) = (env!("CARGO_PKG_VERSION"), node.to_string());
+    gauge!("chorus_build_info", "version" => version, "commit" => crate::COMMIT, "node" => node).set(1.0);
+    for (name, label, values) in FROM_THE_START {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
+    for namespace in ["/", "/chat"] {
+        for transport in ["polling", "websocket"] {
+            connections(namespace, transport, 0);
+        }
+    }
 }
 
 /// Copies what the domain has counted, and looks at the log's disk.

@@ -45,6 +45,10 @@ async fn look(node: &Node, moved: &mut BTreeSet<String>) {
             declared.iter().copied().collect(),
             "{line}"
         );
+        for (_, label, values) in metrics::FROM_THE_START.iter().filter(|(known, ..)| *known == name) {
+            let is = |known: &&str| line.contains(&format!("{label}=\"{known}\""));
+            assert!(values.iter().any(is), "it is not there from the start: {line}");
+        }
         if value != 0.0 {
             moved.insert(name);
         }
@@ -135,6 +139,18 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
     let excused: Vec<_> = STILL.iter().map(|(name, _)| *name).collect();
     let still: Vec<_> = still(&moved).into_iter().filter(|name| !excused.contains(name)).collect();
     assert!(still.is_empty(), "nothing moves {still:?}");
+}
+
+#[tokio::test]
+async fn what_has_not_happened_yet_is_counted_as_none() {
+    let cluster = Cluster::of(1).set("node.id", "seven").start().await;
+    let text = cluster.nodes[0].get("/metrics").await.body;
+    for (name, label, values) in metrics::FROM_THE_START {
+        for value in *values {
+            assert!(text.contains(&format!("{name}{{{label}=\"{value}\"}} 0\n")), "{name} {value}");
+        }
+    }
+    assert!(text.contains("node=\"seven\"} 1\n"), "the node's name");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ import * as units from "@grafana/grafana-foundation-sdk/units";
 import { board, choice } from "./board.mjs";
 import { CUT } from "./overview.mjs";
 import { bars, lines, number, steps, TOTAL } from "./panels.mjs";
-import { count, level, rate } from "./queries.mjs";
+import { count, level, rate, some } from "./queries.mjs";
 
 const { BytesIEC: Bytes, EventsPerSecond, MessagesPerSecond, PercentUnit, RequestsPerSecond, Short } = units;
 
@@ -17,23 +17,23 @@ export const clients = board({
 }, [
   [
     null,
-    number({ title: "How many sockets are connected?", unit: Short, width: 4,
-      says: "Of the chosen namespaces, on the chosen nodes." },
+    number({ title: "How many are connected?", unit: Short, width: 4,
+      says: "Sockets of the chosen namespaces, on the chosen nodes." },
       [level("chorus_connections", "", NAMESPACE), ""], steps("blue")),
-    number({ title: "How many of them are websockets?", unit: PercentUnit, width: 4,
+    number({ title: "How many by websocket?", unit: PercentUnit, width: 4,
       says: "The others poll. Many that do: websockets do not pass what is in front of nginx." },
       [`${level("chorus_connections", "", `${NAMESPACE}, transport="websocket"`)} / (${level("chorus_connections", "", NAMESPACE)} > 0)`, ""],
       steps("yellow", [0.5, "green"]), { nothing: "nobody" }),
-    number({ title: "How many rooms is a socket in?", unit: Short, width: 4,
+    number({ title: "In how many rooms is each?", unit: Short, width: 4,
       says: "Cursors by sockets, a mean." },
       [`${level("chorus_cursors")} / (${level("chorus_connections")} > 0)`, ""], steps("blue"), { nothing: "nobody" }),
-    number({ title: "How many rooms of sessions are behind?", unit: Short, width: 4,
+    number({ title: "How many are behind?", unit: Short, width: 4,
       says: "Cursors behind their room's head: just joined, just back, or slow." },
       [level("chorus_sessions_catching_up"), ""], steps("green", [100, "yellow"], [1000, "red"])),
     number({ title: "How many were cut?", unit: Short, width: 4,
       says: "In this time range, because they took no messages or the log could not be read for them." },
       [count("chorus_sessions_ended_total", "", CUT), ""], steps("green", [1, "yellow"], [50, "red"])),
-    number({ title: "How many returns were incomplete?", unit: Short, width: 4,
+    number({ title: "How many came back short?", unit: Short, width: 4,
       says: "In this time range: clients that were told that they do not get all they missed." },
       [count("chorus_resumes_total", "", 'outcome="incomplete"'), ""], steps("green", [1, "red"])),
   ],
@@ -77,7 +77,7 @@ export const clients = board({
     "Requests",
     lines({ title: "Which requests are refused, and why?", unit: RequestsPerSecond, width: 12, stacked: true,
       says: "By code; docs/PROTOCOL.md has what each means to the client." },
-      [[rate("chorus_messages_refused_total", "code"), "{{code}}"]]),
+      [[some(rate("chorus_messages_refused_total", "code"), "code"), "{{code}}"]]),
     lines({ title: "How many posts are retries of what was stored?", unit: MessagesPerSecond, width: 12,
       says: "Known by their nonce, and not stored again. Many: acks do not reach clients in time." },
       [[rate("chorus_messages_known_total", "instance"), "{{instance}}"], [rate("chorus_messages_known_total"), TOTAL]]),

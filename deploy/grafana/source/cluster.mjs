@@ -19,7 +19,7 @@ export const cluster = board({
       [['count(up{job="chat"})', "known"], ['sum(up{job="chat"})', "answer"]]),
     states({ title: "What is each node doing?", unit: Short, width: 9,
       says: "A drain is short: it is seen if a scrape falls into drain.delay. Red: it does not answer." },
-      [`(1 + ${of("chorus_drain_stage")}) or up{job="chat", instance=~"$node"}`, "{{instance}}"],
+      [`max by (instance) ((1 + ${of("chorus_drain_stage")}) or up{job="chat", instance=~"$node"})`, "{{instance}}"],
       [[0, "does not answer", "red"], [1, "serves", "green"], [2, "drains", "blue"], [3, "listener closed", "purple"], [4, "log closed", "purple"]]),
     labels({ title: "Which nodes run now, and which version?", unit: Short, width: 8,
       says: "The address is what panels call a node; the name is what its log lines and the page do. Two versions for longer than a rollout: a replica was left behind." },

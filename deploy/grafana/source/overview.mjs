@@ -3,7 +3,7 @@
 import * as units from "@grafana/grafana-foundation-sdk/units";
 import { board } from "./board.mjs";
 import { heat, lines, number, steps, TOTAL } from "./panels.mjs";
-import { level, of, quantile, rate } from "./queries.mjs";
+import { level, of, quantile, rate, some } from "./queries.mjs";
 
 const { BytesIEC: Bytes, MessagesPerSecond, PercentUnit, Seconds, Short } = units;
 
@@ -22,16 +22,16 @@ export const overview = board({
       ['sum(up{job="chat"})', ""], steps("red", [1, "green"])),
     number({ title: "Which alerts fire?", unit: Short, width: 4,
       says: "Each alert has its entry in docs/OPERATIONS.md." },
-      ['sum by (alertname) (ALERTS{alertstate="firing"}) or on () label_replace(vector(0), "alertname", "none", "", "")', "{{alertname}}"],
+      [some('sum by (alertname) (ALERTS{alertstate="firing"})', "alertname"), "{{alertname}}"],
       steps("green", [1, "red"]), { name: true }),
-    number({ title: "How late are messages of other nodes?", unit: Seconds, width: 4,
+    number({ title: "How late do messages cross?", unit: Seconds, width: 4,
       says: "99 of 100 emits to clients of another node than the one that took the message came within this time. Above the 0.25 s of log.sweep_interval: hints do not come." },
       [`${quantile(0.99, "chorus_delivery_seconds", "", 'hop="remote"')} >= 0`, ""], steps("green", [0.25, "yellow"], [1, "red"]), { nothing: "no traffic" }),
-    number({ title: "How many sockets are connected?", unit: Short, width: 4,
-      says: "On the chosen nodes; a client may have one in each namespace." },
+    number({ title: "How many are connected?", unit: Short, width: 4,
+      says: "Sockets, on the chosen nodes; a client may have one in each namespace." },
       [level("chorus_connections"), ""], steps("blue")),
-    number({ title: "How many messages are stored?", unit: MessagesPerSecond, width: 4,
-      says: "A second, on all chosen nodes." },
+    number({ title: "How many are stored?", unit: MessagesPerSecond, width: 4,
+      says: "Messages a second, on all chosen nodes." },
       [rate("chorus_messages_accepted_total"), ""], steps("blue")),
     number({ title: "How many are delivered?", unit: MessagesPerSecond, width: 4,
       says: "Emits to sockets a second: each message counts once for each socket that sees it." },
@@ -68,7 +68,7 @@ export const overview = board({
     "Errors",
     lines({ title: "Which requests are refused, and why?", unit: units.RequestsPerSecond, width: 12, stacked: true,
       says: "By code. busy, unavailable, unknown: the log; overloaded: clients that do not wait; the bad_ ones: clients that are wrong." },
-      [[rate("chorus_messages_refused_total", "code"), "{{code}}"]]),
+      [[some(rate("chorus_messages_refused_total", "code"), "code"), "{{code}}"]]),
     lines({ title: "What goes wrong between the nodes and with clients?", unit: units.EventsPerSecond, width: 12,
       says: "Nothing of this loses a message. Holes filled and hints lost: the bus; cut sessions: clients or their network; incomplete returns: history was pruned or restored." },
       [

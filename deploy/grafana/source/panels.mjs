@@ -92,7 +92,8 @@ export function lines({ title, says, unit, width, stacked = false, max, line }, 
  */
 export function number({ title, says, unit, width }, query, colored, { nothing, name = false } = {}) {
   const panel = new stat.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
-    .height(HEIGHT_OF_NUMBERS).span(width).targets([target(query, 0)])
+    // Of names, only those of now: over the range, each that once was would be shown.
+    .height(HEIGHT_OF_NUMBERS).span(width).targets([name ? target(query, 0).instant() : target(query, 0)])
     .thresholds(colored).colorScheme(colors(dashboard.FieldColorModeId.Thresholds))
     .graphMode(name ? common.BigValueGraphMode.None : common.BigValueGraphMode.Area)
     .textMode(name ? common.BigValueTextMode.Name : common.BigValueTextMode.Value)

@@ -34,6 +34,11 @@ export function quantile(share, metric, labels = "", where = "") {
   return `histogram_quantile(${share}, ${rate(`${metric}_bucket`, ["le", labels].filter(Boolean).join(", "), where)})`;
 }
 
+/** Those groups that are more than 0, or one called "none". @param {string} expr @param {string} label What they are grouped by. */
+export function some(expr, label) {
+  return `${expr} > 0 or on () label_replace(vector(0), "${label}", "none", "", "")`;
+}
+
 /** A histogram's mean. @param {string} metric */
 export function mean(metric) {
   return `${rate(`${metric}_sum`)} / ${rate(`${metric}_count`)}`;

@@ -105,8 +105,7 @@ pub(super) async fn tell(out: &NativeOutlet, ear: &Ear) {
     loop {
         let news = ear.next().await;
         while !emit(out, &news) {
-            // The link holds the sender: an error cannot come, and would only end a wait.
-            let _ = drains.changed().await;
+            drains = out.outlet.link.drained_since(drains).await;
         }
     }
 }

@@ -1,0 +1,42 @@
+// @ts-check
+/**
+ * What Prometheus answers to a panel's query, asked as Grafana would.
+ *
+ * @typedef {{ url: string, from: number, to: number, step: number }} Window Times in seconds after 1970.
+ * @typedef {{ labels: Record<string, string>, points: [at: number, value: number][] }} Series
+ */
+
+/** What Grafana makes of four scrapes of 5 s. */
+const RATE_INTERVAL = "20s";
+
+/** All nodes, and all of whatever else can be chosen. @param {string} expr @param {Window} window */
+export function substituted(expr, { from, to }) {
+  return expr.replaceAll("$__rate_interval", RATE_INTERVAL)
+    .replaceAll("$__range", `${Math.ceil(to - from)}s`)
+    .replaceAll(/"\$\w+"/g, '".*"');
+}
+
+/**
+ * @param {Window} window
+ * @param {string} expr
+ * @param {boolean} [instant] At the window's end only.
+ * @returns {Promise<Series[]>} Values that are no numbers are left out, and series of nothing else.
+ */
+export async function ask(window, expr, instant = false) {
+  const { from, to, step } = window;
+  const when = instant ? [["time", to]] : [["start", from], ["end", to], ["step", step]];
+  const parameters = new URLSearchParams([["query", substituted(expr, window)], ...when.map((pair) => pair.map(String))]);
+  const response = await fetch(`${window.url}/api/v1/query${instant ? "" : "_range"}?${parameters}`);
+  const { status, error, data } = /** @type {any} */ (await response.json());
+  if (status !== "success") throw new Error(`${error}: ${expr}`);
+  return data.result.map((/** @type {any} */ { metric, value, values }) => ({
+    labels: metric,
+    points: (values ?? [value]).map((/** @type {[number, string]} */ [at, text]) => [at, Number(text)])
+      .filter((/** @type {[number, number]} */ [, number]) => Number.isFinite(number)),
+  })).filter((/** @type {Series} */ { points }) => 0 < points.length);
+}
+
+/** A series' name. @param {string} legend With `{{label}}`s. @param {Series} series */
+export function named(legend, { labels }) {
+  return legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? "");
+}
