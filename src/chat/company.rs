@@ -87,6 +87,11 @@ impl Room {
         self.ears.values().for_each(|ear| presence::add(&mut here, ear.person()));
         here
     }
+
+    fn people(&mut self) -> People {
+        let here = self.here();
+        self.presence.people(here)
+    }
 }
 
 impl State {
@@ -196,14 +201,14 @@ impl Company {
     /// Who is in a room, if this node knows it without asking.
     #[must_use]
     pub fn known(&self, name: &RoomName) -> Option<Who> {
-        let state = lock(&self.state);
-        let room = state.rooms.get(name).filter(|room| room.asked || !state.complete);
-        let people = match room {
-            Some(room) => room.presence.people(room.here()),
-            None if state.complete => return None,
+        let mut state = lock(&self.state);
+        let complete = state.complete;
+        let people = match state.rooms.get_mut(name).filter(|room| room.asked || !complete) {
+            Some(room) => room.people(),
+            None if complete => return None,
             None => People::default(),
         };
-        Some(Who { people, complete: state.complete })
+        Some(Who { people, complete })
     }
 
     /// Who is in a room; the store may be asked.
@@ -219,7 +224,7 @@ impl Company {
         let mut state = lock(&self.state);
         if state.rooms.contains_key(name) {
             state.learn(name, rosters, asked);
-            let people = state.rooms.get(name).map(|room| room.presence.people(room.here()));
+            let people = state.rooms.get_mut(name).map(Room::people);
             return Who { people: people.unwrap_or_default(), complete: true };
         }
         // Nobody here is in it: nothing of it is kept.
@@ -231,8 +236,7 @@ impl Company {
     /// Who is in a room as far as this node can tell.
     #[must_use]
     pub fn guess(&self, name: &RoomName) -> Who {
-        let state = lock(&self.state);
-        let people = state.rooms.get(name).map(|room| room.presence.people(room.here()));
+        let people = lock(&self.state).rooms.get_mut(name).map(Room::people);
         Who { people: people.unwrap_or_default(), complete: false }
     }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use chorus::chat::{
+    ear::News,
     post::PostError,
     types::{Author, Epoch, Message, Nonce, RoomName, Seq},
 };
@@ -116,6 +117,12 @@ impl Client {
         }
     }
 
+    /// It will be in its rooms at the end, and wants to know who else is. Tutorial clients are told of nobody.
+    pub(crate) fn expect_company(&self) {
+        let seats = self.seats.iter().filter(|_| self.dialect != Dialect::Tutorial);
+        seats.for_each(|seat| self.cluster.ground().roll.expect(self.number, &seat.room, self.author().id));
+    }
+
     fn history(&self) -> &History {
         &self.cluster.ground().history
     }
@@ -199,9 +206,22 @@ impl Client {
                     end.link.ack_page();
                 }
             }
+            Packet::Who(room, people) => {
+                self.history().note(Event::PeopleKnown { client: self.number, count: people.count });
+                self.cluster.ground().roll.answer(self.number, &room, &people);
+            }
+            Packet::People(news) => self.learn(&news),
             Packet::Answer { room, ack, outcome } => {
                 self.answered(room, ack, outcome.map(|receipt| receipt.seq))
             }
+        }
+    }
+
+    fn learn(&self, news: &News) {
+        if let News::People(room, change) = news {
+            let (joined, left) = (change.joined.len(), change.left.len());
+            self.history().note(Event::PeopleTold { client: self.number, joined, left });
+            self.cluster.ground().roll.tell(self.number, room, change);
         }
     }
 
@@ -248,6 +268,7 @@ impl Client {
 
     fn disconnected(&mut self) {
         self.history().note(Event::Disconnected { client: self.number });
+        self.cluster.ground().roll.forget(self.number);
         self.end = None;
         self.connects_at = Instant::now() + self.dice.ms(20, 800);
         self.seats.iter_mut().for_each(|seat| seat.outbox.disconnected());

@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Acked { member: usize, number: u32, seq: u64 },
     Committed { node: usize, room: usize, seq: u64 },
     Shown { member: usize, seq: u64 },
+    PeopleKnown { client: usize, count: usize },
+    PeopleTold { client: usize, joined: usize, left: usize },
     Fault { what: Effect, target: usize },
     Struck { what: Effect, target: usize },
     Healed,

@@ -6,8 +6,10 @@ use std::{
 };
 
 use chorus::chat::{
+    ear::News,
     ports::Receipt,
     post::PostError,
+    presence::People,
     sender_order::{PostIndex, SenderOrder},
     types::{Message, Nonce, RoomName, Seq},
 };
@@ -47,6 +49,10 @@ pub(crate) enum Packet {
     Messages(RoomName, Vec<Arc<Message>>),
     /// The same, to be acked.
     Page(RoomName, Vec<Arc<Message>>),
+    /// Who is in a room.
+    Who(RoomName, People),
+    /// Who came to a room, and left it.
+    People(Arc<News>),
     Answer {
         room: usize,
         ack: u64,

@@ -11,11 +11,14 @@ mod bus;
 mod clock;
 mod life;
 mod log;
+mod people;
 
 mod client;
 mod link;
 mod node;
+mod roll;
 mod server;
+mod visitor;
 
 mod faults;
 mod world;

@@ -6,11 +6,13 @@ use std::{
 };
 
 use chorus::chat::{
+    company::Company,
     cursor::TailLimit,
     hub::Hub,
     ports::{MessageLog as _, ReadError},
     service::{ChatService, Rules},
     stats::Stats,
+    types::NodeId,
 };
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::task::TaskTracker;
@@ -23,6 +25,8 @@ use crate::{
     life::Life,
     link::{ClientEnd, Link},
     log::{Disk, Handle, NodeLog},
+    people::Registry,
+    roll::Roll,
     server::{Dialect, Hello, Server},
     tally::Effect,
     weather::Weather,
@@ -32,6 +36,8 @@ use crate::{
 const COMMITS_MAX: usize = 4;
 /// Hints that wait for the hub.
 const HINTS_MAX: usize = 16;
+/// Whispers that wait to be looked at.
+const WHISPERS_MAX: usize = 16;
 const SWEEP: Duration = Duration::from_millis(250);
 /// So little is kept in memory that cursors have to read the log.
 const TAIL: TailLimit = TailLimit { messages: 24, bytes: 1_000 };
@@ -41,15 +47,18 @@ const RULES: Rules = Rules { rooms_per_session: 4, messages_per_second: 0 };
 pub(crate) struct Ground {
     pub(crate) disk: Arc<Disk>,
     pub(crate) network: Arc<Network>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) clocks: Vec<Arc<Clock>>,
     pub(crate) weather: Arc<Weather>,
     pub(crate) history: Arc<History>,
+    pub(crate) roll: Roll,
     pub(crate) tracker: TaskTracker,
 }
 
 /// A node that lives.
 pub(crate) struct Node {
     pub(crate) chat: Arc<ChatService>,
+    company: Arc<Company>,
     pub(crate) life: Arc<Life>,
     history: Arc<History>,
     tracker: TaskTracker,
@@ -66,13 +75,21 @@ impl Node {
         let bus = Arc::new(ground.network.join(number, life.clone(), to_hints));
         let stats = Arc::new(Stats::default());
         let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tracker.clone(), life.over().clone());
-        let name = format!("n{number}").parse().expect("a node's name");
+        let name: NodeId = format!("n{number}").parse().expect("a node's name");
+        let (to_whispers, whispers) = mpsc::channel(WHISPERS_MAX);
+        let (desk, clock) = (ground.registry.join(number, to_whispers), ground.clocks[number].clone());
+        let company = Company::new(desk, clock.clone(), stats.clone(), name.clone());
         let position = log.position().await?;
-        let chat = ChatService::new(log, hub.clone(), ground.clocks[number].clone(), name, stats, RULES);
-        let node = Arc::new(Self { chat, life, history: ground.history.clone(), tracker });
+        let chat = ChatService::new(log, hub.clone(), clock, name, stats, RULES);
+        let node =
+            Arc::new(Self { chat, company: company.clone(), life, history: ground.history.clone(), tracker });
         node.spawn(hub.clone().take_commits(commits));
         node.spawn(hub.clone().take_hints(hints));
         node.spawn(hub.sweep(position, SWEEP));
+        let over = node.life.over().clone();
+        node.spawn(company.clone().show(over.clone()));
+        node.spawn(company.clone().listen(whispers, over.clone()));
+        node.spawn(company.keep(over));
         Ok(node)
     }
 
@@ -87,7 +104,7 @@ impl Node {
         let sender = self.chat.sender(hello.author.clone(), hello.dialect == Dialect::Native);
         let (end, queue) = ClientEnd::new(link.clone(), sender.order(), hello.dialect != Dialect::Tutorial);
         let closing = link.clone();
-        let server = Server { chat: self.chat.clone(), link, sender, hello };
+        let server = Server { chat: self.chat.clone(), company: self.company.clone(), link, sender, hello };
         let (life, history) = (self.life.clone(), self.history.clone());
         self.tracker.spawn(async move {
             life.work(history.watch(server.run(queue))).await;

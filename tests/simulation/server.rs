@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chorus::chat::{
+    company::Company,
     cursor::Pace,
+    ear::Ear,
     ports::Receipt,
     post::{self, PostError, Saying},
     sender::Sender,
@@ -30,6 +32,8 @@ const RUN_MAX: usize = 4;
 /// Messages of a page, as the session is told, and those that fit when it is written.
 const PAGE_MESSAGES: usize = 40;
 const PAGE_FITS: usize = 12;
+/// Places in the buffer that news of people leave to messages and answers.
+const PLACES_LEFT: usize = 4;
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,7 @@ pub(crate) struct Hello {
 /// The node's end.
 pub(crate) struct Server {
     pub(crate) chat: Arc<ChatService>,
+    pub(crate) company: Arc<Company>,
     pub(crate) link: Arc<Link>,
     pub(crate) sender: Sender,
     pub(crate) hello: Hello,
@@ -63,7 +68,12 @@ impl Server {
         let ended = self.link.closed().clone();
         let (chat, link, paged) =
             (self.chat.clone(), self.link.clone(), self.hello.dialect != Dialect::Tutorial);
-        let session = chat.session(ended.clone());
+        let ear = paged.then(|| Ear::new(&self.company, self.hello.author.clone()));
+        let session = match &ear {
+            Some(ear) => chat.session_of(ear.clone(), ended.clone()),
+            None => chat.session(ended.clone()),
+        };
+        let news_link = link.clone();
         let out = Outlet { drains: AsyncMutex::new(link.drains()), link, paged };
         let moves = session.pump(chat.log().as_ref(), &out, PATIENCE);
         let requests = async {
@@ -83,7 +93,12 @@ impl Server {
                 }
             }
         };
-        tokio::join!(moves, requests);
+        let news = async {
+            if let Some(ear) = &ear {
+                ended.run_until_cancelled(tell(&news_link, ear)).await;
+            }
+        };
+        tokio::join!(moves, requests, news);
     }
 
     async fn begin(&mut self, session: &Arc<Session>, drains: &mut watch::Receiver<()>) {
@@ -98,7 +113,13 @@ impl Server {
         }
         let recovered = entered.iter().map(|entered| entered.joined().recovered).collect();
         self.push(Packet::Session(recovered), drains).await;
+        let rooms: Vec<_> = entered.iter().map(|entered| entered.name().clone()).collect();
         entered.into_iter().for_each(Entered::follow);
+        // What clients ask when they have joined.
+        for room in rooms.into_iter().filter(|_| self.hello.dialect != Dialect::Tutorial) {
+            let who = self.company.who(&room).await;
+            self.push(Packet::Who(room, who.people), drains).await;
+        }
     }
 
     /// Joins as soon as the log can be read, or has the client come back.
@@ -154,6 +175,17 @@ impl Server {
             Some(Ok(())) => drop(self.link.push(packet)),
             Some(Err(_)) => self.link.cut(),
             None => {}
+        }
+    }
+}
+
+/// Tells a client the news of its rooms' people, when messages leave room for it. It does not end.
+async fn tell(link: &Link, ear: &Ear) {
+    let mut drains = link.drains();
+    loop {
+        let news = ear.next().await;
+        while link.room() <= PLACES_LEFT || !link.push(Packet::People(news.clone())) {
+            let _ = drains.changed().await;
         }
     }
 }

@@ -23,7 +23,10 @@ use crate::{
     link::QUEUE_MAX,
     log::Disk,
     node::{Cluster, Ground},
+    people::Registry,
+    roll::Roll,
     server::Dialect,
+    visitor::Visitor,
     weather::Weather,
 };
 
@@ -31,6 +34,8 @@ use crate::{
 const SPAN: Duration = Duration::from_secs(20);
 /// So long after the last fault has ended, everything is answered and everybody has all.
 const LIVE_WITHIN: Duration = Duration::from_secs(15);
+/// So long after it, everybody who wants to know who is in a room knows.
+const KNOWN_WITHIN: Duration = Duration::from_secs(20);
 /// Then nothing more may come.
 const QUIET: Duration = Duration::from_secs(2);
 /// How often it is looked whether all is there.
@@ -56,6 +61,7 @@ struct World {
     began: Instant,
     cluster: Arc<Cluster>,
     clients: Vec<Client>,
+    visitors: Vec<Visitor>,
     orders: Vec<Arc<Orders>>,
     /// What the log itself has, as one more member of each room.
     auditors: Vec<Auditor>,
@@ -80,6 +86,7 @@ impl World {
         let (began, tracker) = (Instant::now(), TaskTracker::new());
         let rooms: Vec<RoomName> = ROOMS.iter().map(|name| name.parse().expect("a room")).collect();
         let (nodes, clients) = (dice.between(3, 4) as usize, dice.between(20, 24) as usize);
+        let visits = dice.between(2, 6) as usize;
         let mut members = Vec::new();
         let casts: Vec<Cast> = (0..clients).map(|_| cast(&rooms, &mut members, &mut dice)).collect();
         let auditors = (0..rooms.len()).map(|room| {
@@ -90,12 +97,15 @@ impl World {
 
         let names: Vec<_> = rooms.iter().map(ToString::to_string).collect();
         let history = Arc::new(History::new(began, &names, &members, file));
-        let weather = Arc::new(Weather::new(began, clients.max(nodes)));
-        let disk = Disk::new(rooms, weather.clone(), history.clone(), dice.fork());
+        let weather = Arc::new(Weather::new(began, clients + visits));
+        let disk = Disk::new(rooms.clone(), weather.clone(), history.clone(), dice.fork());
         let network = Network::new(nodes, weather.clone(), history.clone(), dice.fork(), tracker.clone());
         let clock = |node| Clock::new(began, node, weather.clone(), history.clone(), dice.fork());
         let clocks = (0..nodes).map(clock).collect();
-        let cluster = Cluster::new(Ground { disk, network, clocks, weather, history, tracker });
+        let registry = Registry::new(weather.clone(), history.clone(), dice.fork(), tracker.clone());
+        let roll = Roll::default();
+        let ground = Ground { disk, network, registry, clocks, weather, history, roll, tracker };
+        let cluster = Cluster::new(ground);
 
         let texts = Texts::new("sim", 0);
         let orders: Vec<_> = (0..clients).map(|_| Arc::new(Orders::default())).collect();
@@ -114,8 +124,20 @@ impl World {
             cluster: cluster.clone(),
             dice: dice.fork(),
         });
-        let clients = clients.collect();
-        Self { began, cluster, clients, orders, auditors, texts, dice }
+        let clients: Vec<_> = clients.collect();
+        let visitors = (0..visits).map(|visit| {
+            let comes_at = began + dice.ms(0, 15_000);
+            Visitor {
+                number: clients.len() + visit,
+                room: rooms[dice.below(rooms.len())].clone(),
+                comes_at,
+                leaves_at: comes_at + dice.ms(500, 10_000),
+                cluster: cluster.clone(),
+                dice: dice.fork(),
+            }
+        });
+        let visitors = visitors.collect();
+        Self { began, cluster, clients, visitors, orders, auditors, texts, dice }
     }
 
     async fn run(mut self) -> Outcome {
@@ -124,7 +146,11 @@ impl World {
             tracker.spawn(self.cluster.clone().keep(number, self.dice.fork()));
         }
         let count = self.clients.len();
+        for visitor in std::mem::take(&mut self.visitors) {
+            tracker.spawn(visitor.visit());
+        }
         for client in std::mem::take(&mut self.clients) {
+            client.expect_company();
             let history = self.cluster.ground().history.clone();
             tracker.spawn(async move { history.watch(client.live()).await });
         }
@@ -148,8 +174,28 @@ impl World {
             }
             sleep(LOOK).await;
         }
+        self.meet(deadline - LIVE_WITHIN + KNOWN_WITHIN).await;
         sleep(QUIET).await;
         self.audit().await;
+    }
+
+    /// Waits until everybody knows who is there.
+    async fn meet(&self, deadline: Instant) {
+        let Ground { roll, history, .. } = self.cluster.ground();
+        loop {
+            let mistaken = roll.mistaken();
+            if mistaken.is_empty() {
+                return;
+            }
+            if deadline < Instant::now() {
+                let number = mistaken.len();
+                return history.wrong(format!(
+                    "{}, as {number} in all {KNOWN_WITHIN:?} after the last fault",
+                    mistaken[0]
+                ));
+            }
+            sleep(LOOK).await;
+        }
     }
 
     /// Has the log show what it has: without holes, everything once, nothing that was refused for good.
