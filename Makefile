@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui test faults prepare lint up down rollout loadtest compare
+.PHONY: help run ui test simulate safeguards faults prepare lint up down rollout loadtest compare
 
 # Replicas and services of `make up`. Where an image cannot be had, name the others:
 # make up SERVICES="nginx chat redis prometheus"
@@ -18,7 +18,7 @@ URL ?= http://localhost:$(or $(HTTP_PORT),8080)
 COMPARE ?=
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ui ## Run one node on http://localhost:3000 (PORT), with SQLite at data/chat.db and no Redis
 	cargo build --release --locked
@@ -44,10 +44,17 @@ prepare:
 test: prepare lint ## Run all tests; those of the stack only where a Docker Engine answers (REQUIRE_STACK=1 insists)
 	cargo test --locked --workspace --features failpoints
 	npm test
+	npm run --silent test:safeguards
 	npm run --silent test:wire
 	npm run --silent test:load
 	tests/browser/run
 	tests/stack/run
+
+simulate: ## Run the domain under simulated faults, for any seeds (SEEDS=0..10000; a stopped run goes on), or replay one (SEEDS=4711)
+	SEEDS=$(or $(SEEDS),0..10000) cargo test --locked --features failpoints --test simulation every_seed
+
+safeguards: ui ## Take one safeguard at a time out of a copy of the code, and show that the simulation notices
+	npm run --silent test:safeguards
 
 faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, their disk and Redis under load, and print what clients noticed
 	tests/faults/run

@@ -13,14 +13,18 @@ use tokio::{net::TcpListener, sync::mpsc, time::Instant};
 use crate::{
     auth::Tokens,
     chat::{
+        company::Company,
         cursor::TailLimit,
         hub::Hub,
-        ports::{Clock, ClusterBus, Hint, MessageLog},
+        ports::{Clock, ClusterBus, Hint, MessageLog, PresenceStore, Whisper},
         service::{ChatService, Rules},
         stats::Stats,
         types::{Message, NodeId, UnixMs},
     },
-    cluster::{memory::MemoryCluster, redis::RedisBus},
+    cluster::{
+        memory::{MemoryCluster, presence::MemoryPresence},
+        redis::{Ears, RedisBus},
+    },
     config::Settings,
     gateway::{
         Gateway,
@@ -36,6 +40,8 @@ use crate::{
 const COMMITS_MAX: usize = 1_024;
 /// Hints that wait to be looked at. Full: the bus drops, and the sweep brings it.
 const HINTS_MAX: usize = 4_096;
+/// What other nodes whisper of people and that waits. Full: it is dropped, and the next refresh brings it.
+const WHISPERS_MAX: usize = 1_024;
 
 /// Samples of histograms wait for a scrape, or for this.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -61,6 +67,10 @@ pub struct Adapters {
     pub bus: Arc<dyn ClusterBus>,
     /// What the bus heard.
     pub hints: mpsc::Receiver<Hint>,
+    /// What nodes leave word of their people.
+    pub presence: Arc<dyn PresenceStore>,
+    /// What the other nodes whisper of theirs.
+    pub whispers: mpsc::Receiver<Whisper>,
 }
 
 impl Node {
@@ -78,13 +88,19 @@ impl Node {
         let (to_hints, hints) = mpsc::channel(HINTS_MAX);
         let log = store::open(&settings.log, Arc::new(SystemClock), to_commits)
             .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?;
-        let bus: Arc<dyn ClusterBus> = if settings.bus.url.is_some() {
+        let (to_whispers, whispers) = mpsc::channel(WHISPERS_MAX);
+        let (bus, presence): (Arc<dyn ClusterBus>, Arc<dyn PresenceStore>) = if settings.bus.url.is_some() {
             let (tracker, stop) = (&life.tracker, life.stopping.clone());
-            RedisBus::start(&settings.bus, &id, log.epoch(), log.key(), to_hints, tracker, stop)?
+            let ears = Ears { hints: to_hints, whispers: to_whispers };
+            let (bus, presence) =
+                RedisBus::start(&settings.bus, &id, log.epoch(), log.key(), ears, tracker, stop)?;
+            (bus, presence)
         } else {
-            Arc::new(MemoryCluster::default().join(to_hints))
+            let presence = MemoryPresence::default().join(to_whispers);
+            (Arc::new(MemoryCluster::default().join(to_hints)), Arc::new(presence))
         };
-        Self::start_with(settings, id, Adapters { log, commits, bus, hints }, life).await
+        let adapters = Adapters { log, commits, bus, hints, presence, whispers };
+        Self::start_with(settings, id, adapters, life).await
     }
 
     /// Starts a node on given adapters; the program and the tests run the same wiring.
@@ -98,7 +114,7 @@ impl Node {
         adapters: Adapters,
         life: Lifecycle,
     ) -> anyhow::Result<Self> {
-        let Adapters { log, commits, bus, hints } = adapters;
+        let Adapters { log, commits, bus, hints, presence, whispers } = adapters;
         let clock = Arc::new(SystemClock);
         let deliveries = Arc::new(Deliveries::new(id.clone(), clock.clone()));
         let stats = Arc::new(Stats { witness: Some(deliveries.clone()), ..Stats::default() });
@@ -112,11 +128,18 @@ impl Node {
             rooms_per_session: limits.rooms_per_session,
             messages_per_second: limits.messages_per_second,
         };
+        let company = Company::new(presence, clock.clone(), stats.clone(), id.clone());
         let chat = ChatService::new(log.clone(), hub.clone(), clock, id, stats, rules);
         let tokens = Arc::new(tokens(&settings, log.as_ref()));
         let links = Arc::new(Links::default());
-        let gateway =
-            Gateway::new(&settings, chat.clone(), tokens.clone(), links.clone(), life.tracker.clone());
+        let gateway = Gateway::new(
+            &settings,
+            chat.clone(),
+            company.clone(),
+            tokens.clone(),
+            links.clone(),
+            life.tracker.clone(),
+        );
 
         let position = log.position().await.context("the log cannot be read")?;
         let upkeep = metrics.clone();
@@ -128,6 +151,9 @@ impl Node {
         };
         let stopping = life.stopping.clone();
         life.tracker.spawn(async move { stopping.run_until_cancelled(keep_metrics).await });
+        life.tracker.spawn(company.clone().show(life.stopping.clone()));
+        life.tracker.spawn(company.clone().listen(whispers, life.stopping.clone()));
+        life.tracker.spawn(company.keep(life.stopping.clone()));
         life.spawn_vital("commits", hub.clone().take_commits(commits));
         life.spawn_vital("hints", hub.clone().take_hints(hints));
         life.spawn_vital("sweep", hub.sweep(position, settings.log.sweep_interval));
@@ -258,7 +284,9 @@ mod tests {
         let (to_hints, hints) = mpsc::channel(1);
         let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], to_commits));
         let bus = Arc::new(MemoryCluster::default().join(to_hints));
-        let adapters = Adapters { log, commits, bus, hints };
+        let (to_whispers, whispers) = mpsc::channel(1);
+        let presence = Arc::new(MemoryPresence::default().join(to_whispers));
+        let adapters = Adapters { log, commits, bus, hints, presence, whispers };
         let _node = Node::start_with(settings, "n1".parse().unwrap(), adapters, life.clone()).await.unwrap();
         let cause = tokio::time::timeout(Duration::from_secs(10), stop_signal(&life)).await;
         assert_eq!(cause.expect("it is noticed").unwrap(), Cause::Crash);

@@ -20,10 +20,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    cursor::{RoomOrder, TailLimit},
+    cursor::TailLimit,
     ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
+    room::Room,
     stats::Stats,
-    tails::{HeldTail, Tails},
+    tails::Tails,
     types::{Message, Position, RoomName, Seq},
 };
 
@@ -54,130 +55,6 @@ pub struct Hub {
     stop: CancellationToken,
 }
 
-/// One room, as this node shows it.
-pub struct Room {
-    name: RoomName,
-    /// The newest place that may be shown; what a cursor compares itself with, without a lock.
-    head: AtomicU64,
-    state: Mutex<RoomState>,
-}
-
-struct RoomState {
-    /// Nothing is shown before the log said where the room stands.
-    opened: bool,
-    order: RoomOrder,
-    tail: HeldTail,
-    /// Who is woken when the room grows, by membership.
-    members: HashMap<u64, Arc<Notify>>,
-    /// A task is filling a hole.
-    repairing: bool,
-}
-
-impl Room {
-    fn new(name: RoomName, tail: HeldTail) -> Self {
-        let state = RoomState {
-            opened: false,
-            order: RoomOrder::default(),
-            tail,
-            members: HashMap::new(),
-            repairing: false,
-        };
-        Self { name, head: AtomicU64::new(0), state: Mutex::new(state) }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &RoomName {
-        &self.name
-    }
-
-    /// The newest place that may be shown.
-    #[must_use]
-    pub fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Acquire))
-    }
-
-    /// Up to `limit` messages after `shown` from memory; `None` if the log must be asked.
-    #[must_use]
-    pub fn tail_after(&self, shown: Seq, limit: usize) -> Option<Vec<Arc<Message>>> {
-        self.with_tail(|tail| tail.after(shown, limit))
-    }
-
-    pub(super) fn with_tail<T>(&self, act: impl FnOnce(&mut HeldTail) -> T) -> T {
-        act(&mut lock(&self.state).tail)
-    }
-
-    /// Takes messages that are in the log; returns whether a hole is left.
-    fn offer(&self, messages: &[Arc<Message>], stats: &Stats) -> bool {
-        let mut state = lock(&self.state);
-        for message in messages {
-            if state.opened {
-                for ready in state.order.offer(message.clone()) {
-                    if let (Some(_), Some(witness)) = (ready.draft.trace, &stats.witness) {
-                        witness.shown(&ready, state.members.len());
-                    }
-                    state.tail.push(ready);
-                }
-            } else {
-                state.order.learn(message.seq);
-            }
-        }
-        self.settle(&state)
-    }
-
-    /// Learns that the log reaches as far as `seq`; returns whether a hole is left.
-    fn learn(&self, seq: Seq) -> bool {
-        let mut state = lock(&self.state);
-        state.order.learn(seq);
-        self.settle(&state)
-    }
-
-    /// Learns, by having asked the log, that it reaches as far as `head`; the first answer opens the room.
-    fn open(&self, head: Seq) -> bool {
-        let mut state = lock(&self.state);
-        if !state.opened {
-            state.opened = true;
-            state.order.skip_to(head);
-        }
-        state.order.learn(head);
-        self.settle(&state)
-    }
-
-    /// Publishes the head and wakes the members if it moved. Returns whether a hole is left.
-    fn settle(&self, state: &RoomState) -> bool {
-        let head = state.order.head().0;
-        if self.head.swap(head, Ordering::AcqRel) < head {
-            state.members.values().for_each(|member| member.notify_one());
-        }
-        state.opened && state.order.missing().is_some()
-    }
-
-    /// Whether the caller is the one to repair; it says so once.
-    fn claims_repair(&self) -> bool {
-        !std::mem::replace(&mut lock(&self.state).repairing, true)
-    }
-
-    /// What is missing, as (after, up to); the repair ends where nothing is, or nobody is left to see it.
-    fn hole(&self) -> Option<(Seq, Seq)> {
-        let mut state = lock(&self.state);
-        let missing = state.order.missing().filter(|_| !state.members.is_empty());
-        let hole = missing.map(|known| (state.order.head(), known));
-        state.repairing = hole.is_some();
-        hole
-    }
-
-    /// Steps over what the log holds but memory need not.
-    fn skip_to(&self, seq: Seq) {
-        let mut state = lock(&self.state);
-        state.order.skip_to(seq);
-        self.settle(&state);
-    }
-
-    fn forget_missing(&self, known: Seq) {
-        lock(&self.state).order.forget_missing(known);
-    }
-}
-
 /// One session's place among those who see a room grow; it ends when this is dropped, and the
 /// last one takes the room with it.
 pub struct Membership {
@@ -197,11 +74,9 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let name = self.room.name();
-        // Both locks, so that nobody enters a room that is being taken away.
+        // It stays locked, so that nobody enters a room that is being taken away.
         let mut rooms = lock(&self.hub.rooms);
-        let mut state = lock(&self.room.state);
-        state.members.remove(&self.id);
-        if state.members.is_empty() {
+        if self.room.leave(self.id) {
             rooms.remove(name);
             self.hub.bus.unsubscribe(name);
             self.hub.stats.rooms.add(-1);
@@ -255,10 +130,11 @@ impl Hub {
             Entry::Vacant(place) => {
                 self.bus.subscribe(name);
                 self.stats.rooms.add(1);
-                place.insert(Arc::new(Room::new(name.clone(), self.tails.tail())))
+                let (tracker, stop) = (self.tracker.clone(), self.stop.clone());
+                place.insert(Arc::new(Room::new(name.clone(), self.tails.tail(), tracker, stop)))
             }
         };
-        lock(&room.state).members.insert(id, wake.clone());
+        room.enter(id, wake.clone());
         Membership { hub: self.clone(), room: room.clone(), id }
     }
 
@@ -318,7 +194,9 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
+            // In this order, so that a schedule is followed alike each time it is simulated.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 _ = ticks.tick() => {}
                 () = self.sweep.notified() => {}
@@ -357,7 +235,7 @@ impl Hub {
         }
     }
 
-    async fn fill(&self, room: &Room) {
+    async fn fill(&self, room: &Arc<Room>) {
         let mut pause = RETRY_MIN;
         tokio::time::sleep(REPAIR_GRACE).await;
         while let Some((after, known)) = room.hole() {

@@ -13,11 +13,18 @@ pub mod service;
 pub mod session;
 
 pub mod hub;
+pub mod room;
 
 pub mod post;
 
+pub mod company;
+pub mod ear;
+pub mod presence;
+
 pub mod cursor;
+pub mod gather;
 pub mod rate_limit;
+pub mod search;
 pub mod sender;
 pub mod sender_order;
 pub mod stats;

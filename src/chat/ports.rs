@@ -1,11 +1,15 @@
 //! What the domain asks of the outside, as traits with written contracts.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::types::{Draft, Epoch, Message, Position, RoomName, Seq, UnixMs};
+use super::{
+    presence::{NodeRun, Roster},
+    search::SearchQuery,
+    types::{Author, Draft, Epoch, Message, NodeId, Position, RoomName, Seq, UnixMs},
+};
 
 /// What one commit stored, in the order of the log. A log hands it on when it
 /// has committed and never waits: a full channel loses it, and the sweep
@@ -82,6 +86,21 @@ pub trait MessageLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError>;
 
+    /// Finds up to `limit` ordinary messages before `before` that have the words, newest first, with what they
+    /// say now: the newest edit, and nothing if they were deleted. Bounded in bytes as [`read`](Self::read)
+    /// is. Appends pay nothing for it, so that of much that was just said some may be found only later.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError>;
+
     /// What of a room is there; an unknown room is an empty one.
     ///
     /// # Errors
@@ -125,6 +144,15 @@ pub trait MessageLog: Send + Sync {
     /// [`append`](Self::append) is refused as [`AppendError::Unavailable`]. The log's
     /// [`Commits`] end: what was sent is still received, and then nothing more.
     async fn close(&self);
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub messages: Vec<Arc<Message>>,
+    /// There are earlier ones.
+    pub more: bool,
 }
 
 /// What became of one draft.
@@ -241,6 +269,91 @@ pub enum Hint {
     Head(RoomName, Seq),
     /// Hints about this room may have been lost until now: compare with the log.
     Gap(RoomName),
+}
+
+/// Where nodes leave word of the people that are with them: a hint, which may be late, lost or forgotten.
+///
+/// What a node leaves there goes with its lease. Only tasks that nobody waits for ask it.
+/// Implementations pass the checks in `tests/nodes/presence_store.rs`.
+#[async_trait]
+pub trait PresenceStore: Send + Sync {
+    /// Takes this node's lease, for so long from now on. `false`: there was none (any more), so that
+    /// the store has nothing of this node's people.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError`] if the store cannot be asked now.
+    async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError>;
+
+    /// The other nodes whose lease holds.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError`] if the store cannot be asked now.
+    async fn nodes(&self) -> Result<Vec<(NodeRun, NodeStatus)>, PresenceError>;
+
+    /// Replaces what this node says of these rooms, and whispers it to the other nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError`] if the store cannot be asked now; some may be replaced.
+    async fn tell(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError>;
+
+    /// What the other nodes whose lease holds say of these rooms, in the order of the rooms.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError`] if the store cannot be asked now.
+    async fn ask(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeRun, Roster)>>, PresenceError>;
+
+    /// Gives the lease up, and with it all that this node said.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError`] if the store cannot be asked now: the lease ends by itself.
+    async fn withdraw(&self) -> Result<(), PresenceError>;
+
+    /// Whispers to the other nodes that someone is typing. It never waits, and may drop.
+    fn type_in(&self, room: &RoomName, author: &Author);
+}
+
+/// The store of presence cannot be asked now.
+#[derive(Debug, thiserror::Error)]
+#[error("the other nodes' people cannot be asked for")]
+pub struct PresenceError(#[source] pub anyhow::Error);
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its name.
+    pub id: NodeId,
+    /// Its connected sockets.
+    pub sessions: u64,
+    /// When it began.
+    pub since: UnixMs,
+}
+
+/// Where a store of presence puts what other nodes whisper. Bounded: a full channel drops.
+pub type Whispers = mpsc::Sender<Whisper>;
+
+/// What one node tells the others of a room, in passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whisper {
+    /// Who says so.
+    pub run: NodeRun,
+    /// The room.
+    pub room: RoomName,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What is whispered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// These of its people are in the room now.
+    Roster(Roster),
+    /// One of them is typing.
+    Typing(Author),
 }
 
 /// Who watches messages go out: the telemetry. None of the calls waits, fails or blocks.

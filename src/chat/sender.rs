@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::time::Instant;
+
 use super::{
     hub::lock,
     ports::Receipt,
@@ -87,16 +89,15 @@ impl Sender {
     /// Whether this post may go on, and its place in the socket's order. One that was refused for a reason
     /// that passes is waited for by later ones, those of its own unit as well.
     async fn admit(&mut self, index: PostIndex, post: &Post) -> Result<PostIndex, PostError> {
-        let now = self.chat.clock().now();
         let place = match (&self.order, &post.nonce) {
-            (Some(order), Some(nonce)) => lock(order).admits(index, &post.room, nonce, now),
+            (Some(order), Some(nonce)) => lock(order).admits(index, &post.room, nonce, Instant::now()),
             _ => Some(index),
         };
         let Some(place) = place else {
             self.refused(index, post);
             return Err(PostError::RetryFirst);
         };
-        let admitted = match self.rate.take(now) {
+        let admitted = match self.rate.take(self.chat.clock().now()) {
             Ok(()) => self.chat.check(&self.author.id, post).await,
             Err(retry_after_ms) => Err(PostError::RateLimited { retry_after_ms }),
         };
@@ -110,7 +111,81 @@ impl Sender {
     /// Later posts wait for this one; one without a nonce cannot be waited for.
     fn refused(&self, place: PostIndex, post: &Post) {
         if let (Some(order), Some(nonce)) = (&self.order, &post.nonce) {
-            lock(order).refused(place, &post.room, nonce, self.chat.clock().now());
+            lock(order).refused(place, &post.room, nonce, Instant::now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    };
+
+    use tokio::sync::mpsc;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+    use super::*;
+    use crate::{
+        chat::{
+            cursor::TailLimit,
+            hub::Hub,
+            ports::Clock,
+            post::Saying,
+            service::Rules,
+            stats::Stats,
+            testing::draft,
+            types::{Epoch, RoomName, UnixMs},
+        },
+        cluster::memory::MemoryBus,
+        store::memory::MemoryLog,
+    };
+
+    /// A clock that is set by hand.
+    #[derive(Default)]
+    struct SetClock(AtomicU64);
+
+    impl Clock for SetClock {
+        fn now(&self) -> UnixMs {
+            UnixMs(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn post(nonce: &str) -> Post {
+        let saying = Saying::new(None, None, "hello", 100).unwrap();
+        Post { room: RoomName::lobby(), nonce: Some(nonce.parse().unwrap()), saying, trace: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_forward_lets_no_post_overtake_a_refused_one() {
+        let (clock, stats) = (Arc::new(SetClock::default()), Arc::new(Stats::default()));
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
+        let (tail, stop) = (TailLimit { messages: 8, bytes: 1_000 }, CancellationToken::new());
+        let bus = Arc::new(MemoryBus::alone());
+        let hub = Hub::new(log.clone(), bus, stats.clone(), tail, TaskTracker::new(), stop);
+        let rules = Rules { rooms_per_session: 1, messages_per_second: 1 };
+        let node = "n1".parse().unwrap();
+        let chat = ChatService::new(log, hub, clock.clone(), node, stats, rules);
+        let mut sender = chat.sender(draft("lobby", "x").author, true);
+        let order = sender.order().unwrap();
+        let numbered = |nonce| vec![(lock(&order).number(), post(nonce))];
+
+        assert!(sender.post(numbered("a")).await[0].is_ok());
+        let refused = sender.post(numbered("b")).await.remove(0);
+        assert_eq!(refused, Err(PostError::RateLimited { retry_after_ms: 1_000 }));
+        clock.0.store(86_400_000, Ordering::Relaxed);
+        assert_eq!(sender.post(numbered("c")).await[0], Err(PostError::RetryFirst));
+        assert!(sender.post(numbered("b")).await[0].is_ok());
+
+        clock.0.store(2 * 86_400_000, Ordering::Relaxed);
+        assert!(sender.post(numbered("c")).await[0].is_ok(), "it was refused for the sake of `b`");
+        assert!(sender.post(numbered("d")).await[0].is_err());
+        tokio::time::advance(SenderOrder::WAIT_MAX + Duration::from_millis(1)).await;
+        clock.0.store(3 * 86_400_000, Ordering::Relaxed);
+        assert!(
+            sender.post(numbered("e")).await[0].is_ok(),
+            "a minute has passed, by no clock that can be set"
+        );
     }
 }

@@ -1,6 +1,10 @@
 //! One socket's order of posts, also across refusals and retries: pure.
 
-use super::types::{Nonce, RoomName, UnixMs};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::types::{Nonce, RoomName};
 
 /// A post's number in the order in which its socket sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +32,8 @@ struct Refused {
     place: PostIndex,
     room: RoomName,
     nonce: Nonce,
-    /// When it was refused last.
-    at: UnixMs,
+    /// When it was refused last. Not by the node's clock, which may be set.
+    at: Instant,
 }
 
 impl SenderOrder {
@@ -39,7 +43,7 @@ impl SenderOrder {
 
     /// How long the socket's later posts wait for a refused one, from its last refusal on. Clients
     /// that mean to return do so after `retryAfterMs`.
-    pub const WAIT_MAX_MS: u64 = 60_000;
+    pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
     /// Numbers a post as it is read from the socket.
     pub fn number(&mut self) -> PostIndex {
@@ -53,9 +57,9 @@ impl SenderOrder {
         index: PostIndex,
         room: &RoomName,
         nonce: &Nonce,
-        now: UnixMs,
+        now: Instant,
     ) -> Option<PostIndex> {
-        self.refused.retain(|refused| now.0.saturating_sub(refused.at.0) <= Self::WAIT_MAX_MS);
+        self.refused.retain(|refused| now.saturating_duration_since(refused.at) <= Self::WAIT_MAX);
         let first = self.refused.iter().position(|refused| refused.room == *room);
         let Some(first) = first.filter(|first| self.refused[*first].place < index) else {
             return Some(index);
@@ -64,7 +68,7 @@ impl SenderOrder {
     }
 
     /// Notes that the post in this place was refused for a reason that passes.
-    pub fn refused(&mut self, place: PostIndex, room: &RoomName, nonce: &Nonce, now: UnixMs) {
+    pub fn refused(&mut self, place: PostIndex, room: &RoomName, nonce: &Nonce, now: Instant) {
         let again = |refused: &&mut Refused| refused.room == *room && refused.nonce == *nonce;
         if let Some(known) = self.refused.iter_mut().find(again) {
             (known.place, known.at) = (known.place.min(place), now);
@@ -79,24 +83,22 @@ impl SenderOrder {
 mod tests {
     use super::*;
 
-    const NOW: UnixMs = UnixMs(1_000_000);
-
     /// Sends each nonce in turn; `!` before it refuses it for a reason that passes.
     /// Writes `.` for admitted, `x` for refused now, `-` for "retry that one first".
     fn trace(posts: &str) -> String {
-        let mut order = SenderOrder::default();
+        let (mut order, now) = (SenderOrder::default(), Instant::now());
         let room = RoomName::lobby();
         let step = |post: &str| {
             let index = order.number();
             let nonce: Nonce = post.trim_start_matches('!').parse().unwrap();
-            match (order.admits(index, &room, &nonce, NOW), post.starts_with('!')) {
+            match (order.admits(index, &room, &nonce, now), post.starts_with('!')) {
                 (None, _) => {
-                    order.refused(index, &room, &nonce, NOW);
+                    order.refused(index, &room, &nonce, now);
                     "-"
                 }
                 (Some(_), false) => ".",
                 (Some(place), true) => {
-                    order.refused(place, &room, &nonce, NOW);
+                    order.refused(place, &room, &nonce, now);
                     "x"
                 }
             }
@@ -125,52 +127,54 @@ mod tests {
 
     #[test]
     fn posts_before_the_refused_one_pass() {
-        let mut order = SenderOrder::default();
+        let (mut order, now) = (SenderOrder::default(), Instant::now());
         let room = RoomName::lobby();
         let [a, b, c]: [Nonce; 3] = ["a", "b", "c"].map(|n| n.parse().unwrap());
         let (first, second, third) = (order.number(), order.number(), order.number());
-        order.refused(second, &room, &b, NOW);
-        assert!(order.admits(first, &room, &a, NOW).is_some(), "it was sent before");
-        assert_eq!(order.admits(third, &room, &c, NOW), None, "it was sent after");
-        order.refused(first, &room, &a, NOW);
+        order.refused(second, &room, &b, now);
+        assert!(order.admits(first, &room, &a, now).is_some(), "it was sent before");
+        assert_eq!(order.admits(third, &room, &c, now), None, "it was sent after");
+        order.refused(first, &room, &a, now);
         let again = order.number();
-        assert_eq!(order.admits(again, &room, &b, NOW), None, "of two refused, the first sent returns first");
-        assert_eq!(order.admits(again, &room, &a, NOW), Some(first));
-        assert_eq!(order.admits(again, &room, &b, NOW), Some(second));
-        assert_eq!(order.admits(again, &room, &c, NOW), Some(again));
+        assert_eq!(order.admits(again, &room, &b, now), None, "of two refused, the first sent returns first");
+        assert_eq!(order.admits(again, &room, &a, now), Some(first));
+        assert_eq!(order.admits(again, &room, &b, now), Some(second));
+        assert_eq!(order.admits(again, &room, &c, now), Some(again));
     }
 
     #[test]
     fn rooms_do_not_wait_for_each_other() {
-        let mut order = SenderOrder::default();
+        let (mut order, now) = (SenderOrder::default(), Instant::now());
         let nonce: Nonce = "a".parse().unwrap();
         let index = order.number();
-        order.refused(index, &RoomName::lobby(), &nonce, NOW);
+        order.refused(index, &RoomName::lobby(), &nonce, now);
         let next = order.number();
-        assert!(order.admits(next, &"other".parse().unwrap(), &"b".parse().unwrap(), NOW).is_some());
+        assert!(order.admits(next, &"other".parse().unwrap(), &"b".parse().unwrap(), now).is_some());
     }
 
     #[test]
     fn what_waits_is_bounded() {
-        let mut order = SenderOrder::default();
+        let (mut order, now) = (SenderOrder::default(), Instant::now());
         let nonce: Nonce = "a".parse().unwrap();
         for room in 0..SenderOrder::REFUSED_MAX * 2 {
             let index = order.number();
-            order.refused(index, &format!("r{room}").parse().unwrap(), &nonce, NOW);
+            order.refused(index, &format!("r{room}").parse().unwrap(), &nonce, now);
         }
         assert_eq!(order.refused.len(), SenderOrder::REFUSED_MAX);
     }
 
     #[test]
     fn a_post_that_never_returns_is_waited_for_so_long() {
-        let mut order = SenderOrder::default();
+        let (mut order, now) = (SenderOrder::default(), Instant::now());
         let room = RoomName::lobby();
         let [a, b]: [Nonce; 2] = ["a", "b"].map(|n| n.parse().unwrap());
         let (first, second) = (order.number(), order.number());
-        order.refused(first, &room, &a, NOW);
-        let at = |ms: u64| UnixMs(NOW.0 + ms);
-        order.refused(first, &room, &a, at(10));
-        assert_eq!(order.admits(second, &room, &b, at(SenderOrder::WAIT_MAX_MS + 10)), None);
-        assert_eq!(order.admits(second, &room, &b, at(SenderOrder::WAIT_MAX_MS + 11)), Some(second));
+        order.refused(first, &room, &a, now);
+        let last = now + Duration::from_millis(10);
+        order.refused(first, &room, &a, last);
+        let (still, late) =
+            (last + SenderOrder::WAIT_MAX, last + SenderOrder::WAIT_MAX + Duration::from_millis(1));
+        assert_eq!(order.admits(second, &room, &b, still), None);
+        assert_eq!(order.admits(second, &room, &b, late), Some(second));
     }
 }

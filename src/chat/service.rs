@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
+    ear::Ear,
     hub::{Hub, Membership},
-    ports::{AppendError, Appended, Clock, Extent, ListedRoom, MessageLog, ReadError, Receipt},
+    ports::{AppendError, Appended, Clock, Extent, Found, ListedRoom, MessageLog, ReadError, Receipt},
     post::{Post, PostError},
+    search::SearchQuery,
     sender::Sender,
     session::Session,
     stats::Stats,
@@ -121,8 +125,14 @@ impl ChatService {
 
     /// A session without rooms; it ends with `ended`, and the caller runs its pump.
     #[must_use]
-    pub fn session(&self, ended: tokio_util::sync::CancellationToken) -> Arc<Session> {
-        Session::new(self.stats.clone(), ended)
+    pub fn session(&self, ended: CancellationToken) -> Arc<Session> {
+        Session::new(None, self.stats.clone(), ended)
+    }
+
+    /// The same of someone among the people of its rooms.
+    #[must_use]
+    pub fn session_of(&self, ear: Arc<Ear>, ended: CancellationToken) -> Arc<Session> {
+        Session::new(Some(ear), self.stats.clone(), ended)
     }
 
     /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can answer first.
@@ -199,6 +209,21 @@ impl ChatService {
         let more = self.log.extent(room).await?.pruned.next() < first;
         let amendments = self.log.amendments(room, first, last, AMENDMENTS_MAX).await?;
         Ok(History { messages, more, amendments })
+    }
+
+    /// Finds up to `limit` ordinary messages before `before`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    pub async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        self.log.search(room, query, before, limit).await
     }
 
     /// Reads up to `limit` messages after `after`, ascending, and whether there are more after them.

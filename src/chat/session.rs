@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cursor::{Cursor, Pace},
-    hub::{Membership, RETRY_MAX, RETRY_MIN, Room, lock},
+    ear::{Ear, Stay},
+    hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
     ports::{MessageLog, Path},
+    room::Room,
     stats::Stats,
-    types::{Message, RoomName, Seq},
+    types::{Author, Message, RoomName, Seq},
 };
 
 /// A socket, as the pump sees it.
@@ -47,6 +49,8 @@ pub struct Session {
     wake: Arc<Notify>,
     /// Bounded by `limits.rooms_per_session`, which the service keeps.
     follows: Mutex<Vec<Arc<Follow>>>,
+    /// If it is someone among the people of its rooms.
+    ear: Option<Arc<Ear>>,
     stats: Arc<Stats>,
     ended: CancellationToken,
 }
@@ -56,6 +60,8 @@ struct Follow {
     membership: Membership,
     /// `None` once the session left the room: nothing more is emitted.
     cursor: Mutex<Option<Cursor>>,
+    /// It is one of the room's people, until it leaves.
+    stay: Mutex<Option<Stay>>,
     /// The room's head when it joined: what comes after was said since.
     joined: Seq,
     stats: Arc<Stats>,
@@ -77,8 +83,9 @@ enum Step {
 impl Session {
     /// A session without rooms, which ends with `ended`.
     #[must_use]
-    pub fn new(stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), stats, ended })
+    pub fn new(ear: Option<Arc<Ear>>, stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
+        stats.sessions.add(1);
+        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), ear, stats, ended })
     }
 
     /// What is woken when a room of it grows.
@@ -104,12 +111,28 @@ impl Session {
         lock(&self.follows).iter().any(|follow| follow.room().name() == room)
     }
 
+    /// Is called something else from now on, in all its rooms.
+    pub fn rename(&self, author: Author) {
+        let Some(ear) = &self.ear else { return };
+        let rooms: Vec<_> = lock(&self.follows).iter().map(|follow| follow.room().name().clone()).collect();
+        ear.rename(author, &rooms);
+    }
+
+    /// Tells the others in `room` that this one is typing, if it is in there.
+    pub fn type_in(&self, room: &RoomName) {
+        if let Some(ear) = self.ear.as_ref().filter(|_| self.is_in(room)) {
+            ear.type_in(room);
+        }
+    }
+
     /// Starts to follow a room that it has entered, from after `shown` on.
     pub(super) fn follow(&self, membership: Membership, shown: Seq) {
         let (cursor, joined) = (Mutex::new(Some(Cursor::after(shown))), membership.room().head());
         self.stats.cursors.add(1);
         self.stats.catching_up.add(1);
-        lock(&self.follows).push(Arc::new(Follow { membership, cursor, joined, stats: self.stats.clone() }));
+        let stay = Mutex::new(self.ear.as_ref().map(|ear| ear.enter(membership.room().name())));
+        let stats = self.stats.clone();
+        lock(&self.follows).push(Arc::new(Follow { membership, cursor, stay, joined, stats }));
         self.wake.notify_one();
     }
 
@@ -161,17 +184,32 @@ impl Session {
                     continue;
                 }
                 let deadline = moved_at + stall_timeout;
-                tokio::select! {
-                    () = tokio::time::sleep_until(deadline) => return outlet.cut(),
-                    () = outlet.drained(), if blocked => {}
-                    () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
-                    () = self.wake.notified() => {}
+                // It has its own memory, which a session that waits for nothing gives back.
+                let waits = Box::pin(async {
+                    // The deadline first: a room that wakes the session on and on does not put it off.
+                    tokio::select! {
+                        biased;
+                        () = tokio::time::sleep_until(deadline) => return false,
+                        () = outlet.drained(), if blocked => {}
+                        () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
+                        () = self.wake.notified() => {}
+                    }
+                    true
+                });
+                if !waits.await {
+                    return outlet.cut();
                 }
             }
         };
         self.ended.run_until_cancelled(run).await;
         self.ended.cancel();
         self.leave_all();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stats.sessions.add(-1);
     }
 }
 
@@ -258,6 +296,7 @@ impl Follow {
 
     /// Ends the cursor: nothing more is emitted once this returns.
     fn end(&self) {
+        lock(&self.stay).take();
         if let Some(cursor) = lock(&self.cursor).take() {
             self.stats.cursors.add(-1);
             self.stats.catching_up.add(if cursor.pace() == Pace::CatchUp { -1 } else { 0 });
@@ -266,113 +305,4 @@ impl Follow {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex as StdMutex;
-
-    use tokio::sync::mpsc;
-    use tokio_util::task::TaskTracker;
-
-    use super::*;
-    use crate::{
-        chat::{
-            cursor::{TailLimit, tests::Dice},
-            hub::Hub,
-            ports::ClusterBus as _,
-            service::{ChatService, Rules, Start},
-            testing::{FixedClock, draft},
-            types::{Epoch, RoomName},
-        },
-        cluster::memory::MemoryCluster,
-        store::memory::MemoryLog,
-    };
-
-    /// A socket that takes what its dice say and writes down what it took.
-    struct FickleSocket {
-        dice: StdMutex<Dice>,
-        shown: StdMutex<Vec<u64>>,
-    }
-
-    #[async_trait]
-    impl Outlet for FickleSocket {
-        fn appetite(&self, _pace: Pace) -> usize {
-            lock(&self.dice).roll(12) as usize
-        }
-
-        fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
-            let taken = lock(&self.dice).roll(messages.len() as u64 + 1) as usize;
-            lock(&self.shown).extend(messages[..taken].iter().map(|message| message.seq.0));
-            taken
-        }
-
-        fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
-            panic!("nothing was pruned");
-        }
-
-        async fn drained(&self) {
-            let pause = lock(&self.dice).roll(20);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-
-        fn cut(&self) {
-            panic!("a socket that takes something now and then is not stalled");
-        }
-    }
-
-    /// Two nodes over one log: half of the commits' hints are lost, and what is lost is found by the sweep.
-    async fn converse(seed: u64) {
-        let mut dice = Dice::new(seed);
-        let stop = CancellationToken::new();
-        let (to_commits, mut commits) = mpsc::channel(1_024);
-        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
-        let (to_hints, hints) = mpsc::channel(1_024);
-        let bus = Arc::new(MemoryCluster::default().join(to_hints.clone()));
-        assert!(bus.is_up());
-        let stats = Arc::new(Stats::default());
-        let limit = TailLimit { messages: 8, bytes: 1_000 };
-        let hub = Hub::new(log.clone(), bus, stats.clone(), limit, TaskTracker::new(), stop.clone());
-        let tasks = TaskTracker::new();
-        tasks.spawn(hub.clone().take_hints(hints));
-        tasks.spawn(hub.clone().sweep(log.position().await.unwrap(), Duration::from_millis(100)));
-        let node = "n1".parse().unwrap();
-        let rules = Rules { rooms_per_session: 10, messages_per_second: 0 };
-        let chat = ChatService::new(log.clone(), hub, Arc::new(FixedClock), node, stats.clone(), rules);
-
-        let total = 40 + dice.roll(60);
-        let mut sessions = Vec::new();
-        for number in 1..=total {
-            log.append(vec![draft("lobby", &format!("message {number}"))]).await.unwrap();
-            let committed = commits.recv().await.unwrap();
-            if dice.roll(2) == 0 {
-                to_hints.send(crate::chat::ports::Hint::Messages(committed)).await.unwrap();
-            }
-            if number % 20 == 1 {
-                let after = dice.roll(number + 1);
-                let dice = StdMutex::new(Dice::new(seed + number));
-                let socket = Arc::new(FickleSocket { dice, shown: StdMutex::default() });
-                let session = chat.session(stop.clone());
-                let start = Start::After { epoch: None, seq: Seq(after), or_newest: 0 };
-                chat.join(&session, &RoomName::lobby(), start).await.unwrap().follow();
-                let (log, out) = (log.clone(), socket.clone());
-                tasks.spawn(async move {
-                    session.pump(log.as_ref(), out.as_ref(), Duration::from_secs(60)).await
-                });
-                sessions.push((after, socket));
-            }
-            tokio::time::sleep(Duration::from_millis(dice.roll(30))).await;
-        }
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        for (after, socket) in sessions {
-            let wanted: Vec<u64> = (after + 1..=total).collect();
-            assert_eq!(*lock(&socket.shown), wanted, "seed {seed}, from after {after}");
-        }
-        assert_eq!(stats.catching_up.get(), 0, "seed {seed}");
-        stop.cancel();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_session_shows_all_once_and_in_order_whatever_hints_are_lost() {
-        for seed in 0..300 {
-            converse(seed).await;
-        }
-    }
-}
+mod tests;

@@ -34,6 +34,11 @@ impl Level {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
+    /// Makes it this.
+    pub fn set(&self, now: i64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
     /// The number now.
     #[must_use]
     pub fn get(&self) -> i64 {
@@ -62,6 +67,16 @@ pub struct Stats {
     pub resumed: Count,
     /// Joins with a place that could not.
     pub incomplete: Count,
+    /// Connected sockets, of both namespaces.
+    pub sessions: Level,
+    /// Changes of a room's people that sessions were told.
+    pub people_told: Count,
+    /// Those who are typing that sessions were told.
+    pub typing_told: Count,
+    /// What was not told of people, since a session had too much of it waiting.
+    pub news_dropped: Count,
+    /// 1 if other nodes' people can be asked for.
+    pub presence_complete: Level,
     /// Rooms with members on this node.
     pub rooms: Level,
     /// Bytes of messages that all rooms' tails hold, about.

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     cursor::{Tail, TailLimit},
-    hub::Room,
+    room::Room,
     stats::Stats,
     types::{Message, Seq},
 };

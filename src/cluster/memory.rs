@@ -13,6 +13,8 @@ use crate::{
     telemetry::metrics,
 };
 
+pub mod presence;
+
 /// One node's place in a [`MemoryCluster`].
 pub struct MemoryBus {
     cluster: MemoryCluster,

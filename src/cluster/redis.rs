@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     health::{Half, Health},
+    presence::RedisPresence,
     publisher::Publisher,
     rooms::Rooms,
     subscriber::Subscriber,
@@ -24,13 +25,14 @@ use self::{
 use super::wire::Wire;
 use crate::{
     chat::{
-        ports::{ClusterBus, Hints},
+        ports::{ClusterBus, Hints, Whispers},
         types::{Epoch, Message, NodeId, RoomName},
     },
     config,
     telemetry::metrics,
 };
 
+pub mod presence;
 mod publisher;
 mod subscriber;
 
@@ -42,6 +44,19 @@ mod rooms;
 /// Full: the newest is dropped, counted, and the sweep brings it.
 const QUEUE_BATCHES_MAX: usize = 1_024;
 
+/// Connections for presence: one for its own tasks, one for those who ask meanwhile.
+const PRESENCE_CONNECTIONS: usize = 2;
+
+/// Where what is heard goes.
+pub struct Ears {
+    /// Hints: data is dropped when that is full, a [`Gap`] waits.
+    ///
+    /// [`Gap`]: crate::chat::ports::Hint::Gap
+    pub hints: Hints,
+    /// What is said of people.
+    pub whispers: Whispers,
+}
+
 /// One node's end of the bus.
 pub struct RedisBus {
     queue: mpsc::Sender<publisher::Batch>,
@@ -50,13 +65,10 @@ pub struct RedisBus {
 }
 
 impl RedisBus {
-    /// Starts both halves as tasks on `tracker`, which run until `stop`. It does
+    /// Starts both halves as tasks on `tracker`, which run until `stop`, and presence beside them. It does
     /// not wait for Redis: the bus is up once it has been reached.
     ///
-    /// Frames are sealed with a key derived from `log_key`, and what is heard
-    /// goes to `hints`: data is dropped when that is full, a [`Gap`] waits.
-    ///
-    /// [`Gap`]: crate::chat::ports::Hint::Gap
+    /// Frames are sealed with a key derived from `log_key`.
     ///
     /// # Errors
     ///
@@ -66,10 +78,10 @@ impl RedisBus {
         node: &NodeId,
         epoch: Epoch,
         log_key: &[u8; 32],
-        hints: Hints,
+        ears: Ears,
         tracker: &TaskTracker,
         stop: CancellationToken,
-    ) -> anyhow::Result<Arc<Self>> {
+    ) -> anyhow::Result<(Arc<Self>, Arc<RedisPresence>)> {
         let info = connection_info(settings)?;
         let connecting = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(settings.timeout))
@@ -79,7 +91,7 @@ impl RedisBus {
         let (queue, queued) = mpsc::channel(QUEUE_BATCHES_MAX);
         let bus = Arc::new(Self { queue, rooms: Arc::default(), health: Arc::default() });
         let publisher = Publisher {
-            pool: pool(&info, &connecting)?,
+            pool: pool(&info, &connecting, 1)?,
             name: format!("chorus:{node}:publisher"),
             wire: wire.clone(),
             queue: queued,
@@ -87,13 +99,15 @@ impl RedisBus {
             timeout: settings.timeout,
             stop: stop.clone(),
         };
+        let presence_pool = pool(&info, &connecting, PRESENCE_CONNECTIONS)?;
+        let (presence, typists) = RedisPresence::new(presence_pool, wire.clone(), stop.clone());
         let subscriber = Subscriber {
             client: Client::open(info)?,
             connecting,
             name: format!("chorus:{node}:subscriber"),
             wire,
             rooms: bus.rooms.clone(),
-            hints,
+            ears: Arc::new(ears),
             health: bus.health.clone(),
             timeout: settings.timeout,
             stop,
@@ -102,7 +116,8 @@ impl RedisBus {
         metrics::bus_up(false);
         tracker.spawn(publisher.run());
         tracker.spawn(subscriber.run());
-        Ok(bus)
+        tracker.spawn(typists.run());
+        Ok((bus, presence))
     }
 }
 
@@ -147,10 +162,10 @@ fn connection_info(settings: &config::Bus) -> anyhow::Result<ConnectionInfo> {
     Ok(info.set_redis_settings(redis).set_tcp_settings(tcp))
 }
 
-/// A pool of one: only the publisher takes from it.
-fn pool(info: &ConnectionInfo, connecting: &AsyncConnectionConfig) -> anyhow::Result<Pool> {
+/// A pool of so many connections, each opened when it is needed first.
+fn pool(info: &ConnectionInfo, connecting: &AsyncConnectionConfig, size: usize) -> anyhow::Result<Pool> {
     let manager = Manager::new_with_config(info.clone(), connecting.clone())?;
-    Ok(Pool::builder(manager).max_size(1).build()?)
+    Ok(Pool::builder(manager).max_size(size).build()?)
 }
 
 /// Names a connection for whoever looks at `CLIENT LIST`. Redis may not allow

@@ -22,13 +22,18 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use self::body::{NEWEST, PLAIN};
+use self::{
+    body::PLAIN,
+    whisper::{WHISPER as NEWEST, WHISPER},
+};
 use crate::chat::{
-    ports::Hint,
+    ports::{Hint, NodeStatus, Said, Whisper},
+    presence::NodeRun,
     types::{Epoch, Message, RoomName},
 };
 
 mod body;
+mod whisper;
 
 /// Derives the bus's key from the log's, so that no key serves two ends.
 const KEY_LABEL: &[u8] = b"chorus bus v1";
@@ -66,6 +71,15 @@ impl DecodeError {
             Self::Version => "version",
         }
     }
+}
+
+/// What comes over a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something of a room's messages.
+    Hint(Hint),
+    /// Something of its people.
+    Whisper(Whisper),
 }
 
 /// Writes and reads the frames of one log's bus.
@@ -114,12 +128,79 @@ impl Wire {
         self.seal(version, &self.channel(room), &head)
     }
 
+    /// Writes what is whispered in `room`.
+    #[must_use]
+    pub fn whisper(&self, room: &RoomName, said: &Said) -> Vec<u8> {
+        self.seal(WHISPER, &self.channel(room), &whisper::of(said))
+    }
+
+    /// Writes what this node says of itself, to be kept under `key`.
+    #[must_use]
+    pub fn status(&self, key: &str, status: &NodeStatus) -> Vec<u8> {
+        self.seal(WHISPER, key, &whisper::of_status(status))
+    }
+
+    /// What this bus calls itself.
+    #[must_use]
+    pub fn run(&self) -> NodeRun {
+        NodeRun(u64::from_be_bytes(self.origin))
+    }
+
+    /// Where what nodes leave word of is kept.
+    #[must_use]
+    pub fn presence_key(&self, name: &str) -> String {
+        format!("{}presence:{name}", self.channels)
+    }
+
     /// Reads a frame that came over `channel`; `None` if this bus sent it.
     ///
     /// # Errors
     ///
     /// [`DecodeError`] says why it is to be dropped.
-    pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
+    pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Heard>, DecodeError> {
+        let (version, run, body) = self.open(channel, frame)?;
+        if run == self.run() {
+            return Ok(None);
+        }
+        let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
+        let heard = match version {
+            WHISPER => whisper::read(body).map(|said| Heard::Whisper(Whisper { run, room, said })),
+            _ => body::read(version, &room, body).map(Heard::Hint),
+        };
+        heard.map(Some).ok_or(DecodeError::Corrupt)
+    }
+
+    /// Reads what `run` keeps of its people in `room`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] says why it is not to be believed.
+    pub fn read_said(&self, room: &RoomName, run: NodeRun, frame: &[u8]) -> Result<Said, DecodeError> {
+        let body = self.open_kept(&self.channel(room), run, frame)?;
+        whisper::read(body).ok_or(DecodeError::Corrupt)
+    }
+
+    /// Reads what `run` keeps of itself under `key`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] says why it is not to be believed.
+    pub fn read_status(&self, key: &str, run: NodeRun, frame: &[u8]) -> Result<NodeStatus, DecodeError> {
+        let body = self.open_kept(key, run, frame)?;
+        whisper::read_status(body).ok_or(DecodeError::Corrupt)
+    }
+
+    /// Opens what one bus is to have left where only it writes.
+    fn open_kept<'f>(&self, channel: &str, by: NodeRun, frame: &'f [u8]) -> Result<&'f [u8], DecodeError> {
+        match self.open(channel.as_bytes(), frame)? {
+            (WHISPER, run, body) if run == by => Ok(body),
+            (WHISPER, ..) => Err(DecodeError::Forged),
+            _ => Err(DecodeError::Corrupt),
+        }
+    }
+
+    /// A frame's version, who sealed it, and its body.
+    fn open<'f>(&self, channel: &[u8], frame: &'f [u8]) -> Result<(u8, NodeRun, &'f [u8]), DecodeError> {
         let (version, rest) = frame.split_first().ok_or(DecodeError::Corrupt)?;
         if !(PLAIN..=NEWEST).contains(version) {
             return Err(DecodeError::Version);
@@ -132,11 +213,7 @@ impl Wire {
         let (mac, sealed) = rest.split_first_chunk::<MAC_BYTES>().ok_or(DecodeError::Corrupt)?;
         self.mac(*version, channel, sealed).verify_truncated_left(mac).map_err(|_| DecodeError::Forged)?;
         let (origin, body) = sealed.split_first_chunk::<ORIGIN_BYTES>().ok_or(DecodeError::Corrupt)?;
-        if *origin == self.origin {
-            return Ok(None);
-        }
-        let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
-        body::read(*version, &room, body).map(Some).ok_or(DecodeError::Corrupt)
+        Ok((*version, NodeRun(u64::from_be_bytes(*origin)), body))
     }
 
     fn seal(&self, version: u8, channel: &str, body: &[u8]) -> Vec<u8> {
@@ -166,219 +243,4 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        body::{Body, Entry, FULL, TRACED, write},
-        *,
-    };
-    use crate::{
-        chat::types::{Hue, MessageText, Seq, TraceContext},
-        cluster::testing::said,
-    };
-
-    const BATCH_MAX_BYTES: usize = 1_000;
-
-    fn wire(epoch: u128, key: u8, origin: u64) -> Wire {
-        Wire::new("test", Epoch::from_random(epoch), &[key; 32], origin, BATCH_MAX_BYTES)
-    }
-
-    fn room() -> RoomName {
-        "lobby".parse().unwrap()
-    }
-
-    fn batch(seqs: &[u64], text: &str) -> Vec<Arc<Message>> {
-        seqs.iter().map(|seq| said("lobby", *seq, text)).collect()
-    }
-
-    /// What another node of the same log reads.
-    fn heard(channel: &str, frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
-        wire(1, 1, 2).decode(channel.as_bytes(), frame)
-    }
-
-    /// What another node reads in a sealed frame with this body.
-    fn heard_body(body: &[u8]) -> Result<Option<Hint>, DecodeError> {
-        let sender = wire(1, 1, 1);
-        let channel = sender.channel(&room());
-        heard(&channel, &sender.seal(PLAIN, &channel, body))
-    }
-
-    /// The same batch, of which the second message is sampled.
-    fn sampled(mut batch: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
-        let trace = TraceContext { trace_id: [7; 16], span_id: [9; 8] };
-        let mut second = Message::clone(&batch[1]);
-        second.draft.trace = Some(trace);
-        batch[1] = Arc::new(second);
-        batch
-    }
-
-    #[test]
-    fn a_batch_is_read_as_it_was_written() {
-        let (sender, sent) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello\n\u{1f600}"));
-        let frame = sender.encode(&room(), &sent);
-        assert_eq!(heard(&sender.channel(&room()), &frame), Ok(Some(Hint::Messages(sent))));
-    }
-
-    #[test]
-    fn a_sampled_message_takes_its_trace_along_in_a_frame_that_old_nodes_drop() {
-        let (sender, plain) = (wire(1, 1, 1), batch(&[7, 8, 10], "hello"));
-        let traced = sampled(plain.clone());
-        let channel = sender.channel(&room());
-        assert_eq!(sender.encode(&room(), &plain)[0], PLAIN, "which every node can read");
-        let frame = sender.encode(&room(), &traced);
-        assert_eq!(frame[0], TRACED);
-        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Messages(traced))));
-
-        let mut relabelled = frame.clone();
-        relabelled[0] = PLAIN;
-        assert_eq!(heard(&channel, &relabelled), Err(DecodeError::Forged));
-        let large = sampled(batch(&[1, 2], &"x".repeat(BATCH_MAX_BYTES)));
-        let frame = sender.encode(&room(), &large);
-        assert_eq!(frame[0], PLAIN);
-        assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Head(room(), Seq(2)))));
-    }
-
-    #[test]
-    fn an_amendment_and_a_colour_travel_in_a_frame_that_old_nodes_drop() {
-        let (sender, plain) = (wire(1, 1, 1), batch(&[7, 8, 9], "hello"));
-        let channel = sender.channel(&room());
-        let amended = |change: fn(&mut Message)| {
-            let mut batch = sampled(plain.clone());
-            change(Arc::make_mut(&mut batch[2]));
-            batch
-        };
-        let changes: [fn(&mut Message); 3] = [
-            |message| message.draft.author.color = Some(Hue::try_from(359).unwrap()),
-            |message| (message.draft.kind, message.draft.of) = ("react".parse().unwrap(), Some(Seq(7))),
-            |message| {
-                (message.draft.kind, message.draft.of) = ("delete".parse().unwrap(), Some(Seq(7)));
-                message.draft.text = MessageText::none();
-            },
-        ];
-        for change in changes {
-            let sent = amended(change);
-            let frame = sender.encode(&room(), &sent);
-            assert_eq!(frame[0], FULL);
-            assert_eq!(heard(&channel, &frame), Ok(Some(Hint::Messages(sent))));
-        }
-    }
-
-    #[test]
-    fn a_channel_names_prefix_epoch_and_room() {
-        assert_eq!(wire(1, 1, 1).channel(&room()), "test:00000000000000000000000000000001:lobby");
-    }
-
-    #[test]
-    fn a_batch_that_is_too_large_travels_as_its_head() {
-        let sender = wire(1, 1, 1);
-        let room_for_text = BATCH_MAX_BYTES - sender.encode(&room(), &batch(&[1], &"x".repeat(200))).len();
-        let largest = batch(&[1], &"x".repeat(200 + room_for_text));
-        let larger = batch(&[1], &"x".repeat(201 + room_for_text));
-
-        let frame = sender.encode(&room(), &largest);
-        assert_eq!(frame.len(), BATCH_MAX_BYTES);
-        assert_eq!(heard(&sender.channel(&room()), &frame), Ok(Some(Hint::Messages(largest))));
-        let frame = sender.encode(&room(), &larger);
-        assert_eq!(heard(&sender.channel(&room()), &frame), Ok(Some(Hint::Head(room(), Seq(1)))));
-    }
-
-    #[test]
-    fn a_bus_steps_over_what_it_sent_itself() {
-        let sender = wire(1, 1, 1);
-        let frame = sender.encode(&room(), &batch(&[1], "x"));
-        assert_eq!(sender.decode(sender.channel(&room()).as_bytes(), &frame), Ok(None));
-    }
-
-    #[test]
-    fn what_is_not_from_this_log_and_for_this_channel_is_told_apart() {
-        let sender = wire(1, 1, 1);
-        let channel = sender.channel(&room());
-        let frame = sender.encode(&room(), &batch(&[1], "x"));
-
-        let elsewhere = sender.channel(&"other".parse().unwrap());
-        assert_eq!(heard(&elsewhere, &frame), Err(DecodeError::Forged));
-        let frame_of = |wire: Wire| wire.encode(&room(), &batch(&[1], "x"));
-        assert_eq!(heard(&channel, &frame_of(wire(1, 9, 1))), Err(DecodeError::Forged));
-        assert_eq!(heard(&channel, &frame_of(wire(9, 1, 1))), Err(DecodeError::Foreign));
-        assert_eq!(heard(&channel, &frame_of(wire(9, 9, 1))), Err(DecodeError::Foreign));
-        assert_eq!(heard(&channel, &[&[NEWEST + 1], &frame[1..]].concat()), Err(DecodeError::Version));
-        assert_eq!(heard(&channel, &[NEWEST + 1]), Err(DecodeError::Version));
-    }
-
-    #[test]
-    fn a_sealed_body_that_is_not_valid_is_corrupt() {
-        let good = batch(&[1, 2], "x");
-        let with = |change: fn(&mut Vec<Entry<'_>>)| {
-            let mut entries = good.iter().map(|message| Entry::of(message)).collect();
-            change(&mut entries);
-            heard_body(&write(&Body::Messages(entries)))
-        };
-        assert_eq!(with(|_| ()), Ok(Some(Hint::Messages(good.clone()))));
-        let bad: [fn(&mut Vec<Entry<'_>>); 11] = [
-            |entries| entries.clear(),
-            |entries| entries[0].seq = 0,
-            |entries| entries[1].seq = 1,
-            |entries| entries.swap(0, 1),
-            |entries| entries[0].kind = "NO",
-            |entries| entries[0].author = "a b",
-            |entries| entries[0].author_name = "",
-            |entries| entries[1].nonce = Some("\0"),
-            |entries| entries[0].text = "",
-            |entries| entries[0].text = "\u{1b}[31m",
-            |entries| entries[1].node = "/",
-        ];
-        for (index, change) in bad.into_iter().enumerate() {
-            assert_eq!(with(change), Err(DecodeError::Corrupt), "{index}");
-        }
-        let trailing = [&write(&Body::Head(3))[..], b"x"].concat();
-        for body in [&trailing[..], b"", b"\x02", b"\x00\xff\xff\xff\xff\x0f"] {
-            assert_eq!(heard_body(body), Err(DecodeError::Corrupt), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn no_damaged_frame_is_believed() {
-        let sender = wire(1, 1, 1);
-        let channel = sender.channel(&room());
-        let frame = sender.encode(&room(), &batch(&[1, 2], "hello"));
-        for length in 0..frame.len() {
-            let error = heard(&channel, &frame[..length]).unwrap_err();
-            let cut = length < 1 + EPOCH_BYTES + MAC_BYTES;
-            assert_eq!(error, if cut { DecodeError::Corrupt } else { DecodeError::Forged }, "{length}");
-        }
-        for (place, bit) in (0..frame.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
-            let mut flipped = frame.clone();
-            flipped[place] ^= 1 << bit;
-            let expected = match place {
-                0 if !(PLAIN..=NEWEST).contains(&flipped[0]) => DecodeError::Version,
-                1..=EPOCH_BYTES => DecodeError::Foreign,
-                _ => DecodeError::Forged,
-            };
-            assert_eq!(heard(&channel, &flipped), Err(expected), "bit {bit} of byte {place}");
-        }
-    }
-
-    #[test]
-    fn random_bytes_never_panic_nor_pass() {
-        let sender = wire(1, 1, 1);
-        let channel = sender.channel(&room());
-        let header = [&[PLAIN], sender.epoch.as_bytes()].concat();
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = || {
-            // xorshift64: seeded, so that a failure comes back.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
-        for _ in 0..5_000 {
-            let bytes: Vec<u8> = (0..random() % 200).map(|_| random() as u8).collect();
-            assert!(heard(&channel, &bytes).is_err());
-            assert!(heard(&channel, &[&header[..], &bytes].concat()).is_err());
-            // Behind a good seal anything may come out, but no panic.
-            let _ = heard_body(&bytes);
-            for version in [TRACED, FULL] {
-                let _ = heard(&channel, &sender.seal(version, &channel, &bytes));
-            }
-        }
-    }
-}
+mod tests;

@@ -13,12 +13,16 @@ use socketioxide::{
     extract::{AckSender, Event, SocketRef, TryData},
     socket::DisconnectReason,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
 
-use super::{connected::End, link::Link, protocol::args::Args};
+use super::{
+    connected::End,
+    link::Link,
+    protocol::args::Args,
+    queue::{self, Reader, queue},
+};
 
 /// A longer name than any event's is not kept: no event is called so.
 pub(super) const NAME_BYTES_MAX: usize = 32;
@@ -51,11 +55,11 @@ pub(super) struct Bounds {
 }
 
 /// An event that waits, and its part of the bytes that may; that is free again when this is dropped.
-pub(super) type Waiting = (Incoming, OwnedSemaphorePermit);
+pub(super) type Waiting = queue::Waiting<Incoming>;
 
 /// A socket's queue, and the end of the socket.
 pub(super) struct Intake {
-    pub(super) queue: mpsc::Receiver<Waiting>,
+    pub(super) queue: Reader<Incoming>,
     pub(super) ended: CancellationToken,
     /// Why it ended.
     pub(super) end: End,
@@ -76,16 +80,12 @@ impl Intake {
         number: impl Fn() -> PostIndex + Send + Sync + 'static,
         overflow: impl Fn(Incoming) + Send + Sync + 'static,
     ) -> Self {
-        let (to_queue, queue) = mpsc::channel(bounds.places);
+        let (to_queue, queue) = queue(bounds.places, bounds.bytes);
         let ended = CancellationToken::new();
-        let free = Arc::new(Semaphore::new(bounds.bytes));
         let take = Arc::new(move |incoming: Incoming| {
-            let bytes = u32::try_from(incoming.bytes()).unwrap_or(u32::MAX);
-            let Ok(bytes) = free.clone().try_acquire_many_owned(bytes) else { return overflow(incoming) };
-            match to_queue.try_send((incoming, bytes)) {
-                // The task ends with the socket: nobody waits for an answer.
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-                Err(mpsc::error::TrySendError::Full((incoming, _))) => overflow(incoming),
+            let bytes = incoming.bytes();
+            if let Err(incoming) = to_queue.push(incoming, bytes) {
+                overflow(incoming);
             }
         });
         let number = Arc::new(number);

@@ -14,15 +14,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
 use socketioxide::socket::Sid;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use super::connection::Connection;
+use super::{connection::Connection, signal::Signal};
 
 /// Packets between two drains; twice this leaves room for heartbeats and the upgrade in a buffer of 128.
 pub const PACKETS_PER_DRAIN: usize = 48;
@@ -56,23 +54,27 @@ impl Cut {
     }
 }
 
+/// A polling session has begun to become a websocket; it tries once, since one that fails is cut.
+const UPGRADING: u64 = 1;
+/// It has become one.
+const UPGRADED: u64 = 2;
+/// A connection that came to be its websocket is gone.
+const LOST: u64 = 4;
+/// The session is to come back: its polling requests are answered as if it were unknown.
+const CUT: u64 = 8;
+
 /// An Engine.IO session, as the gateway sees it.
 #[derive(Debug)]
 pub struct Link {
     sid: Sid,
     /// Packets emitted since the last drain.
     used: AtomicUsize,
-    drains: watch::Sender<()>,
-    /// The session is to come back: its polling requests are answered as if it were unknown.
-    cut: CancellationToken,
+    /// Times that there may be room again.
+    drains: Signal,
+    /// What has happened to it: some of the bits above.
+    fate: Signal,
     /// The first reason for that; none if it is gone by itself.
     why_cut: OnceLock<Cut>,
-    /// A polling session has begun to become a websocket; it tries once, since one that fails is cut.
-    upgrading: CancellationToken,
-    /// It has become one.
-    upgraded: AtomicBool,
-    /// A connection that came to be its websocket is gone.
-    lost: CancellationToken,
     /// The newest connection that came to be its websocket; an attempt may fail and another follow.
     websocket: Mutex<Weak<Connection>>,
     links: Weak<Links>,
@@ -107,42 +109,41 @@ impl Link {
     /// Notes that the engine has handed on all that waited.
     pub(super) fn drain(&self) {
         if !self.is_between_transports() && self.used.swap(0, Ordering::AcqRel) != 0 {
-            self.drains.send_replace(());
+            self.drains.count();
         }
     }
 
     fn is_between_transports(&self) -> bool {
-        self.upgrading.is_cancelled() && !self.upgraded.load(Ordering::Acquire)
+        self.fate.get() & (UPGRADING | UPGRADED) == UPGRADING
     }
 
     /// Notes that a polling session begins to become a websocket.
     pub(super) fn begin_upgrade(&self) {
-        self.upgrading.cancel();
-    }
-
-    /// Done when a polling session begins to become a websocket.
-    #[must_use]
-    pub(super) fn upgrade_token(&self) -> &CancellationToken {
-        &self.upgrading
+        self.fate.set(UPGRADING);
     }
 
     /// Notes that the session's transport is the websocket. What was emitted before may still be in
     /// the buffer: half a window keeps it from filling, and is enough to see the next drain.
     pub(super) fn end_upgrade(&self) {
         self.used.fetch_min(PACKETS_PER_DRAIN / 2, Ordering::AcqRel);
-        self.upgraded.store(true, Ordering::Release);
+        self.fate.set(UPGRADED);
         self.nudge();
     }
 
     /// Wakes whoever waits for room, for another reason than a drain.
     pub(super) fn nudge(&self) {
-        self.drains.send_replace(());
+        self.drains.count();
     }
 
-    /// Watches for drains.
+    /// How often there was room again.
     #[must_use]
-    pub fn drains(&self) -> watch::Receiver<()> {
-        self.drains.subscribe()
+    pub fn drains(&self) -> u64 {
+        self.drains.get()
+    }
+
+    /// Completes with the number of drains when it is another than `seen`.
+    pub async fn drained_since(&self, seen: u64) -> u64 {
+        self.drains.until(|drains| drains != seen).await
     }
 
     /// Makes the client come back, on whichever transport it is.
@@ -164,7 +165,7 @@ impl Link {
 
     /// Ends what is left of it.
     pub(super) fn end(&self) {
-        self.cut.cancel();
+        self.fate.set(CUT);
         if let Some(connection) = self.websocket().upgrade() {
             connection.cut();
         }
@@ -174,27 +175,30 @@ impl Link {
         self.websocket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the session is to come back.
-    #[must_use]
-    pub fn cut_token(&self) -> &CancellationToken {
-        &self.cut
+    /// Completes when the session is to come back.
+    pub async fn is_cut(&self) {
+        self.fate.until(|fate| fate & CUT != 0).await;
     }
 
-    /// Done when a connection that came to be its websocket is gone.
-    #[must_use]
-    pub fn lost_token(&self) -> &CancellationToken {
-        &self.lost
+    /// Completes when the session is to come back, or a connection that came to be its websocket is gone.
+    pub async fn is_over(&self) {
+        self.fate.until(|fate| fate & (CUT | LOST) != 0).await;
+    }
+
+    /// Completes likewise, or when a polling session begins to become a websocket; whether it is that.
+    pub(super) async fn is_over_or_upgrades(&self) -> bool {
+        self.fate.until(|fate| fate & (CUT | LOST | UPGRADING) != 0).await & (CUT | LOST) == 0
     }
 
     pub(super) fn lose(&self) {
-        self.lost.cancel();
+        self.fate.set(LOST);
     }
 
     /// Makes a connection this session's websocket.
     pub fn ride(self: &Arc<Self>, connection: &Arc<Connection>) {
         *self.websocket() = Arc::downgrade(connection);
         connection.carry(self.clone());
-        if self.cut.is_cancelled() {
+        if self.fate.get() & CUT != 0 {
             connection.cut();
         }
     }
@@ -231,12 +235,9 @@ impl Links {
         let link = Arc::new(Link {
             sid,
             used: AtomicUsize::new(0),
-            drains: watch::Sender::new(()),
-            cut: CancellationToken::new(),
+            drains: Signal::default(),
+            fate: Signal::default(),
             why_cut: OnceLock::new(),
-            upgrading: CancellationToken::new(),
-            upgraded: AtomicBool::new(false),
-            lost: CancellationToken::new(),
             websocket: Mutex::default(),
             links: Arc::downgrade(self),
         });
@@ -292,11 +293,10 @@ mod tests {
     #[tokio::test]
     async fn a_drain_between_the_look_and_the_wait_is_seen() {
         let (_links, link) = link();
-        let mut drains = link.drains();
+        let seen = link.drains();
         assert_eq!(link.take(99), PACKETS_PER_DRAIN);
         link.drain();
-        drains.changed().await.unwrap();
-        assert!(!drains.has_changed().unwrap());
+        assert_eq!(link.drained_since(seen).await, seen + 1);
     }
 
     #[test]
@@ -321,14 +321,14 @@ mod tests {
         assert!(links.get(sid).is_none() && links.by_sid.lock().unwrap().is_empty());
     }
 
-    #[test]
-    fn a_cut_reaches_a_websocket_that_comes_later() {
+    #[tokio::test]
+    async fn a_cut_reaches_a_websocket_that_comes_later() {
         let (_links, link) = link();
         link.cut(Cut::Drain);
         let connection = Arc::new(Connection::default());
         link.ride(&connection);
-        let lost = link.lost_token().clone();
         drop(connection);
-        assert!(lost.is_cancelled());
+        assert_eq!(link.fate.get(), CUT | LOST);
+        link.is_over().await;
     }
 }

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tokio_util::task::TaskTracker;
 
-use crate::{auth::Tokens, chat::service::ChatService, config};
+use crate::{
+    auth::Tokens,
+    chat::{company::Company, service::ChatService},
+    config,
+};
 
 pub mod protocol;
 
@@ -14,8 +18,11 @@ mod tutorial;
 
 mod admission;
 mod connected;
+mod encoded;
 mod intake;
 mod outlet;
+mod queue;
+mod signal;
 
 pub mod connection;
 pub mod engine;
@@ -30,6 +37,7 @@ const RUN_MAX: usize = 64;
 /// What all sockets of a node share.
 pub struct Gateway {
     chat: Arc<ChatService>,
+    company: Arc<Company>,
     tokens: Arc<Tokens>,
     links: Arc<Links>,
     limits: config::Limits,
@@ -44,19 +52,23 @@ const REQUEST_BYTES: usize = 512;
 /// What a message's frame takes beside its text: names, a nonce, the envelope.
 const FRAME_BYTES: usize = 4_096;
 
+/// A websocket's read buffer, which each connection has at all times; longer frames get one of their length.
+const READ_BUFFER_BYTES: usize = 512;
+
 impl Gateway {
     /// A gateway without sockets.
     #[must_use]
     pub fn new(
         settings: &config::Settings,
         chat: Arc<ChatService>,
+        company: Arc<Company>,
         tokens: Arc<Tokens>,
         links: Arc<Links>,
         tracker: TaskTracker,
     ) -> Arc<Self> {
         let (limits, history) = (settings.limits.clone(), settings.history.clone());
         let stall_timeout = limits.stall_timeout;
-        Arc::new(Self { chat, tokens, links, limits, history, stall_timeout, tracker })
+        Arc::new(Self { chat, company, tokens, links, limits, history, stall_timeout, tracker })
     }
 
     /// A frame is as long as the longest text, each byte of which JSON may write as six, and its envelope.
@@ -79,6 +91,7 @@ impl Gateway {
             .max_payload(settings.max_payload)
             .ws_max_message_size(frame_bytes)
             .ws_max_frame_size(frame_bytes)
+            .ws_read_buffer_size(READ_BUFFER_BYTES)
             // A page that is not acked by then never is: its session has been cut.
             .ack_timeout(self.stall_timeout * 2)
             .build_layer();

@@ -8,10 +8,12 @@ use socketioxide::{
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
     chat::{
+        ear::Ear,
         post::{Post, PostError},
         sender::Sender,
         sender_order::PostIndex,
@@ -38,8 +40,10 @@ use super::{
 };
 
 use outlet::NativeOutlet;
+use people::People;
 
 mod outlet;
+mod people;
 
 /// The newest messages that a join gets at most; older ones are asked for by `history`.
 const HISTORY_MAX: u64 = 1_000;
@@ -75,7 +79,6 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
     let held = link.clone();
-    let clock = gateway.chat.clock().clone();
     let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index, .. } = incoming;
@@ -85,7 +88,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             args.map(|args| Request::parse(&event, &args, bytes_max))
         {
             let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            order.refused(index, &room, &nonce, clock.now());
+            order.refused(index, &room, &nonce, Instant::now());
         }
         // Without room for the answer there is none: the client asks again.
         if link.take(1) == 1 {
@@ -104,38 +107,45 @@ struct Socket {
     session: Arc<Session>,
     sender: Sender,
     answers: Answers,
+    people: People,
 }
 
 impl Socket {
     /// Lives as long as the socket. What was read of it before it went is still stored.
     async fn run(gateway: Arc<Gateway>, socket: SocketRef, admitted: Admitted) {
         let Admitted { intake, sender, rooms } = admitted;
-        let Intake { mut queue, ended, end } = intake;
-        let session = gateway.chat.session(ended.clone());
+        let Intake { queue, ended, end } = intake;
+        let ear = Ear::new(&gateway.company, sender.author().clone());
+        let session = gateway.chat.session_of(ear.clone(), ended.clone());
         let outlet = Outlet::new(socket, &gateway.links, "/chat", end);
         let answers = Answers::new(&outlet.link, &ended, gateway.stall_timeout);
         let out = Arc::new(NativeOutlet::new(outlet, sender.author().clone(), &gateway));
-        let mut this =
-            Self { gateway: gateway.clone(), out: out.clone(), session: session.clone(), sender, answers };
+        let people = People::new(&gateway, &session, &out);
+        let mut this = Self {
+            gateway: gateway.clone(),
+            out: out.clone(),
+            session: session.clone(),
+            sender,
+            answers,
+            people,
+        };
 
-        let moves = session.pump(gateway.chat.log().as_ref(), out.as_ref(), gateway.stall_timeout);
+        let log = gateway.chat.log();
+        let moves = async {
+            let pump = session.pump(log.as_ref(), out.as_ref(), gateway.stall_timeout);
+            tokio::join!(pump, ended.run_until_cancelled(people::tell(&out, &ear)));
+        };
         let requests = async {
-            this.begin(rooms).await;
-            let closing = ended.cancelled();
-            tokio::pin!(closing);
-            let mut batch = Vec::new();
+            // What is rarely under way has its own memory, which an idle socket gives back.
+            Box::pin(this.begin(rooms)).await;
             loop {
-                tokio::select! {
-                    biased;
-                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
-                        0 => break,
-                        _ => this.take(std::mem::take(&mut batch)).await,
-                    },
-                    () = &mut closing, if !queue.is_closed() => queue.close(),
+                match queue.take(RUN_MAX).await {
+                    batch if batch.is_empty() => break,
+                    batch => Box::pin(this.take(batch)).await,
                 }
             }
         };
-        tokio::join!(moves, requests, out.outlet.end_with_connection(&ended));
+        out.outlet.live(&ended, &queue, moves, requests).await;
     }
 
     /// Joins the rooms of before, greets, and lets the cursors go.
@@ -244,6 +254,12 @@ impl Socket {
                 rooms.map(|rooms| rooms_json(&rooms, Some(self.sender.author())))
             }
             Request::Rename { name, color } => Ok(self.rename(name, color)),
+            Request::Typing(room) => {
+                self.people.typing(room, tokio::time::Instant::now());
+                Ok(json!({}))
+            }
+            Request::Who(room) => return self.people.who(room, ack, &mut self.answers).await,
+            Request::Nodes => return self.people.nodes(ack, &mut self.answers).await,
             Request::Post(..) => unreachable!("posts are taken in runs"),
         };
         match answered {
@@ -258,6 +274,7 @@ impl Socket {
         let user = Author { id: before.id.clone(), name, color: color.or(before.color) };
         let token = self.gateway.tokens.issue(&user, self.gateway.chat.clock().now());
         let answer = identity_json(&user, &token);
+        self.session.rename(user.clone());
         self.sender.rename(user);
         answer
     }

@@ -1,19 +1,28 @@
 //! What a namespace's sockets have in common: room in the buffer, answers, and the way to be cut.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::Serialize;
 use socketioxide::{
     TransportType,
     extract::{AckSender, SocketRef},
 };
-use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     connected::{Connected, End},
     connection::Connection,
+    intake::Incoming,
     link::{Cut, Link, Links},
+    queue::Reader,
 };
 
 /// Pause between two looks at a transport that is being upgraded; that takes a round trip or two.
@@ -23,7 +32,8 @@ const UPGRADE_LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Outlet {
     pub(super) socket: SocketRef,
     pub(super) link: Arc<Link>,
-    drains: Mutex<watch::Receiver<()>>,
+    /// Drains that were waited for.
+    drains: AtomicU64,
     connected: Connected,
 }
 
@@ -37,7 +47,7 @@ impl Outlet {
         {
             link.ride(connection);
         }
-        let drains = Mutex::new(link.drains());
+        let drains = AtomicU64::new(link.drains());
         let connected = Connected::new(namespace, &socket, link.clone(), end);
         Self { socket, link, drains, connected }
     }
@@ -49,8 +59,8 @@ impl Outlet {
 
     /// Completes when there may be room again.
     pub(super) async fn drained(&self) {
-        // The link holds the sender: an error cannot come, and would only end a wait.
-        let _ = self.drains.lock().await.changed().await;
+        let seen = self.link.drained_since(self.drains.load(Ordering::Acquire)).await;
+        self.drains.store(seen, Ordering::Release);
     }
 
     /// Emits one event when there is room for it, unless the session ends first.
@@ -70,7 +80,6 @@ impl Outlet {
 
     /// Lets the session emit again once its transport is the websocket. The engine tells nobody: it is looked at.
     async fn follow_upgrade(&self) {
-        self.link.upgrade_token().cancelled().await;
         while self.socket.transport_type() != TransportType::Websocket {
             tokio::time::sleep(UPGRADE_LOOK).await;
         }
@@ -79,20 +88,48 @@ impl Outlet {
         std::future::pending().await
     }
 
-    /// Ends the session when it is cut or its websocket is gone. The engine tells a socket
+    /// Completes when the session is cut or its websocket is gone, and has ended what is left of it. The engine tells a socket
     /// nothing whose connection died before it knew of it, and keeps a polling session that was cut until
     /// its heartbeat fails. An upgrade that failed half way leaves a session that answers polls
     /// with nothing for ever, so that it is cut as well.
-    pub(super) async fn end_with_connection(&self, ended: &CancellationToken) {
-        let over = async {
-            tokio::select! {
-                () = self.link.lost_token().cancelled() => self.link.end(),
-                () = self.link.cut_token().cancelled() => {}
-                () = self.follow_upgrade() => {}
-            }
-        };
-        if ended.run_until_cancelled(over).await.is_some() {
-            ended.cancel();
+    async fn gone(&self) {
+        if self.link.is_over_or_upgrades().await {
+            // It has its own memory, which a socket that came as a websocket never needs.
+            let upgrade = Box::pin(async {
+                tokio::select! {
+                    () = self.link.is_over() => {}
+                    () = self.follow_upgrade() => {}
+                }
+            });
+            upgrade.await;
+        }
+        self.link.end();
+    }
+
+    /// Does both until the session ends, and then what is left of them: what was read of the socket
+    /// before it went is still taken. This task is woken for each message, so that it waits for as little as it can.
+    pub(super) async fn live(
+        &self,
+        ended: &CancellationToken,
+        queue: &Reader<Incoming>,
+        moves: impl Future<Output = ()>,
+        events: impl Future<Output = ()>,
+    ) {
+        let (mut moves, mut events) = (pin!(moves), pin!(events));
+        let (mut moved, mut taken) = (false, false);
+        tokio::select! {
+            biased;
+            () = &mut moves => moved = true,
+            () = self.gone() => {}
+            () = &mut events => taken = true,
+        }
+        ended.cancel();
+        queue.close();
+        if !moved {
+            moves.await;
+        }
+        if !taken {
+            events.await;
         }
     }
 }
@@ -104,7 +141,7 @@ impl Outlet {
 pub(super) struct Answers {
     link: Arc<Link>,
     ended: CancellationToken,
-    drains: watch::Receiver<()>,
+    drains: u64,
     patience: Duration,
 }
 
@@ -116,7 +153,7 @@ impl Answers {
     pub(super) async fn send<T: Serialize + Sync + ?Sized>(&mut self, ack: AckSender, answer: &T) {
         let room = async {
             while self.link.take(1) == 0 {
-                let _ = self.drains.changed().await;
+                self.drains = self.link.drained_since(self.drains).await;
             }
         };
         match self.ended.run_until_cancelled(tokio::time::timeout(self.patience, room)).await {

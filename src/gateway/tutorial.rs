@@ -61,7 +61,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
 
 /// Lives as long as the socket. What was read of it before it went is still stored.
 async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
-    let Intake { mut queue, ended, end } = intake;
+    let Intake { queue, ended, end } = intake;
     let session = gateway.chat.session(ended.clone());
     let out = TutorialOutlet(Outlet::new(socket, &gateway.links, "/", end));
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
@@ -69,22 +69,16 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
 
     let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
     let events = async {
-        begin(&gateway, &session, &out, offset).await;
-        let closing = ended.cancelled();
-        tokio::pin!(closing);
-        let mut batch = Vec::new();
+        // What is rarely under way has its own memory, which an idle socket gives back.
+        Box::pin(begin(&gateway, &session, &out, offset)).await;
         loop {
-            tokio::select! {
-                biased;
-                taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
-                    0 => break,
-                    _ => take(&gateway, &mut sender, &mut answers, std::mem::take(&mut batch)).await,
-                },
-                () = &mut closing, if !queue.is_closed() => queue.close(),
+            match queue.take(RUN_MAX).await {
+                batch if batch.is_empty() => break,
+                batch => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
             }
         }
     };
-    tokio::join!(moves, events, out.0.end_with_connection(&ended));
+    out.0.live(&ended, &queue, moves, events).await;
 }
 
 /// Joins the lobby where the client says it is.

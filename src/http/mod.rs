@@ -47,9 +47,8 @@ pub struct Http {
     pub sticky_cookie: Arc<str>,
 }
 
-/// The page may load from its own node and nowhere else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// A file by itself loads nothing; the page brings a policy of its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The largest body of an API request, in bytes, beside its text.
 const BODY_BYTES: usize = 8_192;
@@ -62,6 +61,7 @@ pub fn router(http: Http, sockets: SocketIoLayer, links: Arc<Links>) -> Router {
         .route("/api/sessions", post(api::new_session))
         .route("/api/elsewhere", post(api::elsewhere))
         .route("/api/rooms", get(api::rooms))
+        .route("/api/rooms/{room}/search", get(api::search))
         .route("/api/rooms/{room}/messages", get(api::messages).post(api::post_message))
         .layer(DefaultBodyLimit::max(body_bytes));
     let probes = Router::new()

@@ -8,8 +8,12 @@ use std::sync::{Arc, OnceLock};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+pub use beginnings::FROM_THE_START;
+
 use super::deliveries::Deliveries;
 use crate::chat::{ports::MessageLog, stats::Stats, types::NodeId};
+
+mod beginnings;
 
 /// From a commit on a fast disk to one that waited for a slow disk or another process.
 const SECONDS: [f64; 14] =
@@ -97,6 +101,20 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
         &[],
         "from a message's taking, by its node's clock, to its hint's coming, by this node's",
     ),
+    // People.
+    ("chorus_presence_complete", Gauge, &[], "1 if other nodes' people can be asked for"),
+    (
+        "chorus_presence_news_total",
+        Counter,
+        &["news"],
+        "news of people that sessions were told: people or typing",
+    ),
+    (
+        "chorus_presence_dropped_total",
+        Counter,
+        &["reason"],
+        "news of people not told to a session, or whispers between nodes not sent, taken or believed",
+    ),
     // Traces.
     ("chorus_trace_spans_total", Counter, &["outcome"], "spans sent to the collector, or not"),
     // The runtime and the process.
@@ -117,52 +135,6 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     ("chorus_process_virtual_memory_max_bytes", Gauge, &[], "addresses that may be mapped"),
     ("chorus_process_start_time_seconds", Gauge, &[], "when the process began, after 1970"),
     ("chorus_process_threads", Gauge, &[], "threads"),
-];
-
-/// Counters by a label whose values are all known: each is there from the start, at 0, so that its first
-/// event is seen as growth. Tests that read `/metrics` notice a value that is missing here.
-pub const FROM_THE_START: &[(&str, &str, &[&str])] = &[
-    (
-        "chorus_sessions_ended_total",
-        "reason",
-        &["left", "heartbeat", "protocol", "stalled", "unread", "write_deadline", "log_unreadable", "drain"],
-    ),
-    (
-        "chorus_messages_refused_total",
-        "code",
-        &[
-            "bad_request",
-            "bad_room",
-            "bad_nonce",
-            "bad_text",
-            "bad_name",
-            "bad_epoch",
-            "bad_color",
-            "bad_kind",
-            "bad_user",
-            "bad_token",
-            "not_author",
-            "no_such_message",
-            "not_found",
-            "too_large",
-            "nonce_conflict",
-            "too_many_rooms",
-            "unknown_event",
-            "not_implemented",
-            "rate_limited",
-            "retry_first",
-            "overloaded",
-            "busy",
-            "unavailable",
-            "unknown",
-        ],
-    ),
-    (
-        "chorus_bus_dropped_total",
-        "reason",
-        &["queue_full", "redis_down", "hints_full", "corrupt", "forged", "foreign", "version"],
-    ),
-    ("chorus_trace_spans_total", "outcome", &["exported", "failed"]),
 ];
 
 /// What `/metrics` says.
@@ -265,7 +237,11 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_sweep_hits_total").absolute(stats.sweep_hits.get());
     counter!("chorus_resumes_total", "outcome" => "complete").absolute(stats.resumed.get());
     counter!("chorus_resumes_total", "outcome" => "incomplete").absolute(stats.incomplete.get());
+    counter!("chorus_presence_news_total", "news" => "people").absolute(stats.people_told.get());
+    counter!("chorus_presence_news_total", "news" => "typing").absolute(stats.typing_told.get());
+    counter!("chorus_presence_dropped_total", "reason" => "session_full").absolute(stats.news_dropped.get());
     let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
+    gauge!("chorus_presence_complete").set(level(stats.presence_complete.get()));
     gauge!("chorus_rooms").set(level(stats.rooms.get()));
     gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
     gauge!("chorus_cursors").set(level(stats.cursors.get()));
@@ -344,6 +320,11 @@ pub fn bus_received(count: usize) {
 /// So many messages were lost on the way, or not used.
 pub fn bus_dropped(reason: &'static str, count: usize) {
     counter!("chorus_bus_dropped_total", "reason" => reason).increment(count as u64);
+}
+
+/// So many whispers were lost on the way, or not believed.
+pub fn whispers_dropped(reason: &'static str, count: usize) {
+    counter!("chorus_presence_dropped_total", "reason" => reason).increment(count as u64);
 }
 
 /// Redis answers, or does not.

@@ -1,188 +1,312 @@
 // @ts-check
-/** The page's composition root: makes the parts and joins them; alone knows all. */
-import { io } from "/vendor/socket.io.esm.min.js";
-import { systemClock } from "./clock.js";
-import { Connection } from "./connection.js";
-import { ENTRIES_MAX, Outbox } from "./outbox.js";
-import { Room } from "./room.js";
-import { banner, noticeText, OPENINGS } from "./status.js";
-import { identityIn, localStorageOrNull, outboxIn } from "./storage.js";
-import { View } from "./view.js";
-import { DEFAULT_ROOM, roomOfHash } from "./wire.js";
+/** The page's composition root: joins the page's parts to the browser and to what is seen of them. */
+import { render } from "lit-html";
+import { io } from "socket.io-client";
+import { App } from "./control/app.js";
+import { draftsIn } from "./keep/drafts.js";
+import { IDENTITY_KEYS } from "./keep/identity.js";
+import { LocalStore, localStorageOrNull } from "./keep/local.js";
+import { OutboxStore } from "./keep/outbox_store.js";
+import { ROOMS_KEY } from "./keep/rooms.js";
+import { Tabs } from "./keep/tabs.js";
+import { systemClock } from "./link/clock.js";
+import { DEFAULT_ROOM, hashOfRoom, ROOM_RULE, roomOfHash } from "./link/wire.js";
+import { mentions } from "./model/mentions.js";
+import { Attention } from "./view/attention.js";
+import { bannerLine, typingLine } from "./view/banner.js";
+import { Composer } from "./view/composer.js";
+import { Conversation } from "./view/conversation.js";
+import { Dialogs } from "./view/dialogs.js";
+import { drawer } from "./view/drawer.js";
+import { element } from "./view/element.js";
+import { head } from "./view/head.js";
+import { listenToKeys } from "./view/keys.js";
+import { Panels } from "./view/panels.js";
+import { Schedule } from "./view/schedule.js";
+import { side } from "./view/side.js";
+import { nextTheme, showTheme, themeIn } from "./view/theme.js";
 
-/** The longest name that a node takes, in bytes of UTF-8. */
-const NAME_BYTES_MAX = 64;
+/** How often times in words, and the list of all rooms, are made anew, in milliseconds. */
+const REFRESH_MS = 30_000;
 
-const storage = localStorageOrNull();
-const identity = identityIn(storage);
+const store = new LocalStore(localStorageOrNull());
+const drafts = draftsIn(store);
+const tab = newNonce();
+const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason));
+/** Where one is in the lists. */
+const places = { filter: "" };
 
-/** @type {import("./wire.js").Session | null} */
-let session = null;
-let online = false;
-let trouble = "";
+showTheme(themeIn(store));
 
-const view = new View({
-  write,
-  rename,
-  enter: (name) => {
-    location.hash = name === DEFAULT_ROOM ? "" : `room=${name}`;
+const app = new App(
+  {
+    io,
+    fetch: (...request) => fetch(...request),
+    clock: systemClock,
+    store,
+    outboxStore: { put: (entry) => void outboxStore.put({ ...entry, tab }), remove: (entry) => void outboxStore.remove(entry) },
+    newNonce,
+    network: () => navigator.onLine,
   },
-  retry: (nonce) => outbox.retry(nonce),
-  discard: (nonce) => outbox.discard(nonce),
+  {
+    changed: (...regions) => schedule.changed(...regions),
+    looks,
+    atEnd: () => conversation.atEnd,
+    arrived(joined, messages) {
+      const active = joined === app.book.active;
+      if (active && looks()) attention.announce(messages);
+      for (const message of messages) {
+        if (!looks() && (active || mentions(message.text, app.me.name))) attention.notify(message);
+      }
+    },
+  },
+  roomOfHash(location.hash) ?? DEFAULT_ROOM,
+);
+
+const attention = new Attention(store, goTo);
+const dialogs = new Dialogs();
+const panels = new Panels(() => {
+  app.cluster.watch(panels.drawer === "cluster");
+  schedule.changed("head", "drawer");
+});
+const conversation = new Conversation(
+  {
+    older: () => app.history.older(app.book.active),
+    newer: () => app.history.newer(app.book.active),
+    latest: () => app.history.newest(app.book.active),
+    moved: () => app.looked(),
+    refresh: () => schedule.changed("talk"),
+  },
+  {
+    react: (seq, text, on) => app.react(seq, text, on),
+    reply: (message, text) => composer.reply(message, text),
+    copy: (text) => void copy(text),
+    edit: ({ seq }, text) => composer.edit(seq, text),
+    remove: (seq) => dialogs.ask("Delete this message for everyone?", "Delete it", () => app.remove(seq)),
+    retry: (nonce) => app.outbox.retry(nonce),
+    discard: (nonce) => app.outbox.discard(nonce),
+  },
+);
+const composer = new Composer({
+  write: (text) => app.write(text),
+  edit: (seq, text) => app.edit(seq, text),
+  keep: (room, text) => drafts.set(room, text),
+  draft: (room) => drafts.get(room),
+  typing: () => app.people.tell(),
+  editLast() {
+    const own = app.book.active.timeline.texts.findLast((message) => message.author.id === app.me.id);
+    const folded = own && app.book.active.timeline.fold.of(own);
+    if (own && folded && !folded.deleted) composer.edit(own.seq, folded.text);
+  },
+  *people() {
+    yield* app.people.members.values();
+    for (const { author } of app.book.active.timeline.texts) yield author;
+  },
 });
 
-const connection = new Connection(
-  io,
-  identity,
-  {
-    rooms() {
-      const place = room.place();
-      return place ? { [room.name]: place } : {};
-    },
-    online: begin,
-    offline(why) {
-      online = false;
-      trouble = why;
-      room.offline();
-      outbox.offline();
-      showStatus();
-    },
-    messages(messages) {
-      const here = messages.filter((message) => message.room === room.name);
-      if (0 < here.length) room.take(here);
-    },
-    notice: (notice) => view.note(noticeText(notice)),
+/** @type {Record<import("./control/app.js").Region, () => void>} */
+const regions = {
+  side() {
+    const { joined, listed, active, totals } = app.book;
+    const state = { joined, listed, active: active.name, filter: places.filter, now: app.now, me: app.me, node: app.online ? app.cluster.node : "" };
+    render(side(state, sideActions), panels.side);
+    attention.count(active.name, totals);
   },
-  systemClock,
-);
-
-const outbox = new Outbox(
-  {
-    send(post, answered) {
-      connection.ask("post", post, (answer) => {
-        answered(/** @type {import("./wire.js").Answer<import("./wire.js").Posted>} */ (answer));
-        // The message may have been here before its ack.
-        outbox.shown(room.name, room.shown);
-      });
-    },
-    changed: showPending,
-    newNonce,
+  head() {
+    const { active, totals } = app.book;
+    const state = {
+      room: active.name,
+      people: app.people.known ? app.people.count : null,
+      drawer: panels.drawer,
+      searches: app.search.able,
+      elsewhere: totals.unread - active.unread,
+      theme: themeIn(store),
+      notices: attention.notices,
+    };
+    render(head(state, headActions), element("head", HTMLElement));
   },
-  systemClock,
-  outboxIn(storage),
-);
+  talk() {
+    const { active } = app.book;
+    conversation.render({
+      joined: active,
+      entries: app.outbox.entries(active.name),
+      me: app.me,
+      members: app.people.members.values(),
+      now: app.now,
+      settled: active.room.state === "live",
+    });
+    conversation.settle();
+  },
+  drawer() {
+    if (panels.drawer === null) return;
+    const { me, people, search, cluster, deliveries, now } = app;
+    const state = { drawer: panels.drawer, room: app.book.active.name, me, people, search, now, cluster: { cluster, deliveries, now } };
+    render(drawer(state, drawerActions), panels.details);
+  },
+  banner: () => render(bannerLine(app.calm.shown, app.warning, bannerActions), element("banner", HTMLElement)),
+  typing: () => render(typingLine(app.people.typists), element("typing", HTMLElement)),
+};
+const schedule = new Schedule((/** @type {import("./control/app.js").Region} */ region) => regions[region]());
 
-let room = openRoom(roomOfHash(location.hash) ?? DEFAULT_ROOM);
+/** @type {import("./view/side.js").SideActions} */
+const sideActions = {
+  filter(words) {
+    places.filter = words;
+    schedule.changed("side");
+  },
+  enter: goTo,
+  identity: () => dialogs.identity(app.me, (name, color) => app.rename(name, color)),
+  close: () => panels.closeSide(),
+};
+/** @type {import("./view/head.js").HeadActions} */
+const headActions = {
+  rooms: () => panels.openSide(),
+  drawer: (which) => panels.toggle(which),
+  leave: () => dialogs.ask(`Leave ${app.book.active.name}?`, "Leave it", () => leave(app.book.active.name)),
+  help: () => dialogs.help(),
+  theme() {
+    showTheme(nextTheme(store));
+    schedule.changed("head");
+  },
+  async notify() {
+    await attention.toggleNotices();
+    schedule.changed("head");
+  },
+};
+/** @type {import("./view/drawer.js").DrawerActions} */
+const drawerActions = {
+  close: () => panels.close(),
+  search: (words) => app.search.look(app.book.active.name, words),
+  further: () => app.search.further(),
+  show(seq) {
+    panels.closeIfOver();
+    app.history.around(app.book.active, seq, () => conversation.reveal(seq));
+  },
+  elsewhere: () => app.cluster.elsewhere(),
+  call(user) {
+    panels.closeIfOver();
+    composer.call(user);
+  },
+};
+const bannerActions = {
+  retry: () => app.connection.hasten(),
+  dismiss() {
+    app.warning = "";
+    schedule.changed("banner");
+  },
+};
 
-view.name(identity.name ?? "");
-showStatus();
-showPending();
+listenToKeys(document, () => dialogs.open, {
+  help: () => dialogs.help(),
+  find() {
+    panels.openSide();
+    element("room", HTMLInputElement).select();
+  },
+  search: () => panels.toggle("search", true),
+  step,
+  escape() {
+    if (composer.giveUp() || panels.closeIfOver()) return;
+    conversation.toEnd();
+    composer.focus();
+  },
+});
 addEventListener("hashchange", changeRoom);
-addEventListener("online", showStatus);
-addEventListener("offline", showStatus);
-connection.open();
+addEventListener("online", () => app.connection.doubt());
+addEventListener("offline", () => {
+  app.connection.doubt();
+  app.tell();
+});
+addEventListener("focus", () => app.looked());
+addEventListener("pagehide", () => app.book.keepReads());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  // A machine that has slept does not know yet that its connection is gone.
+  app.connection.doubt();
+  app.looked();
+});
+addEventListener("storage", ({ key }) => {
+  if (key === ROOMS_KEY) app.book.changedElsewhere(app.online);
+  if (key !== null && IDENTITY_KEYS.includes(key)) app.renamedElsewhere();
+});
+setInterval(() => {
+  app.tell();
+  if (panels.drawer === "cluster") schedule.changed("drawer");
+}, 1_000);
+setInterval(() => {
+  schedule.changed("side", "talk", "drawer");
+  if (app.online && !document.hidden) app.book.list();
+}, REFRESH_MS);
 
-/** @param {import("./wire.js").Session} begun */
-function begin(begun) {
-  session = begun;
-  online = true;
-  trouble = "";
-  view.name(begun.user.name);
-  const rooms = begun.rooms ?? {};
-  const joined = Object.hasOwn(rooms, room.name) ? rooms[room.name] : undefined;
-  room.online(joined ? { epoch: begun.epoch, ...joined } : null);
-  outbox.online(begun.user.id);
-  showStatus();
-}
-
-/**
- * @param {string} name
- * @returns {Room}
- */
-function openRoom(name) {
-  const opened = new Room(
-    name,
-    {
-      join: (request, answered) => connection.ask("join", request, answered),
-      show(messages) {
-        view.show(messages.filter(({ kind }) => kind === "text"), session?.user.id ?? "");
-        for (const { nonce } of messages) if (nonce !== undefined) outbox.confirm(nonce);
-      },
-      opened(opening) {
-        if (opening === "replaced") {
-          view.clear();
-          outbox.forgetStored();
-        }
-        if (OPENINGS[opening]) view.note(OPENINGS[opening]);
-      },
-      refused: ({ code, detail }) => view.note(`This room cannot be entered: ${detail ?? code}.`),
-      changed() {
-        outbox.shown(opened.name, opened.shown);
-        if (opened === room) showStatus();
-      },
-    },
-    systemClock,
-  );
-  view.room(name);
-  return opened;
-}
+changeRoom();
+schedule.changed("side", "head", "talk", "drawer", "banner", "typing");
+app.open();
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("chorus") : undefined;
+await new Tabs(tab, { locks: navigator.locks, channel }, outboxStore, (entries) => app.outbox.restore(entries)).start();
 
 function changeRoom() {
   const name = roomOfHash(location.hash);
   if (name === null) {
-    view.note("A room's name is 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'.");
-    view.room(room.name);
-    history.replaceState(null, "", `#room=${room.name}`);
+    app.book.active.timeline.note(ROOM_RULE);
+    history.replaceState(null, "", `#${hashOfRoom(app.book.active.name)}`);
+    schedule.changed("talk");
     return;
   }
-  if (name === room.name) return;
-  const left = room;
-  left.offline();
-  if (online) connection.ask("leave", { room: left.name }, () => {});
-  view.clear();
-  room = openRoom(name);
-  if (online) room.online(null);
-  showPending();
-  showStatus();
+  app.look(name);
+  composer.room(name);
+  panels.closeSide();
+}
+
+/** @param {string} room */
+function goTo(room) {
+  places.filter = "";
+  panels.closeSide();
+  location.hash = hashOfRoom(room) || DEFAULT_ROOM;
+  schedule.changed("side");
+  composer.focus();
+}
+
+/** @param {string} room */
+function leave(room) {
+  app.leave(room);
+  goTo(app.book.active.name);
+  composer.room(app.book.active.name);
 }
 
 /**
- * @param {string} text
- * @returns {string | null} Why it was not taken, or `null` if it was.
+ * @param {1 | -1} step
+ * @param {boolean} onlyUnread
  */
-function write(text) {
-  if (text.trim() === "") return "";
-  const bytesMax = session?.limits?.maxMessageBytes ?? Infinity;
-  const bytes = bytesOf(text);
-  if (bytesMax < bytes) return `Too long: ${bytes} bytes of at most ${bytesMax}.`;
-  if (!outbox.post(room.name, text)) return `${ENTRIES_MAX} messages are waiting to be sent; no more for now.`;
-  return null;
-}
-
-/** @param {string} name */
-function rename(name) {
-  if (NAME_BYTES_MAX < bytesOf(name)) {
-    view.note("That name is too long.");
-    view.name(identity.name ?? "");
+function step(step, onlyUnread) {
+  const rooms = [...app.book.joined.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  const at = rooms.indexOf(app.book.active);
+  for (let n = 1; n < rooms.length; n += 1) {
+    const next = rooms[(at + n * step + n * rooms.length) % rooms.length];
+    if (!next || (onlyUnread && next.unread === 0)) continue;
+    goTo(next.name);
     return;
   }
-  if (name === (identity.name ?? "")) return;
-  identity.name = name === "" ? undefined : name;
-  connection.reopen();
-}
-
-function showStatus() {
-  view.node(online && session ? session.node : "");
-  view.status(banner({ online, wasOnline: session !== null, network: navigator.onLine, trouble, room: room.state }));
-}
-
-function showPending() {
-  view.pending(outbox.entries(room.name), session?.user.name ?? identity.name ?? "you");
 }
 
 /** @param {string} text */
-function bytesOf(text) {
-  return new TextEncoder().encode(text).length;
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    composer.hint("");
+  } catch {
+    composer.hint("The browser does not let the page copy.");
+  }
+}
+
+function looks() {
+  return document.visibilityState === "visible" && document.hasFocus();
+}
+
+function indexedDBOrNone() {
+  try {
+    return window.indexedDB;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 128 random bits; not `randomUUID`, which plain http at an address does not have. */

@@ -55,16 +55,24 @@ export async function run(test) {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
+/** Letters that no other test's names and texts have. */
+export function newMark() {
+  return Math.random().toString(36).slice(2, 8);
+}
+
 /**
  * Opens a window of its own: other cookies, other storage, another person.
  *
  * @param {import("playwright-core").Browser} browser
  * @param {string} base
+ * @param {{ node?: string }} [where] The node that the balancer's cookie names.
  * @param {import("playwright-core").BrowserContextOptions} [options]
  * @returns {Promise<{ page: import("playwright-core").Page, faults: string[] }>} The faults grow while it is open.
  */
-export async function openWindow(browser, base, options) {
-  const page = await (await browser.newContext(options)).newPage();
+export async function openWindow(browser, base, { node } = {}, options) {
+  const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
+  if (node !== undefined) await context.addCookies([{ name: "chorus_node", value: node, url: base }]);
+  const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const home = new URL(base).host;
   /** @type {string[]} */

@@ -6,8 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { openWindow, run, textsOf } from "./harness.mjs";
-
-const TEXT = "#messages li[data-seq] .text";
+import { enter, nameOf, say, TEXT } from "./page.mjs";
 
 await run(async ({ browser, bases, screenshot, check }) => {
   const mark = Math.random().toString(36).slice(2, 8);
@@ -57,7 +56,7 @@ await run(async ({ browser, bases, screenshot, check }) => {
     assert.deepEqual(await textsOf(bob.page, TEXT, mark, 13), await textsOf(ada.page, TEXT, mark, 13));
   });
   await check("who returns has kept the name", async () => {
-    assert.equal(await bob.page.inputValue("#name"), "Bob");
+    assert.equal(await nameOf(bob.page), "Bob");
   });
 
   await check("messages are text, whatever is in them", async () => {
@@ -72,31 +71,3 @@ await run(async ({ browser, bases, screenshot, check }) => {
   });
   if (screenshot) await ada.page.screenshot({ path: screenshot });
 });
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} base
- * @param {string} room
- * @param {string} name
- */
-async function enter(page, base, room, name) {
-  await page.goto(`${base}/#room=${room}`);
-  await page.locator("#banner").waitFor({ state: "hidden" });
-  await page.fill("#name", name);
-  await page.press("#name", "Enter");
-  // Connected anew, as who one is now.
-  await page.waitForFunction(() => document.querySelector("#node:not(.off)") && document.querySelector("#banner[hidden]"));
-}
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} text
- */
-async function say(page, text) {
-  // In one step: several of these run at a time.
-  await page.evaluate((words) => {
-    const input = /** @type {HTMLTextAreaElement} */ (document.querySelector("#input"));
-    input.value = words;
-    input.form?.requestSubmit();
-  }, text);
-}

@@ -18,6 +18,7 @@ mod backup;
 mod retention;
 
 mod kinds;
+mod search;
 
 mod bad_input;
 mod http_api;
@@ -31,6 +32,8 @@ mod load;
 mod verdict;
 
 mod bus_redis;
+mod people;
+mod presence_store;
 
 mod metrics;
 mod traces;

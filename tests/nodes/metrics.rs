@@ -95,6 +95,10 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
         assert!(node.metric(&format!("chorus_delivery_seconds_sum{{hop=\"{hop}\"}}")).await < 251.0 * 20.0);
     }
 
+    // People: who types, and one who takes no news.
+    bob.ask("typing", json!({ "room": "lobby" })).await;
+    assert_eq!(ada.next("typing").await.unwrap()[0]["room"], "lobby");
+
     // A client that reads no page, and two that come back: from the log, and from another log.
     let mut slow = here.native(json!({})).await;
     slow.emit("join", vec![json!({ "room": "lobby", "history": 1_000 })]).await.unwrap();
@@ -114,6 +118,7 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
     cluster.redis.kill();
     until_async("the loss is noticed", async || here.metric("chorus_bus_up").await == 0.0).await;
     ada.say("without Redis").await;
+    ada.ask("typing", json!({ "room": "lobby" })).await;
     bob.messages(1).await;
     look(here, &mut moved).await;
     look(there, &mut moved).await;

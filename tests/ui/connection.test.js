@@ -1,19 +1,21 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/backoff.js";
-import { Connection } from "../../static/js/connection.js";
+import { Backoff } from "../../static/js/link/backoff.js";
+import { Connection } from "../../static/js/link/connection.js";
 import { handClock } from "./fakes.js";
 
 const SESSION = { session: "s", token: "t1", user: { id: "u1", name: "Ada" }, node: "n", epoch: "e", rooms: {} };
 
-/** @param {Partial<import("../../static/js/connection.js").Identity>} [known] */
+/** @param {Partial<import("../../static/js/link/connection.js").Identity>} [known] */
 function open(known = {}) {
   const clock = handClock();
   /** @type {string[]} */
   const did = [];
   /** @type {Record<string, (...args: any[]) => void>} */
   const handlers = {};
+  /** @type {((error: unknown) => void)[]} */
+  const answers = [];
   /** @type {any} */
   let options;
   /** @type {any} */
@@ -23,10 +25,16 @@ function open(known = {}) {
     on: (event, handler) => (handlers[event] = handler),
     connect: () => did.push("connect"),
     disconnect: () => did.push("disconnect"),
-    timeout: () => ({ emit: (/** @type {string} */ event) => did.push(`emit ${event}`) }),
+    timeout: () => ({
+      emit(/** @type {string} */ event, /** @type {object} */ _, /** @type {(error: unknown) => void} */ answered) {
+        did.push(`emit ${event}`);
+        answers.push(answered);
+      },
+    }),
+    io: { engine: { close: () => did.push("close") } },
   };
-  /** @type {import("../../static/js/connection.js").Identity} */
-  const identity = { token: undefined, name: undefined, ...known };
+  /** @type {import("../../static/js/link/connection.js").Identity} */
+  const identity = { token: undefined, name: undefined, color: undefined, ...known };
   const connection = new Connection(
     (namespace, given) => {
       did.push(namespace);
@@ -38,15 +46,21 @@ function open(known = {}) {
       rooms: () => ({ lobby: { epoch: "e", seq: 3 } }),
       online: () => did.push("online"),
       offline: (trouble) => did.push(`offline ${trouble}`.trim()),
-      messages: (messages) => did.push(`messages ${messages.length}`),
+      messages: (messages, live) => did.push(`messages ${messages.length}${live ? " live" : ""}`),
       notice: () => did.push("notice"),
+      presence: () => did.push("presence"),
+      typing: () => did.push("typing"),
     },
     clock,
-    new Backoff({ firstMs: 1_000, maxMs: 30_000, random: () => 1 }),
+    {
+      lost: new Backoff({ firstMs: 500, maxMs: 2_000, random: () => 1 }),
+      refused: new Backoff({ firstMs: 1_000, maxMs: 30_000, random: () => 1 }),
+    },
   );
   connection.open();
   did.length = 0;
   return {
+    answers,
     clock,
     connection,
     identity,
@@ -67,7 +81,8 @@ test("each connect says who we are and where we were", () => {
   assert.deepEqual(auth(), { rooms: { lobby: { epoch: "e", seq: 3 } } });
   hear("session", SESSION);
   identity.name = "Ada";
-  assert.deepEqual(auth(), { token: "t1", name: "Ada", rooms: { lobby: { epoch: "e", seq: 3 } } });
+  identity.color = 0;
+  assert.deepEqual(auth(), { token: "t1", name: "Ada", color: 0, rooms: { lobby: { epoch: "e", seq: 3 } } });
 });
 
 test("a refused token is dropped and the connection made without it, at once", () => {
@@ -97,14 +112,61 @@ test("a refusal that says when is asked again then", () => {
   assert.deepEqual(done(), ["offline full", "connect"]);
 });
 
-test("a broken network is left to Socket.IO", () => {
-  const { clock, socket, hear, done } = open();
+test("after a lost connection the next one is tried soon, then ever less often", () => {
+  const { clock, connection, socket, hear, done } = open();
   socket.active = true;
-  hear("connect_error", new Error("websocket error"));
   hear("session", SESSION);
   hear("disconnect", "transport close");
+  assert.deepEqual(done(), ["online", "offline"]);
+  for (const waitMs of [500, 1_000, 2_000, 2_000]) {
+    assert.equal(connection.retryAt, clock.now() + waitMs);
+    clock.turn(waitMs);
+    assert.deepEqual(done(), ["connect"]);
+    assert.equal(connection.retryAt, null);
+    hear("connect_error", new Error("websocket error"));
+    assert.deepEqual(done(), ["offline"]);
+  }
+});
+
+test("the next attempt can be made at once, and is then made once", () => {
+  const { clock, connection, socket, hear, done } = open();
+  connection.hasten();
+  socket.active = true;
+  hear("connect_error", new Error("websocket error"));
+  connection.hasten();
+  assert.deepEqual(done(), ["offline", "connect"]);
   assert.equal(clock.waiting(), 0);
-  assert.deepEqual(done(), ["offline", "online", "offline"]);
+});
+
+test("what we closed ourselves is not tried again by itself", () => {
+  const { clock, connection, hear, done } = open();
+  hear("session", SESSION);
+  connection.reopen();
+  hear("disconnect", "io client disconnect");
+  assert.equal(clock.waiting(), 0);
+  assert.deepEqual(done(), ["online", "disconnect", "connect", "offline"]);
+});
+
+test("a connection in doubt that does not answer is cut, one that answers is kept", () => {
+  const { answers, connection, hear, done } = open();
+  hear("session", SESSION);
+  connection.doubt();
+  answers.shift()?.(null);
+  connection.doubt();
+  answers.shift()?.(new Error("timeout"));
+  assert.deepEqual(done(), ["online", "emit rooms", "emit rooms", "close"]);
+});
+
+test("a doubt about an earlier connection does not cut the next", () => {
+  const { answers, clock, connection, hear, done } = open();
+  hear("session", SESSION);
+  connection.doubt();
+  hear("disconnect", "transport close");
+  clock.turn(500);
+  hear("session", SESSION);
+  done();
+  answers.shift()?.(new Error("timeout"));
+  assert.deepEqual(done(), []);
 });
 
 test("a dismissal is followed by a slow return, sooner after a steady connection", () => {
@@ -141,5 +203,5 @@ test("a page is acked once it was taken", () => {
   hear("messages", [{}, {}], () => assert.deepEqual(done(), ["messages 2"]));
   hear("messages", [{}]);
   hear("message", {});
-  assert.deepEqual(done(), ["messages 1", "messages 1"]);
+  assert.deepEqual(done(), ["messages 1", "messages 1 live"]);
 });

@@ -1,8 +1,8 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RoomCursor } from "../../static/js/cursor.js";
-import { messagesAt } from "./fakes.js";
+import { RoomCursor } from "../../static/js/link/cursor.js";
+import { messagesAt, seeded } from "./fakes.js";
 
 const EPOCH = "e1";
 
@@ -118,12 +118,3 @@ test("any schedule with loss and repeats shows each once and in order", () => {
     assert.deepEqual(shown, Array.from({ length: 50 }, (_, n) => n + 1), `seed ${seed}`);
   }
 });
-
-/** @param {number} seed */
-function seeded(seed) {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}

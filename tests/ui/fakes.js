@@ -4,7 +4,7 @@
 /**
  * A clock that stands still until it is turned.
  *
- * @returns {import("../../static/js/clock.js").Clock & { turn: (ms: number) => void, waiting: () => number }}
+ * @returns {import("../../static/js/link/clock.js").Clock & { turn: (ms: number) => void, waiting: () => number }}
  */
 export function handClock() {
   let now = 1_000_000;
@@ -38,8 +38,8 @@ export function handClock() {
  * Messages of a room at the given places.
  *
  * @param {number[]} seqs
- * @param {Partial<import("../../static/js/wire.js").Message>} [more]
- * @returns {import("../../static/js/wire.js").Message[]}
+ * @param {Partial<import("../../static/js/link/wire.js").Message>} [more]
+ * @returns {import("../../static/js/link/wire.js").Message[]}
  */
 export function messagesAt(seqs, more = {}) {
   return seqs.map((seq) => ({
@@ -54,40 +54,57 @@ export function messagesAt(seqs, more = {}) {
 }
 
 /**
- * A browser's storage, in memory.
+ * A store for the outbox, in memory: what is in it is a copy, as a database's is.
  *
- * @returns {Storage}
+ * @returns {import("../../static/js/link/outbox.js").OutboxStore & { load: () => import("../../static/js/link/outbox.js").Entry[] }}
+ */
+export function memoryOutbox() {
+  /** @type {Map<string, import("../../static/js/link/outbox.js").Entry>} */
+  const kept = new Map();
+  return {
+    put: (entry) => void kept.set(entry.nonce, structuredClone(entry)),
+    remove: ({ nonce }) => void kept.delete(nonce),
+    load: () =>
+      [...kept.values()]
+        .map((entry) => ({ ...structuredClone(entry), state: entry.state === "failed" ? entry.state : /** @type {const} */ ("waiting") }))
+        .sort((one, other) => one.writtenAt - other.writtenAt),
+  };
+}
+
+/**
+ * A browser's small storage, in memory; it can be full.
+ *
+ * @returns {Storage & { full: boolean }}
  */
 export function memoryStorage() {
-  // Its keys are its own properties, as a browser's are; its methods are not.
-  return Object.create({
-    getItem: read,
-    setItem: write,
-    removeItem: remove,
-  });
+  /** @type {Map<string, string>} */
+  const kept = new Map();
+  const storage = {
+    full: false,
+    get length() {
+      return kept.size;
+    },
+    key: (/** @type {number} */ n) => [...kept.keys()][n] ?? null,
+    getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
+    setItem(/** @type {string} */ key, /** @type {string} */ value) {
+      if (storage.full) throw new DOMException("no space", "QuotaExceededError");
+      kept.set(key, value);
+    },
+    removeItem: (/** @type {string} */ key) => void kept.delete(key),
+    clear: () => kept.clear(),
+  };
+  return storage;
 }
 
 /**
- * @this {Record<string, string>}
- * @param {string} key
+ * Numbers from 0 to 1 that look random, the same for each seed.
+ *
+ * @param {number} seed
  */
-function read(key) {
-  return Object.hasOwn(this, key) ? this[key] : null;
-}
-
-/**
- * @this {Record<string, string>}
- * @param {string} key
- * @param {string} value
- */
-function write(key, value) {
-  this[key] = String(value);
-}
-
-/**
- * @this {Record<string, string>}
- * @param {string} key
- */
-function remove(key) {
-  delete this[key];
+export function seeded(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
 }

@@ -1,16 +1,15 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENTRIES_MAX, Outbox } from "../../static/js/outbox.js";
-import { outboxIn } from "../../static/js/storage.js";
-import { handClock, memoryStorage } from "./fakes.js";
+import { ENTRIES_MAX, Outbox } from "../../static/js/link/outbox.js";
+import { handClock, memoryOutbox } from "./fakes.js";
 
-/** @typedef {import("../../static/js/wire.js").Answer<import("../../static/js/wire.js").Posted>} Answer */
+/** @typedef {import("../../static/js/link/wire.js").Answer<import("../../static/js/link/wire.js").Posted>} Answer */
 
 /** A window: an outbox, what it has sent, and the means to answer. */
-function open({ storage = memoryStorage(), random = () => 0 } = {}) {
+function open({ storage = memoryOutbox(), random = () => 0 } = {}) {
   const clock = handClock();
-  /** @type {{ room: string, nonce: string, text: string, answered: (answer: Answer) => void }[]} */
+  /** @type {(import("../../static/js/link/wire.js").Post & { answered: (answer: Answer) => void })[]} */
   const sent = [];
   let nonces = 0;
   const outbox = new Outbox(
@@ -20,14 +19,16 @@ function open({ storage = memoryStorage(), random = () => 0 } = {}) {
       newNonce: () => `n${(nonces += 1)}`,
     },
     clock,
-    outboxIn(storage),
+    storage,
     random,
   );
+  outbox.restore(storage.load());
   return {
     clock,
     outbox,
     storage,
     sent,
+    posts: () => sent.map(({ answered: _, ...post }) => post),
     /** @param {string} texts */
     write(texts, room = "lobby") {
       for (const text of texts.split(" ")) outbox.post(room, text);
@@ -39,7 +40,7 @@ function open({ storage = memoryStorage(), random = () => 0 } = {}) {
     /** What is shown, as one line. */
     shown: (room = "lobby") => outbox.entries(room).map(({ text, state }) => `${text}:${state}`).join(" "),
     /** How much would survive a reload. */
-    kept: () => outboxIn(storage).load().map(({ text }) => text).join(" "),
+    kept: () => storage.load().map(({ text }) => text).join(" "),
   };
 }
 
@@ -349,11 +350,37 @@ test("what is shown and acked leaves its place to the next, whichever came first
   assert.deepEqual(outbox.entries("lobby"), []);
 });
 
-test("what storage holds of others or in ruins is left alone", () => {
-  const storage = memoryStorage();
-  storage.setItem("chorus.outbox.n1", "{");
-  storage.setItem("chorus.outbox.n2", "null");
-  storage.setItem("chorus.outbox.n3", JSON.stringify({ room: 1 }));
-  storage.setItem("other", JSON.stringify({ room: "lobby", nonce: "n", text: "a", writtenAt: 1 }));
-  assert.equal(open({ storage }).shown(), "");
+test("what was left behind is taken over behind what was written before, once", () => {
+  const { outbox, sent, storage, write, shown } = open();
+  outbox.online("u1");
+  write("a");
+  /** @type {import("../../static/js/link/outbox.js").Entry} */
+  const left = { room: "lobby", nonce: "other", text: "b", writtenAt: 2_000_000, state: "waiting", userId: "u1" };
+  storage.put(left);
+  outbox.restore([left]);
+  outbox.restore([left]);
+  assert.equal(shown(), "a:sending b:sending");
+  assert.deepEqual(sent.map(({ nonce }) => nonce), ["n1", "other"]);
+});
+
+test("what was left behind by someone else fails with its reason", () => {
+  const { outbox, shown, sends } = open();
+  outbox.online("u1");
+  outbox.restore([{ room: "lobby", nonce: "other", text: "b", writtenAt: 1, state: "waiting", userId: "u2" }]);
+  assert.equal(shown(), "b:failed");
+  assert.equal(sends(), "");
+});
+
+test("what is said about a text names it, again when it is tried again", () => {
+  const { outbox, posts, sent } = open();
+  outbox.online("u1");
+  outbox.post("lobby", "better", { kind: "edit", of: 7 });
+  outbox.post("lobby", "", { kind: "delete", of: 8 });
+  assert.deepEqual(posts(), [
+    { room: "lobby", nonce: "n1", text: "better", kind: "edit", of: 7 },
+    { room: "lobby", nonce: "n2", kind: "delete", of: 8 },
+  ]);
+  sent[0]?.answered(refusal("no_such_message"));
+  outbox.retry("n1");
+  assert.deepEqual(posts().at(-1), { room: "lobby", nonce: "n3", text: "better", kind: "edit", of: 7 });
 });

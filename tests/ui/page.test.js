@@ -3,28 +3,27 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { banner } from "../../static/js/status.js";
-import { roomOfHash } from "../../static/js/wire.js";
+import { banner } from "../../static/js/model/status.js";
+import { roomOfHash } from "../../static/js/link/wire.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
 const html = readFileSync(new URL("index.html", STATIC), "utf8");
-const scripts = readdirSync(new URL("js/", STATIC)).map((name) => ({
-  name,
-  source: readFileSync(new URL(`js/${name}`, STATIC), "utf8"),
-}));
+const scripts = readdirSync(new URL("js/", STATIC), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".js"))
+  .map((name) => ({ name, source: readFileSync(new URL(`js/${name}`, STATIC), "utf8") }));
 
 test("the page has nothing that a strict policy forbids", () => {
   for (const [, attributes, body] of html.matchAll(/<script([^>]*)>([^]*?)<\/script>/g)) {
-    assert.match(attributes ?? "", /src="\//);
+    assert.match(attributes ?? "", /src="{assets}\//);
     assert.equal(body, "");
   }
   assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|javascript:/);
-  assert.doesNotMatch(html, /(src|href)="(?!\/[^/])/, "only paths of its own origin");
+  assert.doesNotMatch(html, /(src|href)="(?!\/[^/]|{assets}\/)/, "only paths of its own origin");
 });
 
 test("people's words reach the document as text only", () => {
   for (const { name, source } of scripts) {
-    assert.doesNotMatch(source, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function/, name);
+    assert.doesNotMatch(source, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|unsafe-(html|svg|mathml)/, name);
   }
 });
 
@@ -33,7 +32,7 @@ test("every script is checked", () => {
 });
 
 test("the page has what it and its tests look for", () => {
-  for (const id of ["messages", "pending", "node", "banner", "form", "input", "name", "room"]) {
+  for (const id of ["side", "head", "scroller", "messages", "pending", "banner", "form", "input", "drawer", "dialog", "announcer"]) {
     assert.equal(html.split(`id="${id}"`).length, 2, id);
   }
 });
@@ -58,21 +57,25 @@ for (const [hash, room] of HASHES) {
   });
 }
 
-/** @type {[what: string, change: Partial<import("../../static/js/status.js").Circumstances>, says: RegExp][]} */
+/** @type {[what: string, change: Partial<import("../../static/js/model/status.js").Circumstances>, says: RegExp][]} */
 const BANNERS = [
   ["all is well", {}, /^$/],
   ["the first connection is being made", { online: false, wasOnline: false }, /^Connecting/],
-  ["the connection was lost", { online: false }, /Reconnecting/],
+  ["the first connection has failed", { online: false, wasOnline: false, retryInMs: 900 }, /^No connection\. Reconnecting in 1 s/],
+  ["the connection was lost", { online: false }, /^Connection lost\. Reconnecting…/],
+  ["it will be tried again", { online: false, retryInMs: 2_100 }, /Reconnecting in 3 s/],
   ["there is no network", { online: false, network: false }, /^You are offline/],
   ["the node refused", { online: false, trouble: "full: come later" }, /full: come later/],
-  ["messages are missing", { room: "behind" }, /^Catching up/],
-  ["the room was refused", { room: "refused" }, /not in this room/],
+  ["it is not known what is missing", { room: "behind" }, /^Catching up…/],
+  ["messages are missing", { room: "behind", missed: 312 }, /^Catching up: 312 messages missed/],
+  ["one message is missing", { room: "behind", missed: 1 }, /1 message missed/],
+  ["the room was refused", { room: "refused", refusal: "too many rooms" }, /cannot be entered: too many rooms/],
   ["the browser is wrong about its network", { network: false }, /^$/],
 ];
 
 for (const [what, change, says] of BANNERS) {
   test(`the banner says that ${what}`, () => {
-    const well = { online: true, wasOnline: true, network: true, trouble: "", room: /** @type {const} */ ("live") };
+    const well = { online: true, wasOnline: true, network: true, trouble: "", retryInMs: null, room: /** @type {const} */ ("live"), missed: 0, refusal: "" };
     assert.match(banner({ ...well, ...change }).text, says);
   });
 }

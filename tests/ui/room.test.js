@@ -1,8 +1,8 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/backoff.js";
-import { Room } from "../../static/js/room.js";
+import { Backoff } from "../../static/js/link/backoff.js";
+import { Room } from "../../static/js/link/room.js";
 import { handClock, messagesAt } from "./fakes.js";
 
 /** A room, what it did, and the means to answer. */
@@ -19,6 +19,7 @@ function open() {
         did.push(after ? `join after ${after.epoch}/${after.seq}` : `join with ${history}`);
         answers.push(answered);
       },
+      history: () => 200,
       show: (messages) => did.push(`show ${messages.map(({ seq }) => seq).join(",")}`),
       opened: (opening) => did.push(opening),
       refused: ({ code }) => did.push(`refused ${code}`),

@@ -104,6 +104,34 @@ test("an amendment is a message of its own, and says what it is about", async (t
   assert.deepEqual(page.amendments, heard.slice(1).map((message) => ({ ...message })));
 });
 
+test("people are told of each other, and who types", async (t) => {
+  const base = await oneNode(t);
+  const ada = await begun(t, base, { auth: { name: "Ada", color: 7 } });
+  const bob = await begun(t, base, { auth: { name: "Bob" } });
+  const changes = /** @type {any[]} */ ([]);
+  ada.socket.on("presence", (change) => changes.push(change));
+  await ada.socket.emitWithAck("join", { room: "den" });
+  await bob.socket.emitWithAck("join", { room: "den" });
+  const { user } = ada.session;
+  await until("Bob has come", () => changes.some(({ joined }) => joined.some((/** @type {any} */ { id }) => id === bob.session.user.id)));
+  assert.ok(changes.every((change) => change.room === "den" && change.left.length === 0));
+  assert.equal(changes.at(-1).count, 2);
+  const { ok: who } = await bob.socket.emitWithAck("who", { room: "den" });
+  assert.deepEqual(who, { members: [user, bob.session.user], count: 2, complete: true });
+
+  const typing = next(bob.socket, "typing");
+  assert.deepEqual(await ada.socket.emitWithAck("typing", { room: "den" }), { ok: {} });
+  assert.deepEqual(await typing, [{ room: "den", user }]);
+
+  const { ok: nodes } = await ada.socket.emitWithAck("nodes", {});
+  assert.deepEqual([nodes.node, nodes.nodes.map((/** @type {any} */ { id }) => id)], ["node-1", ["node-1"]]);
+  assert.ok(2 <= nodes.nodes[0].sessions && nodes.nodes[0].since <= Date.now());
+
+  bob.socket.disconnect();
+  await until("Bob has left", () => changes.at(-1).left.includes(bob.session.user.id));
+  assert.deepEqual(changes.at(-1), { room: "den", joined: [], left: [bob.session.user.id], count: 1 });
+});
+
 test("who is renamed speaks under the new name from then on", async (t) => {
   const base = await oneNode(t);
   const { socket, session } = await begun(t, base, { auth: { name: "Ada" } });
@@ -335,8 +363,10 @@ test("bad requests are refused with a code, and nothing is stored", async (t) =>
     ["rename", [{ name: "Ada", color: "red" }], "bad_color"],
     ["history", [{ room: "den", before: -1 }], "bad_request"],
     ["rooms", [{ after: "no such" }], "bad_room"],
-    ["typing", [{ room: "den" }], "not_implemented"],
-    ["who", [{ room: "den" }], "not_implemented"],
+    ["typing", [{}], "bad_request"],
+    ["typing", [{ room: "no such" }], "bad_room"],
+    ["who", [{}], "bad_request"],
+    ["nodes", ["all"], "bad_request"],
   ])) {
     const answer = await socket.timeout(5_000).emitWithAck(event, ...args);
     assert.equal(answer.error?.code, code, `${event} ${JSON.stringify(args)}: ${JSON.stringify(answer)}`);

@@ -78,6 +78,8 @@ pub(crate) struct Place {
 pub(crate) struct Running {
     /// Its processes.
     pub(crate) servers: Vec<Server>,
+    /// Where clients go, if not to the processes themselves.
+    pub(crate) ways: Vec<String>,
     _redis: Option<Server>,
 }
 
@@ -109,7 +111,7 @@ impl Running {
             let log = place.out.join(format!("{}-{number}.log", contender.name()));
             servers.push(Server::start(command, port, &log).await?);
         }
-        Ok(Self { servers, _redis: redis })
+        Ok(Self { servers, ways: Vec::new(), _redis: redis })
     }
 
     /// CPU seconds of all its processes; Redis' are not among them.
@@ -122,8 +124,11 @@ impl Running {
         self.servers.iter().map(Server::rss).sum()
     }
 
-    /// Where its processes listen.
+    /// Where clients reach it.
     pub(crate) fn urls(&self) -> Vec<String> {
+        if !self.ways.is_empty() {
+            return self.ways.clone();
+        }
         self.servers.iter().map(|server| format!("http://{}", server.addr)).collect()
     }
 }

@@ -64,7 +64,8 @@ pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flood
     let end = Instant::now() + flood.duration;
     for (number, engine) in engines.into_iter().enumerate() {
         let name = format!("{}-{number}", RUNS.load(Ordering::Relaxed));
-        let sender = Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now() };
+        let sender =
+            Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most: u64::MAX };
         tasks.spawn(sender.run(engine, end));
     }
     let mut all = Flooded { acked: 0, times: Times::new(3).expect("three digits are allowed") };
@@ -76,6 +77,33 @@ pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flood
     Ok(all)
 }
 
+/// Says so many messages in `lobby`, and returns when all of them are stored.
+///
+/// # Errors
+///
+/// A sender cannot connect, or loses its connection.
+pub(crate) async fn say(url: &str, count: u64) -> anyhow::Result<()> {
+    let target: Target = url.parse().map_err(anyhow::Error::msg)?;
+    let flood = Flood { voice: Voice::Native, senders: 8, in_flight: 64, rate: None, duration: FOR_EVER };
+    RUNS.fetch_add(1, Ordering::Relaxed);
+    let mut tasks = JoinSet::new();
+    for number in 0..8 {
+        let engine = connect(&target, "40/chat,{}").await?;
+        let most = count / 8 + u64::from(number < count % 8);
+        let name = format!("{}-{number}", RUNS.load(Ordering::Relaxed));
+        let sender = Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most };
+        tasks.spawn(sender.run(engine, Instant::now() + FOR_EVER));
+    }
+    let mut stored = 0;
+    while let Some(one) = tasks.join_next().await {
+        stored += one?.context("a sender")?.acked;
+    }
+    anyhow::ensure!(stored == count, "{stored} of {count} messages were stored");
+    Ok(())
+}
+
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
 struct Sender {
     /// What its nonces begin with.
     name: String,
@@ -84,6 +112,8 @@ struct Sender {
     /// When each unanswered message was sent, by its ack.
     waits: HashMap<u64, Instant>,
     begin: Instant,
+    /// So many messages and no more.
+    most: u64,
 }
 
 impl Sender {
@@ -95,6 +125,9 @@ impl Sender {
                 packets.push(self.post());
             }
             engine.send(&mut packets).await?;
+            if self.sent == self.most && self.waits.is_empty() {
+                return Ok(done);
+            }
             tokio::select! {
                 packet = engine.next() => {
                     let packet = packet?;
@@ -127,7 +160,9 @@ impl Sender {
     }
 
     fn is_due(&self) -> bool {
-        self.waits.len() < self.flood.in_flight && self.due_at().is_none_or(|due| due <= Instant::now())
+        self.sent < self.most
+            && self.waits.len() < self.flood.in_flight
+            && self.due_at().is_none_or(|due| due <= Instant::now())
     }
 
     fn post(&mut self) -> String {

@@ -1,7 +1,7 @@
 //! Chorus beside what its users would run instead: one load, one machine, alternating rounds, medians.
 //!
 //! In reading order: [`contender`] says what is compared and starts it as [`server`]s, [`scenario`] says what
-//! is measured, by a [`load`], a [`flood`] or a [`crowd`]; [`results`] become a [`table`] and a [`chart`].
+//! is measured, by a [`load`], a [`flood`] or a [`crowd`], or in [`hardship`] by a [`storm`]; [`results`] become a [`table`] and a [`chart`].
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -15,8 +15,10 @@ mod server;
 
 mod crowd;
 mod flood;
+mod hardship;
 mod load;
 mod scenario;
+mod storm;
 
 mod chart;
 mod results;
@@ -45,6 +47,9 @@ struct Options {
     /// Connections that say nothing
     #[arg(long, default_value_t = 5_000)]
     crowd: usize,
+    /// Storms, replays and histories are so much smaller
+    #[arg(long, default_value_t = 1)]
+    less: u64,
     /// One short round, to see that all of it works
     #[arg(long)]
     quick: bool,
@@ -89,8 +94,10 @@ impl Options {
 
     fn scale(&self) -> Scale {
         match self.quick {
-            true => Scale { duration: Duration::from_secs(2), crowd: 1_000 },
-            false => Scale { duration: Duration::from_secs(self.seconds), crowd: self.crowd },
+            true => Scale { duration: Duration::from_secs(2), crowd: 1_000, less: 20 },
+            false => {
+                Scale { duration: Duration::from_secs(self.seconds), crowd: self.crowd, less: self.less }
+            }
         }
     }
 }
@@ -104,7 +111,7 @@ async fn compare(options: &Options) -> anyhow::Result<Results> {
     for round in 1..=options.rounds() {
         for scenario in chosen(&options.load, Scenario::value_variants()) {
             for contender in chosen(&options.only, Contender::value_variants()) {
-                if !scenario.suits(contender) {
+                if !scenario.suits(contender) || (scenario.is_long() && 1 < round) {
                     continue;
                 }
                 eprint!("round {round}: {} under {} … ", contender.name(), scenario.name());

@@ -10,6 +10,7 @@ use crate::{
     contender::{Contender, Place, Running},
     crowd,
     flood::{Flood, Flooded, Voice, flood},
+    hardship,
     load::{Loaded, load},
 };
 
@@ -30,6 +31,16 @@ pub(crate) enum Scenario {
     Idle,
     /// The clients of a killed process come back to the other one.
     Recovery,
+    /// Many clients of a killed process come back at once, each with 100 missed messages.
+    Storm,
+    /// Many new clients come at once.
+    Connects,
+    /// A network that breaks every connection once a second.
+    Flapping,
+    /// One client that missed very much.
+    Replay,
+    /// Joins and acks as the history grows.
+    Growth,
 }
 
 /// How long and how much.
@@ -39,6 +50,8 @@ pub(crate) struct Scale {
     pub(crate) duration: Duration,
     /// Connections that say nothing.
     pub(crate) crowd: usize,
+    /// What is large is divided by this.
+    pub(crate) less: u64,
 }
 
 /// Numbers, by their names; a unit is part of a name.
@@ -65,7 +78,14 @@ impl Scenario {
                 !matches!(contender, Contender::FloorGathered | Contender::NodeWal2 | Contender::Chorus3)
             }
             Self::Recovery => contender.keeps() && 1 < contender.processes(),
+            Self::Storm | Self::Flapping => contender == Contender::Chorus2,
+            Self::Connects | Self::Replay | Self::Growth => contender == Contender::Chorus1,
         }
+    }
+
+    /// Whether it is long, and is measured in the first round only.
+    pub(crate) fn is_long(self) -> bool {
+        matches!(self, Self::Storm | Self::Connects | Self::Flapping | Self::Replay | Self::Growth)
     }
 
     /// Starts the contender, loads it and ends it.
@@ -93,12 +113,18 @@ impl Scenario {
             Self::IngestUnjoined => ingest(&running, Voice::Native, scale).await,
             Self::Idle => idle(&running, scale).await,
             Self::Recovery => recovery(&mut running, place, scale.duration.max(RECOVERY)).await,
+            Self::Storm => hardship::storm(&mut running, scale).await,
+            Self::Connects => hardship::connects(&running, scale).await,
+            Self::Flapping => hardship::flapping(&mut running, place, scale.duration.max(RECOVERY)).await,
+            Self::Replay => hardship::replay(&running, scale).await,
+            Self::Growth => hardship::growth(&running, scale).await,
         }
     }
 }
 
 /// Unanswered messages are sent again sooner than by default, so that a lost ack does not stop its sender for long.
-const COMMON: [&str; 4] = ["--namespace=tutorial", "--connect-rate=1000", "--ack-timeout=2s", "--settle=20s"];
+pub(crate) const COMMON: [&str; 4] =
+    ["--namespace=tutorial", "--connect-rate=1000", "--ack-timeout=2s", "--settle=20s"];
 
 async fn fanout(
     running: &mut Running,
@@ -168,7 +194,7 @@ async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 microseconds")]
-fn quantile_ms(times: &chorus_load::latency::Times, quantile: f64) -> f64 {
+pub(crate) fn quantile_ms(times: &chorus_load::latency::Times, quantile: f64) -> f64 {
     times.value_at_quantile(quantile) as f64 / 1e3
 }
 

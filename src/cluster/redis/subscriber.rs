@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    Ears,
     backoff::Backoff,
     health::{Half, Health},
     name_connection, random,
@@ -22,10 +23,10 @@ use super::{
 };
 use crate::{
     chat::{
-        ports::{Hint, Hints},
+        ports::{Hint, Whisper},
         types::RoomName,
     },
-    cluster::wire::Wire,
+    cluster::wire::{Heard, Wire},
     telemetry::metrics,
 };
 
@@ -40,7 +41,7 @@ pub(super) struct Subscriber {
     pub(super) name: String,
     pub(super) wire: Arc<Wire>,
     pub(super) rooms: Arc<Rooms>,
-    pub(super) hints: Hints,
+    pub(super) ears: Arc<Ears>,
     pub(super) health: Arc<Health>,
     pub(super) timeout: Duration,
     pub(super) stop: CancellationToken,
@@ -67,8 +68,7 @@ impl Subscriber {
 
     async fn connect_and_follow(&self) -> anyhow::Result<Infallible> {
         let closed = Arc::new(Notify::new());
-        let listener =
-            Listener { wire: self.wire.clone(), hints: self.hints.clone(), closed: closed.clone() };
+        let listener = Listener { wire: self.wire.clone(), ears: self.ears.clone(), closed: closed.clone() };
         let connecting = self.connecting.clone().set_push_sender(move |push| listener.take(push));
         let mut connection = self
             .client
@@ -114,7 +114,7 @@ impl Subscriber {
             for room in rooms {
                 // Waits for a full hub, unlike data: nothing else says that there was a gap.
                 // The pings go on meanwhile. A hub that is gone has nothing to be told.
-                let _ = self.hints.send(Hint::Gap(room.clone())).await;
+                let _ = self.ears.hints.send(Hint::Gap(room.clone())).await;
             }
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Subscriber {
 /// Redis's own limit on slow subscribers bounds what waits there.
 struct Listener {
     wire: Arc<Wire>,
-    hints: Hints,
+    ears: Arc<Ears>,
     closed: Arc<Notify>,
 }
 
@@ -149,15 +149,25 @@ impl Listener {
     }
 
     fn hear(&self, channel: &[u8], frame: &[u8]) {
-        let hint = match self.wire.decode(channel, frame) {
-            Ok(Some(hint)) => hint,
-            Ok(None) => return,
-            Err(error) => return metrics::bus_dropped(error.reason(), 1),
-        };
+        match self.wire.decode(channel, frame) {
+            Ok(Some(Heard::Hint(hint))) => self.pass_on(hint),
+            Ok(Some(Heard::Whisper(whisper))) => self.whisper(whisper),
+            Ok(None) => {}
+            Err(error) => metrics::bus_dropped(error.reason(), 1),
+        }
+    }
+
+    fn pass_on(&self, hint: Hint) {
         let count = if let Hint::Messages(messages) = &hint { messages.len() } else { 1 };
-        match self.hints.try_send(hint) {
+        match self.ears.hints.try_send(hint) {
             Ok(()) => metrics::bus_received(count),
             Err(_) => metrics::bus_dropped("hints_full", count),
+        }
+    }
+
+    fn whisper(&self, whisper: Whisper) {
+        if self.ears.whispers.try_send(whisper).is_err() {
+            metrics::whispers_dropped("whispers_full", 1);
         }
     }
 }

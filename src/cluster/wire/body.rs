@@ -17,8 +17,6 @@ pub(super) const PLAIN: u8 = 1;
 pub(super) const TRACED: u8 = 2;
 /// The third: a [`FullBody`]. Only batches with an amendment or a colour need it.
 pub(super) const FULL: u8 = 3;
-/// The newest that this node knows.
-pub(super) const NEWEST: u8 = FULL;
 
 /// A batch, not empty, and the lowest version that can say it.
 pub(super) fn of(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {

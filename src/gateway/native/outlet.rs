@@ -15,7 +15,7 @@ use crate::{
         session,
         types::{Author, Message, RoomName, Seq},
     },
-    gateway::{Gateway, link::Cut, outlet::Outlet, protocol::answer::MessageJson},
+    gateway::{Gateway, encoded, link::Cut, outlet::Outlet, protocol::answer::MessageJson},
 };
 
 /// Messages of a catch-up page.
@@ -26,6 +26,7 @@ const PAGE_BYTES: usize = 64 * 1024;
 const MESSAGE_BYTES: usize = 256;
 /// Catch-up pages that a client has not acked, over all its rooms.
 const PAGES_UNACKED: usize = 2;
+
 /// The socket's way out, in the namespace's words.
 pub(super) struct NativeOutlet {
     pub(super) outlet: Outlet,
@@ -40,8 +41,10 @@ impl NativeOutlet {
     }
 
     fn live(&self, messages: &[Arc<Message>]) -> usize {
-        let emit = |message: &&Arc<Message>| {
-            self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader)))
+        let emit = |message: &&Arc<Message>| match message.draft.author.id == self.reader.id {
+            true => self.outlet.emit("message", &MessageJson::new(message, Some(&self.reader))),
+            // All others see the same.
+            false => encoded::once(message, |json| self.outlet.emit("message", &(json,))),
         };
         messages.iter().take_while(emit).count()
     }

@@ -6,9 +6,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::chat::{
-    ports::{ListedRoom, Receipt},
+    company::Who,
+    ports::{ListedRoom, NodeStatus, Receipt},
+    presence::Change,
     service::{History, Joined},
-    types::{Author, Epoch, Hue, Message, Nonce},
+    types::{Author, Epoch, Hue, Message, Nonce, RoomName, UserId},
 };
 
 /// An author as clients see one.
@@ -110,7 +112,7 @@ pub fn receipt_json(receipt: Receipt) -> Value {
     json!({ "seq": receipt.seq.0, "at": receipt.at.0 })
 }
 
-/// A page that follows a place.
+/// A page of messages, and whether there are more in its direction.
 #[must_use]
 pub fn page_json(messages: &[Arc<Message>], more: bool, reader: Option<&Author>) -> Value {
     json!({ "messages": messages_json(messages, reader), "more": more })
@@ -139,6 +141,29 @@ pub fn rooms_json(rooms: &[ListedRoom], reader: Option<&Author>) -> Value {
         room
     };
     json!({ "rooms": rooms.iter().map(room).collect::<Vec<_>>() })
+}
+
+/// Who is in a room.
+#[must_use]
+pub fn who_json(who: &Who) -> Value {
+    let members: Vec<_> = who.people.members.iter().map(AuthorJson::from).collect();
+    json!({ "members": members, "count": who.people.count, "complete": who.complete })
+}
+
+/// What has changed among a room's people.
+#[must_use]
+pub fn people_json(room: &RoomName, change: &Change) -> Value {
+    let joined: Vec<_> = change.joined.iter().map(AuthorJson::from).collect();
+    let left: Vec<_> = change.left.iter().map(UserId::as_str).collect();
+    json!({ "room": room.as_str(), "joined": joined, "left": left, "count": change.count })
+}
+
+/// The nodes that are alive, of which the first is this one.
+#[must_use]
+pub fn nodes_json(nodes: &[NodeStatus]) -> Value {
+    let node = |node: &NodeStatus| json!({ "id": node.id.as_str(), "sessions": node.sessions, "since": node.since.0 });
+    let own = nodes.first().map(|own| own.id.as_str());
+    json!({ "node": own, "nodes": nodes.iter().map(node).collect::<Vec<_>>() })
 }
 
 /// Who one is now, and the token that says so.

@@ -44,6 +44,12 @@ pub enum Request {
         /// At most so many.
         limit: usize,
     },
+    /// Tell the others in a room that one is typing.
+    Typing(RoomName),
+    /// Who is in a room.
+    Who(RoomName),
+    /// Which nodes there are.
+    Nodes,
     /// Which rooms there are.
     Rooms {
         /// After this one, by name.
@@ -64,6 +70,8 @@ pub struct Place {
 
 /// The most messages that one request gets.
 pub const PAGE_MAX: usize = 200;
+/// The most messages that one search gets.
+pub const FOUND_MAX: usize = 100;
 /// The most rooms that one request gets, each with its newest message.
 pub const ROOMS_MAX: usize = 100;
 
@@ -107,7 +115,8 @@ impl Request {
     ///
     /// What its sender is told.
     pub fn parse(event: &str, args: &Args, text_bytes_max: usize) -> Result<Self, Refusal> {
-        let known = ["join", "leave", "post", "rename", "history", "rooms", "typing", "who"].contains(&event);
+        let known = ["join", "leave", "post", "rename", "history", "rooms", "typing", "who", "nodes"]
+            .contains(&event);
         if !known {
             return Err(Refusal::new("unknown_event", "there is no such event"));
         }
@@ -141,7 +150,9 @@ impl Request {
                 let after = fields.after.as_ref().and_then(Value::as_str).map(str::parse).transpose()?;
                 Ok(Self::Rooms { after, limit: limit(fields.limit, ROOMS_MAX) })
             }
-            _ => Err(Refusal::new("not_implemented", "this node does not do that yet")),
+            "typing" => Ok(Self::Typing(fields.room()?)),
+            "who" => Ok(Self::Who(fields.room()?)),
+            _ => Ok(Self::Nodes),
         }
     }
 }

@@ -1,0 +1,142 @@
+//! Many clients that come at once, one that was away for long, and a network that breaks all the time.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, bail, ensure};
+use chorus_load::{
+    engine::Engine,
+    socket::{CHAT, Event, Packet, Prefix, TUTORIAL},
+    target::Target,
+};
+use serde_json::Value;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::crowd::connect;
+
+/// Whoever has not got everything by then has lost something.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Brings clients to a node at once, each of which has all up to `after`, and says how long it took until every
+/// one had been shown all up to `upto`, in order.
+///
+/// # Errors
+///
+/// One cannot connect, or is shown something twice, out of order, or not at all.
+pub(crate) async fn return_all(url: &str, clients: usize, after: u64, upto: u64) -> anyhow::Result<Duration> {
+    let target: Target = url.parse().map_err(anyhow::Error::msg)?;
+    let begin = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..clients {
+        let target = target.clone();
+        tasks.spawn(async move {
+            timeout(PATIENCE, catch_up(&target, TUTORIAL, after, upto))
+                .await
+                .context("not complete in time")?
+        });
+    }
+    // They stay until the last one is complete.
+    let mut crowd = Vec::with_capacity(clients);
+    while let Some(one) = tasks.join_next().await {
+        crowd.push(one??);
+    }
+    Ok(begin.elapsed())
+}
+
+/// Connects one client that has all up to `after`, and lets it take all up to `upto`.
+///
+/// # Errors
+///
+/// As above.
+pub(crate) async fn catch_up(target: &Target, on: Prefix, after: u64, upto: u64) -> anyhow::Result<Engine> {
+    let mut engine = match on {
+        TUTORIAL => connect(target, &format!(r#"40{{"serverOffset":{after}}}"#)).await?,
+        _ => connect(target, "40/chat,{}").await?,
+    };
+    let (mut packets, mut shown) = (Vec::new(), after);
+    while shown < upto {
+        engine.send(&mut packets).await?;
+        let packet = engine.next().await?;
+        if packet.as_str() == "2" {
+            packets.push("3".to_owned());
+            continue;
+        }
+        let read = packet.strip_prefix('4').and_then(|packet| Packet::read(packet, on));
+        let Some(Packet::Event(ack, event)) = read else { continue };
+        let mut show = |seq: u64| {
+            ensure!(seq == shown + 1, "{seq} after {shown}");
+            shown = seq;
+            Ok(())
+        };
+        match serde_json::from_str(event)? {
+            Event::ChatMessage(_, seq) => show(seq)?,
+            Event::Message(message) => show(message.seq)?,
+            Event::Messages(page) => page.iter().try_for_each(|message| show(message.seq))?,
+            Event::Session(session) => {
+                let session: Value = serde_json::from_str(session.get())?;
+                let place = serde_json::json!({ "epoch": session["epoch"], "seq": after });
+                packets.push(format!(r#"42/chat,0["join",{{"room":"lobby","after":{place}}}]"#));
+            }
+            Event::Notice(notice) => bail!("notice {}", notice.code),
+            Event::Other => {}
+        }
+        packets.extend(ack.map(|ack| format!("43{}{ack}[]", on.0)));
+    }
+    engine.send(&mut packets).await?;
+    Ok(engine)
+}
+
+/// How long a client that missed so much takes on each namespace: `/`, `/chat`.
+///
+/// # Errors
+///
+/// As above.
+pub(crate) async fn replay(url: &str, upto: u64) -> anyhow::Result<[Duration; 2]> {
+    let target: Target = url.parse().map_err(anyhow::Error::msg)?;
+    let mut took = [Duration::ZERO; 2];
+    for (took, on) in took.iter_mut().zip([TUTORIAL, CHAT]) {
+        let begin = Instant::now();
+        timeout(PATIENCE, catch_up(&target, on, 0, upto)).await.context("not complete in time")??;
+        *took = begin.elapsed();
+    }
+    Ok(took)
+}
+
+/// A way to a node that breaks every connection once in a while; it is there until this is dropped.
+pub(crate) struct Flapping {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    _tasks: JoinSet<()>,
+}
+
+impl Flapping {
+    /// A way to `node` on which each connection lives for `life` at most.
+    ///
+    /// # Errors
+    ///
+    /// No port is free.
+    pub(crate) async fn to(node: SocketAddr, life: Duration) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut ways = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                ways.spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(node).await else { return };
+                    let _ = (near.set_nodelay(true), far.set_nodelay(true));
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = sleep(life) => {}
+                    }
+                });
+                while ways.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { addr, _tasks: tasks })
+    }
+}

@@ -1,0 +1,110 @@
+//! Sessions on fickle sockets, under seeded schedules.
+
+use std::sync::Mutex as StdMutex;
+
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::{
+    chat::{
+        cursor::{TailLimit, tests::Dice},
+        hub::Hub,
+        ports::ClusterBus as _,
+        service::{ChatService, Rules, Start},
+        testing::{FixedClock, draft},
+        types::{Epoch, RoomName},
+    },
+    cluster::memory::MemoryCluster,
+    store::memory::MemoryLog,
+};
+
+/// A socket that takes what its dice say and writes down what it took.
+struct FickleSocket {
+    dice: StdMutex<Dice>,
+    shown: StdMutex<Vec<u64>>,
+}
+
+#[async_trait]
+impl Outlet for FickleSocket {
+    fn appetite(&self, _pace: Pace) -> usize {
+        lock(&self.dice).roll(12) as usize
+    }
+
+    fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
+        let taken = lock(&self.dice).roll(messages.len() as u64 + 1) as usize;
+        lock(&self.shown).extend(messages[..taken].iter().map(|message| message.seq.0));
+        taken
+    }
+
+    fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+        panic!("nothing was pruned");
+    }
+
+    async fn drained(&self) {
+        let pause = lock(&self.dice).roll(20);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+
+    fn cut(&self) {
+        panic!("a socket that takes something now and then is not stalled");
+    }
+}
+
+/// Two nodes over one log: half of the commits' hints are lost, and what is lost is found by the sweep.
+async fn converse(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let stop = CancellationToken::new();
+    let (to_commits, mut commits) = mpsc::channel(1_024);
+    let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
+    let (to_hints, hints) = mpsc::channel(1_024);
+    let bus = Arc::new(MemoryCluster::default().join(to_hints.clone()));
+    assert!(bus.is_up());
+    let stats = Arc::new(Stats::default());
+    let limit = TailLimit { messages: 8, bytes: 1_000 };
+    let hub = Hub::new(log.clone(), bus, stats.clone(), limit, TaskTracker::new(), stop.clone());
+    let tasks = TaskTracker::new();
+    tasks.spawn(hub.clone().take_hints(hints));
+    tasks.spawn(hub.clone().sweep(log.position().await.unwrap(), Duration::from_millis(100)));
+    let node = "n1".parse().unwrap();
+    let rules = Rules { rooms_per_session: 10, messages_per_second: 0 };
+    let chat = ChatService::new(log.clone(), hub, Arc::new(FixedClock), node, stats.clone(), rules);
+
+    let total = 40 + dice.roll(60);
+    let mut sessions = Vec::new();
+    for number in 1..=total {
+        log.append(vec![draft("lobby", &format!("message {number}"))]).await.unwrap();
+        let committed = commits.recv().await.unwrap();
+        if dice.roll(2) == 0 {
+            to_hints.send(crate::chat::ports::Hint::Messages(committed)).await.unwrap();
+        }
+        if number % 20 == 1 {
+            let after = dice.roll(number + 1);
+            let dice = StdMutex::new(Dice::new(seed + number));
+            let socket = Arc::new(FickleSocket { dice, shown: StdMutex::default() });
+            let session = chat.session(stop.clone());
+            let start = Start::After { epoch: None, seq: Seq(after), or_newest: 0 };
+            chat.join(&session, &RoomName::lobby(), start).await.unwrap().follow();
+            let (log, out) = (log.clone(), socket.clone());
+            tasks.spawn(
+                async move { session.pump(log.as_ref(), out.as_ref(), Duration::from_secs(60)).await },
+            );
+            sessions.push((after, socket));
+        }
+        tokio::time::sleep(Duration::from_millis(dice.roll(30))).await;
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    for (after, socket) in sessions {
+        let wanted: Vec<u64> = (after + 1..=total).collect();
+        assert_eq!(*lock(&socket.shown), wanted, "seed {seed}, from after {after}");
+    }
+    assert_eq!(stats.catching_up.get(), 0, "seed {seed}");
+    stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_session_shows_all_once_and_in_order_whatever_hints_are_lost() {
+    for seed in 0..300 {
+        converse(seed).await;
+    }
+}

@@ -1,0 +1,72 @@
+// @ts-check
+/** Times in words: how long ago, which day, and exactly. */
+
+const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const DAY_AND_YEAR = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/**
+ * When a message was said, briefly: for the first hour how long ago, then the time of day.
+ *
+ * @param {number} at
+ * @param {number} now
+ */
+export function briefly(at, now) {
+  if (!isTime(at)) return "";
+  const ago = now - at;
+  if (ago < MINUTE_MS) return -MINUTE_MS < ago ? "now" : CLOCK.format(at);
+  if (ago < HOUR_MS) return RELATIVE.format(-Math.floor(ago / MINUTE_MS), "minute");
+  return CLOCK.format(at);
+}
+
+/**
+ * For lists, where there is place for one word.
+ *
+ * @param {number} at
+ * @param {number} now
+ */
+export function shortly(at, now) {
+  if (!isTime(at)) return "";
+  return daysBetween(at, now) === 0 ? CLOCK.format(at) : SHORT_DAY.format(at);
+}
+
+/**
+ * @param {number} at
+ * @param {number} now
+ */
+export function dayName(at, now) {
+  if (!isTime(at)) return "";
+  const days = daysBetween(at, now);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return (new Date(at).getFullYear() === new Date(now).getFullYear() ? DAY : DAY_AND_YEAR).format(at);
+}
+
+/** @param {number} at */
+export function exactly(at) {
+  return isTime(at) ? EXACT.format(at) : "at an unknown time";
+}
+
+/** @param {number} at */
+export function machineTime(at) {
+  return isTime(at) ? new Date(at).toISOString() : "";
+}
+
+/**
+ * @param {number} at
+ * @param {number} now
+ */
+function daysBetween(at, now) {
+  return Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / (24 * HOUR_MS));
+}
+
+/** @param {number} at */
+function isTime(at) {
+  return !Number.isNaN(new Date(at).getTime());
+}

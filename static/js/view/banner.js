@@ -1,0 +1,31 @@
+// @ts-check
+/** What the connection is like, where it is not well, and who is writing. */
+import { html, nothing } from "lit-html";
+import { seenName } from "../model/people.js";
+import { ICONS } from "./icons.js";
+import { iconButton } from "./parts.js";
+
+/**
+ * @param {import("../model/status.js").Banner} banner
+ * @param {string} warning
+ * @param {{ retry: () => void, dismiss: () => void }} act
+ */
+export function bannerLine({ tone, text, retry }, warning, act) {
+  return html`${text === "" ? nothing : html`<p class="banner" data-tone=${tone}><span>${text}</span>
+      ${retry ? html`<button type="button" @click=${act.retry}>Try now</button>` : nothing}</p>`}
+    ${warning === "" ? nothing : html`<p class="banner warning" data-tone="bad"><span>${warning}</span>
+      ${iconButton("Dismiss", ICONS.close, act.dismiss)}</p>`}`;
+}
+
+/** @param {readonly import("../link/wire.js").User[]} typists */
+export function typingLine(typists) {
+  if (typists.length === 0) return nothing;
+  const [first = "", second = ""] = typists.map(({ name }) => seenName(name));
+  const who =
+    typists.length === 1
+      ? html`<bdi>${first}</bdi> is`
+      : typists.length === 2
+        ? html`<bdi>${first}</bdi> and <bdi>${second}</bdi> are`
+        : html`<bdi>${first}</bdi> and ${typists.length - 1} others are`;
+  return html`<span class="pulse" aria-hidden="true"><i></i><i></i><i></i></span> ${who} writing…`;
+}

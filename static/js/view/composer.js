@@ -1,0 +1,237 @@
+// @ts-check
+/** Where one writes: a draft for each room, an edit of what was said, and names after an `@`. */
+import { html, nothing, render } from "lit-html";
+import { mentionBefore } from "../model/mentions.js";
+import { nameKey, seenName } from "../model/people.js";
+import { element } from "./element.js";
+import { ICONS } from "./icons.js";
+import { avatar, iconButton, personName } from "./parts.js";
+
+/**
+ * @typedef {import("../link/wire.js").Message} Message
+ * @typedef {import("../link/wire.js").User} User
+ *
+ * @typedef {object} ComposerActions
+ * @property {(text: string) => string | null} write Answers why not, or `null` if it was taken.
+ * @property {(seq: number, text: string) => string | null} edit
+ * @property {(room: string, text: string) => void} keep The draft has changed.
+ * @property {(room: string) => string} draft
+ * @property {() => void} typing
+ * @property {() => void} editLast The last own message is to be edited.
+ * @property {() => Iterable<User>} people Who can be called upon.
+ */
+
+/** How many names are offered. */
+const NAMES_MAX = 6;
+
+export class Composer {
+  #form = element("form", HTMLFormElement);
+  #input = element("input", HTMLTextAreaElement);
+  #mode = element("mode", HTMLElement);
+  #names = element("names", HTMLElement);
+  #hint = element("hint", HTMLElement);
+  #room = "";
+  /** The message that is being edited. @type {number | null} */
+  #editing = null;
+  /** Names that fit what is written. @type {{ users: User[], from: number, at: number } | null} */
+  #offer = null;
+
+  /** @param {ComposerActions} act */
+  constructor(act) {
+    this.act = act;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#input.addEventListener("keydown", (event) => this.#key(event));
+    this.#input.addEventListener("input", () => this.#changed());
+    this.#input.addEventListener("blur", () => this.#offerNames(false));
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  /** @param {string} room */
+  room(room) {
+    this.#room = room;
+    this.#editing = null;
+    this.#put(this.act.draft(room));
+    this.#input.placeholder = `Message to ${room}`;
+    this.#input.setAttribute("aria-label", `Message to ${room}`);
+    this.hint("");
+    this.#renderMode();
+  }
+
+  /** @param {string} text What is wrong with what was written; empty if nothing is. */
+  hint(text) {
+    this.#hint.textContent = text;
+    this.#hint.hidden = text === "";
+  }
+
+  /**
+   * Begins an answer.
+   *
+   * @param {Message} message
+   * @param {string} text
+   */
+  reply({ author }, text) {
+    const [first = ""] = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith(">"));
+    const quote = first.length < 120 ? first : `${first.slice(0, 119)}…`;
+    const begun = this.#editing === null ? this.#input.value : "";
+    this.#stopEditing();
+    this.#put(`> ${quote}\n@${seenName(author.name)} ${begun}`);
+    this.#changed();
+    this.focus();
+  }
+
+  /**
+   * Begins an edit; the draft waits.
+   *
+   * @param {number} seq
+   * @param {string} text
+   */
+  edit(seq, text) {
+    this.#editing = seq;
+    this.#put(text);
+    this.#renderMode();
+    this.focus();
+  }
+
+  /** @returns {boolean} Whether there was something to give up. */
+  giveUp() {
+    if (this.#offer) {
+      this.#offerNames(false);
+      return true;
+    }
+    return this.#stopEditing();
+  }
+
+  #stopEditing() {
+    if (this.#editing === null) return false;
+    this.#editing = null;
+    this.#put(this.act.draft(this.#room));
+    this.hint("");
+    this.#renderMode();
+    return true;
+  }
+
+  #submit() {
+    const text = this.#input.value;
+    const editing = this.#editing;
+    const problem = editing === null ? this.act.write(text) : this.act.edit(editing, text);
+    this.hint(problem ?? "");
+    if (problem !== null) return;
+    if (editing === null) {
+      this.#put("");
+      this.act.keep(this.#room, "");
+    } else {
+      this.#stopEditing();
+    }
+    this.#offerNames(false);
+  }
+
+  #changed() {
+    this.hint("");
+    if (this.#editing === null) this.act.keep(this.#room, this.#input.value);
+    if (this.#input.value !== "") this.act.typing();
+    this.#offerNames(true);
+    this.#grow();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    // An input method's keys are its own.
+    if (event.isComposing) return;
+    if (this.#offer && this.#chooses(event.key)) {
+      event.preventDefault();
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "ArrowUp" && this.#input.value === "") {
+      event.preventDefault();
+      this.act.editLast();
+    }
+  }
+
+  /** @param {string} key */
+  #chooses(key) {
+    const offer = this.#offer;
+    if (!offer) return false;
+    if (key === "ArrowDown" || key === "ArrowUp") {
+      const step = key === "ArrowDown" ? 1 : offer.users.length - 1;
+      this.#offer = { ...offer, at: (offer.at + step) % offer.users.length };
+      this.#renderNames();
+      return true;
+    }
+    const user = offer.users[offer.at];
+    if ((key !== "Enter" && key !== "Tab") || !user) return false;
+    this.call(user);
+    return true;
+  }
+
+  /** @param {User} user */
+  call(user) {
+    const { selectionStart: caret, value } = this.#input;
+    const from = this.#offer?.from ?? caret;
+    const name = `@${seenName(user.name)} `;
+    this.#put(value.slice(0, from) + name + value.slice(caret));
+    this.#input.setSelectionRange(from + name.length, from + name.length);
+    this.#changed();
+    this.focus();
+  }
+
+  /** @param {boolean} wanted */
+  #offerNames(wanted) {
+    const { selectionStart, value } = this.#input;
+    const begun = wanted ? mentionBefore(value, selectionStart) : null;
+    const users = begun ? this.#namesLike(begun.prefix) : [];
+    this.#offer = begun && 0 < users.length ? { users, from: begun.from, at: 0 } : null;
+    this.#renderNames();
+  }
+
+  /** @param {string} prefix */
+  #namesLike(prefix) {
+    const key = prefix.trim() === "" ? "" : nameKey(prefix);
+    /** @type {Map<string, User>} */
+    const byName = new Map();
+    for (const user of this.act.people()) {
+      const name = nameKey(user.name);
+      // What is complete needs no offer.
+      if (name.startsWith(key) && name !== key && !byName.has(name)) byName.set(name, user);
+    }
+    return [...byName.values()].slice(0, NAMES_MAX);
+  }
+
+  #renderNames() {
+    const offer = this.#offer;
+    if (offer) this.#input.setAttribute("aria-activedescendant", `name-${offer.at}`);
+    else this.#input.removeAttribute("aria-activedescendant");
+    this.#names.hidden = offer === null;
+    const options = offer?.users.map(
+      (user, n) => html`<li id=${`name-${n}`} role="option" aria-selected=${String(n === offer.at)}
+        @pointerdown=${(/** @type {Event} */ event) => event.preventDefault()} @click=${() => this.call(user)}>${avatar(user)} ${personName(user)}</li>`,
+    );
+    render(options ?? nothing, this.#names);
+  }
+
+  #renderMode() {
+    const editing = this.#editing !== null;
+    this.#form.classList.toggle("editing", editing);
+    render(
+      editing ? html`<span>Editing your message. <kbd>Esc</kbd> gives it up.</span>${iconButton("Give up editing", ICONS.close, () => this.giveUp())}` : nothing,
+      this.#mode,
+    );
+  }
+
+  /** @param {string} text */
+  #put(text) {
+    this.#input.value = text;
+    this.#grow();
+  }
+
+  /** For browsers that do not let a field grow by themselves. */
+  #grow() {
+    this.#input.rows = Math.min(8, this.#input.value.split("\n").length);
+  }
+}

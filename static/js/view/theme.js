@@ -1,0 +1,30 @@
+// @ts-check
+/**
+ * Light or dark: as the system says, or as somebody chose.
+ *
+ * @typedef {"auto" | "light" | "dark"} Theme
+ */
+
+const KEY = "chorus.theme";
+/** @type {readonly Theme[]} */
+const THEMES = ["auto", "light", "dark"];
+
+/** @param {import("../keep/local.js").LocalStore} store @returns {Theme} */
+export function themeIn(store) {
+  return THEMES.find((theme) => theme === store.get(KEY)) ?? "auto";
+}
+
+/**
+ * @param {import("../keep/local.js").LocalStore} store
+ * @returns {Theme} The next one.
+ */
+export function nextTheme(store) {
+  const next = THEMES[(THEMES.indexOf(themeIn(store)) + 1) % THEMES.length] ?? "auto";
+  store.set(KEY, next);
+  return next;
+}
+
+/** @param {Theme} theme */
+export function showTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+}

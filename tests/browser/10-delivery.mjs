@@ -1,0 +1,88 @@
+// @ts-check
+/**
+ * Nothing is lost: two people on two nodes chat, one of them goes away and comes back, and what was
+ * written meanwhile arrives once.
+ */
+import assert from "node:assert/strict";
+import { newMark, openWindow, run, textsOf } from "./harness.mjs";
+import { connected, enter, say, TEXT } from "./page.mjs";
+import { Speaker } from "./speaker.mjs";
+
+await run(async ({ browser, bases: [base], check }) => {
+  const mark = newMark();
+  const room = `delivery-${mark}`;
+  const ada = await openWindow(browser, base, { node: "one" });
+  const bob = await openWindow(browser, base, { node: "two" });
+  await enter(ada.page, base, room, "Ada");
+  await enter(bob.page, base, room, "Bob");
+
+  await check("two people are on two nodes", async () => {
+    assert.equal(await ada.page.textContent("#node"), "connected to node one");
+    assert.equal(await bob.page.textContent("#node"), "connected to node two");
+  });
+
+  await say(ada.page, `${mark} from Ada`);
+  await textsOf(bob.page, TEXT, mark, 1);
+  await say(bob.page, `${mark} from Bob`);
+  await check("they chat across the nodes", async () => {
+    for (const { page } of [ada, bob]) assert.deepEqual(await textsOf(page, TEXT, mark, 2), [`${mark} from Ada`, `${mark} from Bob`]);
+  });
+
+  await bob.page.context().setOffline(true);
+  await check("who is offline is told so", () => bob.page.locator(".banner", { hasText: "You are offline" }).waitFor());
+  const speaker = await Speaker.open(base, room);
+  const said = Array.from({ length: 300 }, (_, n) => `${mark} meanwhile ${n + 1}`);
+  for (const text of said) await speaker.post(text);
+  await say(bob.page, `${mark} typed offline`);
+  await check("what is typed offline is shown as waiting", () => bob.page.locator("#pending .waiting", { hasText: "typed offline" }).waitFor());
+
+  await bob.page.context().setOffline(false);
+  await check("the return is told, with what was missed", () => bob.page.locator(".banner[data-tone=good]", { hasText: "300 messages" }).waitFor());
+  await check("who returns has exactly the 300, in order, and what was typed offline once", async () => {
+    const seen = await textsOf(bob.page, TEXT, mark, 303);
+    assert.deepEqual(seen.slice(2), [...said, `${mark} typed offline`]);
+  });
+
+  await bob.page.context().setOffline(true);
+  await bob.page.locator("#node.off").waitFor({ state: "attached" });
+  await say(bob.page, `${mark} survives`);
+  await bob.page.locator("#pending .waiting", { hasText: "survives" }).waitFor();
+  await kept(bob.page, `${mark} survives`);
+  await bob.page.fill("#input", "a draft that was begun");
+  // The page itself comes from the network: it is there again once that is.
+  await bob.page.goto("about:blank");
+  await bob.page.context().setOffline(false);
+  await bob.page.goto(`${base}/#room=${room}`);
+  await connected(bob.page);
+  await check("a message typed offline survives a reload and arrives once", async () => {
+    const wanted = [...said, `${mark} typed offline`, `${mark} survives`];
+    for (const { page } of [ada, bob]) assert.deepEqual((await textsOf(page, TEXT, mark, 100)).slice(-2), wanted.slice(-2));
+    assert.equal((await speaker.texts()).filter((text) => text === `${mark} survives`).length, 1);
+    assert.equal(await bob.page.locator("#pending li").count(), 0);
+  });
+  await check("a draft survives a reload", async () => assert.equal(await bob.page.inputValue("#input"), "a draft that was begun"));
+
+  await check("no page threw, broke its policy or asked a third party", async () => {
+    assert.deepEqual([...ada.faults, ...bob.faults], []);
+  });
+});
+
+/**
+ * Waits until a message is on disk.
+ *
+ * @param {import("playwright-core").Page} page
+ * @param {string} text
+ */
+async function kept(page, text) {
+  await page.waitForFunction(
+    (/** @type {string} */ wanted) =>
+      new Promise((/** @type {(found: boolean) => void} */ answer) => {
+        const opening = indexedDB.open("chorus");
+        opening.onsuccess = () => {
+          const all = opening.result.transaction("outbox").objectStore("outbox").getAll();
+          all.onsuccess = () => answer(all.result.some((/** @type {any} */ entry) => entry.text === wanted));
+        };
+      }),
+    text,
+  );
+}

@@ -1,0 +1,215 @@
+//! A node's end of a connection: what the gateway does, without Socket.IO.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chorus::chat::{
+    cursor::Pace,
+    ports::Receipt,
+    post::{self, PostError, Saying},
+    sender::Sender,
+    sender_order::PostIndex,
+    service::{ChatService, Entered, JoinError, Start},
+    session::{self, Session},
+    types::{Author, Epoch, Kind, Message, RoomName, Seq},
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc, watch},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    link::{Link, Packet, Post},
+    tally::Effect,
+};
+
+/// How long a client may take nothing.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Posts of one run.
+const RUN_MAX: usize = 4;
+/// Messages of a page, as the session is told, and those that fit when it is written.
+const PAGE_MESSAGES: usize = 40;
+const PAGE_FITS: usize = 12;
+
+/// How a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `/chat`: many posts at one time, in their order across refusals; catches up in pages.
+    Native,
+    /// `/`: one post at a time, and no answer to one that may pass later.
+    Tutorial,
+    /// The HTTP API, one post at a time; it listens as `/chat` does.
+    Api,
+}
+
+/// What a client brings.
+pub(crate) struct Hello {
+    pub(crate) dialect: Dialect,
+    pub(crate) author: Author,
+    pub(crate) rooms: Vec<(RoomName, Epoch, Seq)>,
+}
+
+/// The node's end.
+pub(crate) struct Server {
+    pub(crate) chat: Arc<ChatService>,
+    pub(crate) link: Arc<Link>,
+    pub(crate) sender: Sender,
+    pub(crate) hello: Hello,
+}
+
+impl Server {
+    /// Lives as long as the connection. What was read of it before it went is still stored.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<(PostIndex, Post)>) {
+        let ended = self.link.closed().clone();
+        let (chat, link, paged) =
+            (self.chat.clone(), self.link.clone(), self.hello.dialect != Dialect::Tutorial);
+        let session = chat.session(ended.clone());
+        let out = Outlet { drains: AsyncMutex::new(link.drains()), link, paged };
+        let moves = session.pump(chat.log().as_ref(), &out, PATIENCE);
+        let requests = async {
+            let mut drains = self.link.drains();
+            self.begin(&session, &mut drains).await;
+            let closing = ended.cancelled();
+            tokio::pin!(closing);
+            let mut batch = Vec::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                        0 => break,
+                        _ => self.take(std::mem::take(&mut batch), &mut drains).await,
+                    },
+                    () = &mut closing, if !queue.is_closed() => queue.close(),
+                }
+            }
+        };
+        tokio::join!(moves, requests);
+    }
+
+    async fn begin(&mut self, session: &Arc<Session>, drains: &mut watch::Receiver<()>) {
+        let mut entered = Vec::new();
+        for (room, epoch, seq) in std::mem::take(&mut self.hello.rooms) {
+            let epoch = Some(epoch).filter(|_| self.hello.dialect != Dialect::Tutorial);
+            let start = Start::After { epoch, seq, or_newest: 0 };
+            match self.join(session, &room, start).await {
+                Some(room) => entered.push(room),
+                None => return,
+            }
+        }
+        let recovered = entered.iter().map(|entered| entered.joined().recovered).collect();
+        self.push(Packet::Session(recovered), drains).await;
+        entered.into_iter().for_each(Entered::follow);
+    }
+
+    /// Joins as soon as the log can be read, or has the client come back.
+    async fn join(&self, session: &Arc<Session>, room: &RoomName, start: Start) -> Option<Entered> {
+        let tries = async {
+            loop {
+                match self.chat.join(session, room, start).await {
+                    Ok(entered) => return Some(entered),
+                    Err(JoinError::TooManyRooms(_)) => return None,
+                    Err(JoinError::Read(_)) => sleep(Duration::from_millis(250)).await,
+                }
+            }
+        };
+        let entered = self.link.closed().run_until_cancelled(timeout(PATIENCE, tries)).await?;
+        entered.unwrap_or_else(|_| {
+            self.link.cut();
+            None
+        })
+    }
+
+    async fn take(&mut self, batch: Vec<(PostIndex, Post)>, drains: &mut watch::Receiver<()>) {
+        let acks: Vec<_> = batch.iter().map(|(_, post)| (post.room, post.ack)).collect();
+        let run = batch.into_iter().map(|(index, post)| (index, parsed(post)));
+        let outcomes = if self.hello.dialect == Dialect::Api {
+            self.post_each(run.map(|(_, post)| post).collect()).await
+        } else {
+            self.sender.post(run.collect()).await
+        };
+        for ((room, ack), outcome) in acks.into_iter().zip(outcomes) {
+            let passes = outcome.as_ref().is_err_and(PostError::passes);
+            if self.hello.dialect != Dialect::Tutorial || !passes {
+                self.push(Packet::Answer { room, ack, outcome }, drains).await;
+            }
+        }
+    }
+
+    async fn post_each(&self, posts: Vec<post::Post>) -> Vec<Result<Receipt, PostError>> {
+        let mut outcomes = Vec::new();
+        for post in posts {
+            outcomes.push(self.chat.post(&self.hello.author, post).await);
+        }
+        outcomes
+    }
+
+    /// Sends a packet when there is room for it. A client that makes none is cut.
+    async fn push(&self, packet: Packet, drains: &mut watch::Receiver<()>) {
+        let room = async {
+            while self.link.room() == 0 {
+                let _ = drains.changed().await;
+            }
+        };
+        match self.link.closed().run_until_cancelled(timeout(PATIENCE, room)).await {
+            Some(Ok(())) => drop(self.link.push(packet)),
+            Some(Err(_)) => self.link.cut(),
+            None => {}
+        }
+    }
+}
+
+fn parsed(post: Post) -> post::Post {
+    let kind = post.of.map(|_| Kind::EDIT);
+    let saying = Saying::new(kind, post.of.map(|of| of.0), &post.text, 1_000).expect("a short text");
+    post::Post { room: post.name, nonce: Some(post.nonce), saying, trace: None }
+}
+
+/// A socket that has what its client reads, and no more.
+struct Outlet {
+    link: Arc<Link>,
+    drains: AsyncMutex<watch::Receiver<()>>,
+    paged: bool,
+}
+
+#[async_trait]
+impl session::Outlet for Outlet {
+    fn appetite(&self, pace: Pace) -> usize {
+        match pace {
+            Pace::CatchUp if self.paged && self.link.takes_page() => PAGE_MESSAGES,
+            Pace::CatchUp if self.paged => 0,
+            Pace::Live | Pace::CatchUp => self.link.room(),
+        }
+    }
+
+    fn deliver(&self, room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize {
+        let taken = if self.paged && pace == Pace::CatchUp {
+            let page = &messages[..messages.len().min(PAGE_FITS)];
+            let taken = self.link.takes_page() && self.link.push(Packet::Page(room.clone(), page.to_vec()));
+            if taken { page.len() } else { 0 }
+        } else {
+            let push = |message: &&Arc<Message>| {
+                self.link.push(Packet::Messages(room.clone(), vec![Arc::clone(message)]))
+            };
+            messages.iter().take_while(push).count()
+        };
+        if taken < messages.len() {
+            self.link.history().struck(Effect::BufferFull, 0);
+        }
+        taken
+    }
+
+    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
+        self.link
+            .history()
+            .wrong(format!("a client was told that {room} has lost what is after {after} up to {upto}"));
+        true
+    }
+
+    async fn drained(&self) {
+        let _ = self.drains.lock().await.changed().await;
+    }
+
+    fn cut(&self) {
+        self.link.cut();
+    }
+}
