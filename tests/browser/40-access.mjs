@@ -117,7 +117,11 @@ async function clean(page) {
   // The policy lets no script in, but for the debugger's.
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
-    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] });
+    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, {
+      resultTypes: ["violations"],
+      // A room's address is a fragment: its link is none to a part of the page.
+      rules: { "skip-link": { enabled: false } },
+    });
     return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.slice(0, 3).map((/** @type {any} */ node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(" / ")}`);
   });
   assert.deepEqual(found, []);
