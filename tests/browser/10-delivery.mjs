@@ -62,6 +62,23 @@ await run(async ({ browser, bases: [base], check }) => {
   });
   await check("a draft survives a reload", async () => assert.equal(await bob.page.inputValue("#input"), "a draft that was begun"));
 
+  await check("who wants to be elsewhere is, and the drawer shows both nodes and what came from where", async () => {
+    await ada.page.click("#head [aria-label=Cluster]");
+    await ada.page.locator(".nodes .name").nth(1).waitFor();
+    assert.deepEqual((await ada.page.locator(".nodes .name").allTextContents()).sort(), ["one", "two"]);
+    await ada.page.locator(".deliveries .crossed", { hasText: "two → one" }).first().waitFor();
+    // The balancer draws lots: now and then it draws the same node as often as the page asks.
+    await ada.page.locator("#node", { hasText: "node one" }).waitFor();
+    for (let turn = 0; turn < 10 && (await ada.page.textContent("#node")) !== "connected to node two"; turn += 1) {
+      await ada.page.click("#elsewhere:not([disabled])");
+      await ada.page.locator("#drawer [role=status]", { hasText: /^(Moved|Still)/ }).waitFor();
+      await connected(ada.page);
+    }
+    assert.equal(await ada.page.textContent("#node"), "connected to node two");
+    await say(ada.page, `${mark} from elsewhere`);
+    await textsOf(bob.page, TEXT, `${mark} from elsewhere`, 1);
+  });
+
   await check("no page threw, broke its policy or asked a third party", async () => {
     assert.deepEqual([...ada.faults, ...bob.faults], []);
   });
