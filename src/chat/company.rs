@@ -179,7 +179,9 @@ impl Company {
         let ears: Vec<_> = {
             let mut state = lock(&self.state);
             let Some(room) = state.rooms.get_mut(name) else { return false };
-            if room.typing.take(self.clock.now()).is_err() {
+            // In a crowd someone always is, and each sign of it would go to all.
+            let is_crowd = presence::PEOPLE_TOLD < room.ears.len();
+            if is_crowd || room.typing.take(self.clock.now()).is_err() {
                 return false;
             }
             room.ears.values().filter(|ear| ear.person().author.id != author.id).cloned().collect()

@@ -77,7 +77,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await ada.click("#head [aria-label=Cluster]");
     await ada.locator(".deliveries li").first().waitFor();
     await ada.mouse.move(640, 780);
-    await ada.screenshot({ path: `${folder}/cluster.png` });
+    await ada.screenshot({ path: `${folder}/page-cluster.png` });
   });
   await check("the conversation, light and dark", async () => {
     await ada.click("#head [aria-label^=People]");
@@ -85,9 +85,9 @@ await run(async ({ browser, bases: [base], check }) => {
     await grace.locator("#input").pressSequentially("nd");
     await ada.mouse.move(640, 780);
     await ada.focus("#input");
-    await ada.screenshot({ path: `${folder}/desktop.png` });
+    await ada.screenshot({ path: `${folder}/page-desktop.png` });
     await ada.emulateMedia({ colorScheme: "dark" });
-    await ada.screenshot({ path: `${folder}/dark.png` });
+    await ada.screenshot({ path: `${folder}/page-dark.png` });
   });
   await check("offline, with what waits", async () => {
     await ada.emulateMedia({ colorScheme: "light" });
@@ -96,7 +96,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await ada.fill("#input", "On the train now: this waits here, and is sent once there is a network again.");
     await ada.press("#input", "Enter");
     await ada.locator(".banner", { hasText: "offline" }).waitFor();
-    await ada.screenshot({ path: `${folder}/offline.png` });
+    await ada.screenshot({ path: `${folder}/page-offline.png` });
     await ada.context().setOffline(false);
   });
   await check("a phone", async () => {
@@ -104,15 +104,16 @@ await run(async ({ browser, bases: [base], check }) => {
     await enter(page, base, "lobby");
     await page.click("#head [aria-label^=Rooms]");
     await page.locator("#side.open").waitFor();
+    await page.waitForFunction(() => document.querySelector("#side")?.getBoundingClientRect().left === 0);
     await rename(page, "Margaret");
     await page.locator("#side.open [aria-label^=Close]").click();
-    await page.locator("#side.open").waitFor({ state: "detached" });
+    await page.waitForFunction(() => (document.querySelector("#side")?.getBoundingClientRect().right ?? 1) <= 0);
     await page.locator("#messages li[data-seq]").last().waitFor();
-    await page.screenshot({ path: `${folder}/phone.png` });
+    await page.screenshot({ path: `${folder}/page-phone.png` });
     await page.click("#head [aria-label^=Rooms]");
     await page.locator("#side.open").waitFor();
     await page.waitForFunction(() => document.querySelector("#side")?.getBoundingClientRect().left === 0);
-    await page.screenshot({ path: `${folder}/phone-rooms.png` });
+    await page.screenshot({ path: `${folder}/page-phone-rooms.png` });
   });
 });
 

@@ -61,6 +61,8 @@ export function board({ uid, title, says }, sections, choices = []) {
     for (const panel of panels) all.withPanel(panel);
   }
   const built = all.build();
+  // The library's default puts both into a menu, where nobody looks.
+  for (const each of [...(built.links ?? []), ...(built.annotations?.list ?? [])]) delete each.placement;
   built.panels?.forEach((panel, at) => (panel.id = at + 1));
   return built;
 }

@@ -3,8 +3,8 @@
 import * as units from "@grafana/grafana-foundation-sdk/units";
 import { board, choice } from "./board.mjs";
 import { CUT } from "./overview.mjs";
-import { bars, lines, number, steps, TOTAL } from "./panels.mjs";
-import { count, level, rate, some } from "./queries.mjs";
+import { bars, lines, number, states, steps, TOTAL } from "./panels.mjs";
+import { count, level, of, rate, some } from "./queries.mjs";
 
 const { BytesIEC: Bytes, EventsPerSecond, MessagesPerSecond, PercentUnit, RequestsPerSecond, Short } = units;
 
@@ -72,6 +72,19 @@ export const clients = board({
     lines({ title: "How much memory do the newest messages take?", unit: Bytes, width: 8,
       says: "The rooms' tails, from which clients that were away shortly catch up." },
       [[level("chorus_tail_bytes", "instance"), "{{instance}}"]]),
+  ],
+  [
+    "People",
+    states({ title: "Can people of other nodes be asked for?", unit: Short, width: 8,
+      says: "Red: who and presence know of the own node's people alone, until Redis is back." },
+      [`min by (instance) (${of("chorus_presence_complete")})`, "{{instance}}"],
+      [[0, "own people alone", "red"], [1, "all people", "green"]]),
+    lines({ title: "How much news of people do sessions get?", unit: EventsPerSecond, width: 8,
+      says: "People who come and go, and who are typing, told to sessions, a second." },
+      [[rate("chorus_presence_news_total", "news"), "{{news}}"]]),
+    lines({ title: "Which news of people is lost, and why?", unit: EventsPerSecond, width: 8, stacked: true,
+      says: "session_full: a session that reads slowly. The others: whispers between the nodes, not sent, taken or believed." },
+      [[rate("chorus_presence_dropped_total", "reason"), "{{reason}}"]]),
   ],
   [
     "Requests",

@@ -293,8 +293,12 @@ async fn a_crowd_is_counted_over_all_nodes() {
     let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
     let ada = one.ear("ada");
     let _ada_stays = ada.enter(&red());
-    let crowd: Vec<_> = (0..PEOPLE_TOLD * 2).map(|n| two.ear(&format!("p{n}")).enter(&red())).collect();
+    let someone = two.ear("someone");
+    let mut crowd: Vec<_> = (1..PEOPLE_TOLD * 2).map(|n| two.ear(&format!("p{n}")).enter(&red())).collect();
+    crowd.push(someone.enter(&red()));
     seconds(20.0).await;
+    someone.type_in(&red());
+    seconds(1.0).await;
     assert_eq!(told(&ada).last().unwrap(), &format!("red: ={}", PEOPLE_TOLD * 2 + 1));
     let who = one.company.who(&red()).await;
     assert_eq!((who.people.members.len(), who.people.count), (PEOPLE_TOLD, PEOPLE_TOLD * 2 + 1));

@@ -19,7 +19,9 @@ const FENCE_END = /^```\s*$/;
 const QUOTE = /^> ?/;
 const LINK = /https?:\/\/[^\s<>"`\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/iy;
 /** What ends a sentence rather than an address. */
-const AFTER_LINK = /[.,;:!?'"*_~]+$/;
+const AFTER_LINK = new Set(".,;:!?'\"*_~");
+/** A bracket that was opened before the address closes after it. @type {Record<string, string>} */
+const CLOSING = { ")": "(", "]": "[", "}": "{" };
 const WORD = /[\p{L}\p{N}]/u;
 
 /** Longer ones first: `**` is not two `*`. @type {[mark: string, type: "strong" | "em" | "strike"][]} */
@@ -135,13 +137,29 @@ function linkAt(text, at) {
   LINK.lastIndex = at;
   const [matched] = LINK.exec(text) ?? [];
   if (!matched) return null;
-  let link = matched.replace(AFTER_LINK, "");
-  // A bracket that was opened before the address closes after it.
-  for (const [opens, closes] of ["()", "[]", "{}"]) {
-    while (link.endsWith(closes ?? "") && count(link, opens) < count(link, closes)) link = link.slice(0, -1).replace(AFTER_LINK, "");
-  }
+  const link = addressIn(matched);
   if (!URL.canParse(link)) return null;
   return { part: { type: "link", href: new URL(link).href, text: link }, length: link.length };
+}
+
+/**
+ * The address without what belongs to the sentence around it.
+ *
+ * @param {string} matched
+ */
+function addressIn(matched) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const character of matched) counts.set(character, (counts.get(character) ?? 0) + 1);
+  let end = matched.length;
+  for (; 0 < end; end -= 1) {
+    const last = matched[end - 1] ?? "";
+    const opening = CLOSING[last];
+    const unopened = opening !== undefined && (counts.get(opening) ?? 0) < (counts.get(last) ?? 0);
+    if (!AFTER_LINK.has(last) && !unopened) break;
+    counts.set(last, (counts.get(last) ?? 0) - 1);
+  }
+  return matched.slice(0, end);
 }
 
 /**
@@ -200,12 +218,4 @@ function closing(text, from, mark) {
     if (!double && !/\s/u.test(before) && !(mark === "_" && WORD.test(after))) return at;
   }
   return -1;
-}
-
-/**
- * @param {string} text
- * @param {string | undefined} character
- */
-function count(text, character) {
-  return text.split(character ?? "").length - 1;
 }

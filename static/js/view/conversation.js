@@ -251,8 +251,11 @@ export class Conversation {
   }
 
   #firstTool() {
-    const tool = this.#active === null ? null : this.#line(this.#active)?.querySelector(".tools button");
-    if (tool instanceof HTMLElement) tool.focus();
+    // The message that was just reached has its tools once it is drawn.
+    requestAnimationFrame(() => {
+      const tool = this.#active === null ? null : this.#line(this.#active)?.querySelector(".tools button");
+      if (tool instanceof HTMLElement) tool.focus();
+    });
   }
 
   /**

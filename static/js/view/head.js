@@ -40,7 +40,7 @@ export function head({ room, people, drawer, searches, elsewhere, theme, notices
   const toggle = (/** @type {Drawer} */ which) => ({ pressed: drawer === which });
   return html`
     ${iconButton(0 < elsewhere ? `Rooms, ${elsewhere} unread` : "Rooms", html`${ICONS.menu}${0 < elsewhere ? html`<span class="dot"></span>` : nothing}`, act.rooms, { className: "only-small" })}
-    <h2 id="roomname">${room}</h2>
+    <h1 id="roomname">${room}</h1>
     <div class="tools">
       ${notices === "absent" ? nothing : iconButton(notices === "on" ? "Desktop notifications are on" : notices === "denied" ? "The browser denies notifications" : "Turn desktop notifications on", ICONS.bell, act.notify, { pressed: notices === "on", className: "wide" })}
       ${iconButton(label, icon, act.theme, { className: "wide" })}

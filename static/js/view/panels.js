@@ -37,7 +37,8 @@ export class Panels {
     this.#sideOpen = true;
     this.#show();
     const [first] = this.side.getElementsByTagName("input");
-    first?.focus();
+    // While it slides in, nothing is to be scrolled for it.
+    first?.focus({ preventScroll: true });
   }
 
   closeSide() {
@@ -94,7 +95,7 @@ export class Panels {
 
   #focusDrawer() {
     const target = this.details.querySelector("input") ?? this.details.querySelector("button");
-    if (target instanceof HTMLElement) target.focus();
+    if (target instanceof HTMLElement) target.focus({ preventScroll: true });
   }
 
   #remember() {

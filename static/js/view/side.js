@@ -46,7 +46,7 @@ export function side(state, act) {
   return html`
     <header class="brand">
       <img src="/favicon.svg" alt="" width="28" height="28">
-      <h1>Chorus</h1>
+      <p>Chorus</p>
       ${iconButton("Close the list of rooms", ICONS.close, act.close, { className: "only-small" })}
     </header>
     <form class="finder" role="search" aria-label="Rooms" @submit=${(/** @type {Event} */ event) => submit(event, act)}>
