@@ -24,6 +24,7 @@ pub mod presence;
 pub mod cursor;
 pub mod gather;
 pub mod rate_limit;
+pub mod search;
 pub mod sender;
 pub mod sender_order;
 pub mod stats;

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     presence::{NodeRun, Roster},
+    search::SearchQuery,
     types::{Author, Draft, Epoch, Message, NodeId, Position, RoomName, Seq, UnixMs},
 };
 
@@ -85,6 +86,21 @@ pub trait MessageLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError>;
 
+    /// Finds up to `limit` ordinary messages before `before` that have the words, newest first, with what they
+    /// say now: the newest edit, and nothing if they were deleted. Bounded in bytes as [`read`](Self::read)
+    /// is. Appends pay nothing for it, so that of much that was just said some may be found only later.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError>;
+
     /// What of a room is there; an unknown room is an empty one.
     ///
     /// # Errors
@@ -128,6 +144,15 @@ pub trait MessageLog: Send + Sync {
     /// [`append`](Self::append) is refused as [`AppendError::Unavailable`]. The log's
     /// [`Commits`] end: what was sent is still received, and then nothing more.
     async fn close(&self);
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub messages: Vec<Arc<Message>>,
+    /// There are earlier ones.
+    pub more: bool,
 }
 
 /// What became of one draft.

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ear::Ear,
     hub::{Hub, Membership},
-    ports::{AppendError, Appended, Clock, Extent, ListedRoom, MessageLog, ReadError, Receipt},
+    ports::{AppendError, Appended, Clock, Extent, Found, ListedRoom, MessageLog, ReadError, Receipt},
     post::{Post, PostError},
+    search::SearchQuery,
     sender::Sender,
     session::Session,
     stats::Stats,
@@ -208,6 +209,21 @@ impl ChatService {
         let more = self.log.extent(room).await?.pruned.next() < first;
         let amendments = self.log.amendments(room, first, last, AMENDMENTS_MAX).await?;
         Ok(History { messages, more, amendments })
+    }
+
+    /// Finds up to `limit` ordinary messages before `before`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    pub async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        self.log.search(room, query, before, limit).await
     }
 
     /// Reads up to `limit` messages after `after`, ascending, and whether there are more after them.

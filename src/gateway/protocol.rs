@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::chat::{ports::ReadError, post::PostError, service::JoinError, types::Invalid};
+use crate::chat::{ports::ReadError, post::PostError, search::BadQuery, service::JoinError, types::Invalid};
 
 pub mod answer;
 pub mod request;
@@ -68,6 +68,12 @@ impl From<Invalid> for Refusal {
             Invalid::Epoch => "bad_epoch",
         };
         Self::new(code, invalid.to_string())
+    }
+}
+
+impl From<BadQuery> for Refusal {
+    fn from(bad: BadQuery) -> Self {
+        Self::new("bad_query", bad.to_string())
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     gateway::protocol::{
         Refusal,
         answer::{history_json, identity_json, page_json, receipt_json, rooms_json},
-        request::{PAGE_MAX, ROOMS_MAX, color, limit, saying},
+        request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, saying},
     },
     telemetry::trace::Root,
 };
@@ -100,6 +100,31 @@ pub(super) async fn messages(
             history_json(&history, reader.as_ref())
         }
     };
+    page["epoch"] = http.chat.log().epoch().to_string().into();
+    Ok(Json(page))
+}
+
+#[derive(Deserialize)]
+pub(super) struct SearchParameters {
+    q: Option<String>,
+    before: Option<u64>,
+    limit: Option<u64>,
+}
+
+/// `GET /api/rooms/{room}/search`: what has all words of `q`, newest first.
+pub(super) async fn search(
+    State(http): State<Http>,
+    room: Result<Path<String>, PathRejection>,
+    query: Result<Query<SearchParameters>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let (room, limit) = (room_of(room)?, limit(query.limit, FOUND_MAX));
+    let before = Seq(query.before.unwrap_or(u64::MAX));
+    let words = query.q.unwrap_or_default().parse()?;
+    let reader = bearer(&http, &headers)?;
+    let found = http.chat.search(&room, &words, before, limit).await?;
+    let mut page = page_json(&found.messages, found.more, reader.as_ref());
     page["epoch"] = http.chat.log().epoch().to_string().into();
     Ok(Json(page))
 }

@@ -61,6 +61,7 @@ pub fn router(http: Http, sockets: SocketIoLayer, links: Arc<Links>) -> Router {
         .route("/api/sessions", post(api::new_session))
         .route("/api/elsewhere", post(api::elsewhere))
         .route("/api/rooms", get(api::rooms))
+        .route("/api/rooms/{room}/search", get(api::search))
         .route("/api/rooms/{room}/messages", get(api::messages).post(api::post_message))
         .layer(DefaultBodyLimit::max(body_bytes));
     let probes = Router::new()

@@ -18,9 +18,11 @@ use super::{
 use crate::{
     chat::{
         ports::{
-            AppendError, Appended, Clock, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError, Receipt,
+            AppendError, Appended, Clock, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError,
+            Receipt,
         },
-        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UnixMs, UserId},
+        search::SearchQuery,
+        types::{Draft, Epoch, Kind, Message, MessageText, Nonce, Position, RoomName, Seq, UnixMs, UserId},
     },
     config,
 };
@@ -63,6 +65,33 @@ impl Room {
     fn extent(&self) -> Extent {
         // Without holes, so that the head is a count.
         Extent { pruned: self.pruned, head: Seq(self.pruned.0 + self.messages.len() as u64) }
+    }
+
+    /// Looks at each message, from the newest on: what became of one is known before it comes.
+    fn search(&self, query: &SearchQuery, before: Seq, limit: usize) -> Found {
+        let mut page = Page::new(limit);
+        // By what it is about and by whom; nothing once it was deleted.
+        let mut changes: HashMap<(Seq, &UserId), Option<&MessageText>> = HashMap::new();
+        for message in self.messages.iter().rev() {
+            let Draft { kind, of, author, text, .. } = &message.draft;
+            match (kind.as_str(), of) {
+                (Kind::EDIT, Some(of)) => drop(changes.entry((*of, &author.id)).or_insert(Some(text))),
+                (Kind::DELETE, Some(of)) => drop(changes.insert((*of, &author.id), None)),
+                _ => {}
+            }
+            if !kind.is_text() || before <= message.seq {
+                continue;
+            }
+            let now = changes.get(&(message.seq, &author.id)).copied().unwrap_or(Some(text));
+            let Some(now) = now.filter(|now| query.finds(now.as_str())) else { continue };
+            if page.is_full() {
+                return Found { messages: page.in_order(), more: true };
+            }
+            let mut found = Message::clone(message);
+            found.draft.text = now.clone();
+            page.push(Arc::new(found));
+        }
+        Found { messages: page.in_order(), more: false }
     }
 
     fn listed(&self, room: RoomName) -> ListedRoom {
@@ -188,7 +217,7 @@ impl MessageLog for MemoryLog {
         let state = self.state();
         let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
         let first = messages.partition_point(|message| message.seq <= after);
-        Ok(Page::of(messages.range(first..), limit).ascending())
+        Ok(Page::of(messages.range(first..), limit).in_order())
     }
 
     async fn read_before(
@@ -216,6 +245,17 @@ impl MessageLog for MemoryLog {
         let is_of = |message: &&Arc<Message>| message.draft.of.is_some_and(|of| first <= of && of <= last);
         let amendments = messages.range(beyond..).rev().filter(is_of);
         Ok(Page::within(limit, AMENDMENT_BYTES_MAX).filled(amendments).reversed())
+    }
+
+    async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        let state = self.state();
+        Ok(state.rooms.get(room).map(|room| room.search(query, before, limit)).unwrap_or_default())
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
@@ -263,6 +303,7 @@ mod tests {
         amendment_contract,
         contract::{self, Subject},
         retention_contract::{self, Aging, HandClock},
+        search_contract::{self, Library},
     };
 
     async fn subject(commits: Commits) -> Subject {
@@ -271,6 +312,12 @@ mod tests {
 
     contract::tests!(subject);
     amendment_contract::tests!(subject);
+    fn library() -> Library {
+        let log = MemoryLog::new(Epoch::from_random(1), [7; 32], tokio::sync::mpsc::channel(1).0);
+        Library { subject: Subject::new(Arc::new(log), ()), take_in: Box::new(|| ()) }
+    }
+
+    search_contract::tests!(library);
 
     fn aging(settings: config::Log) -> Aging {
         let clock = Arc::new(HandClock::new());

@@ -21,6 +21,8 @@ pub mod amendment_contract;
 pub mod contract;
 #[cfg(test)]
 pub mod retention_contract;
+#[cfg(test)]
+pub mod search_contract;
 
 use std::sync::Arc;
 

@@ -56,7 +56,7 @@ impl Page {
     }
 
     /// What was gathered, in the order it came.
-    pub(super) fn ascending(self) -> Vec<Arc<Message>> {
+    pub(super) fn in_order(self) -> Vec<Arc<Message>> {
         self.messages
     }
 

@@ -3,7 +3,7 @@
 //! In reading order: `database` finds or makes the file (`filesystem` and
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
-//! their `place`; `readers` and `growth` answer questions beside it; the
+//! their `place`; `readers`, `search` and `growth` answer questions beside it; the
 //! `janitor` tidies up by its `calendar`, and `backup` copies the log while all this goes on.
 
 pub(super) mod database;
@@ -21,6 +21,7 @@ mod writer;
 
 mod growth;
 mod readers;
+mod search;
 
 mod calendar;
 mod janitor;
@@ -35,9 +36,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{
     database::Database, growth::Watcher, health::Health, janitor::Janitor, queue::Queue, readers::Readers,
@@ -46,8 +47,10 @@ use self::{
 use crate::{
     chat::{
         ports::{
-            AppendError, Appended, Clock, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError, Space,
+            AppendError, Appended, Clock, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError,
+            Space,
         },
+        search::SearchQuery,
         types::{Draft, Epoch, Message, Position, RoomName, Seq},
     },
     config,
@@ -62,6 +65,7 @@ pub struct SqliteLog {
     queue: Queue,
     health: Arc<Health>,
     readers: Readers,
+    searching: tokio::sync::Mutex<()>,
     watcher: Arc<Mutex<Watcher>>,
     writer: Worker,
     janitor: Worker,
@@ -101,6 +105,7 @@ impl SqliteLog {
         Ok(Arc::new(Self {
             queue,
             health,
+            searching: tokio::sync::Mutex::default(),
             readers: Readers::new(database.clone(), settings.readers),
             watcher: Arc::new(Mutex::new(Watcher::new(database.clone()))),
             writer: Worker::spawn("log-writer", move || writer.work()).context("no writer thread")?,
@@ -167,6 +172,20 @@ impl MessageLog for SqliteLog {
     ) -> Result<Vec<Arc<Message>>, ReadError> {
         let room = room.clone();
         self.readers.ask(move |connection| readers::amendments(connection, &room, first, last, limit)).await
+    }
+
+    async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        let (room, query) = (room.clone(), query.clone());
+        // One at a time: a costly one must not take all readers.
+        let turn = timeout(readers::WAIT_MAX, self.searching.lock()).await;
+        let _turn = turn.map_err(|_| ReadError(anyhow!("others are searching")))?;
+        self.readers.ask(move |connection| search::search(connection, &room, &query, before, limit)).await
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {

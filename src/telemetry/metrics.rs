@@ -8,8 +8,12 @@ use std::sync::{Arc, OnceLock};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+pub use beginnings::FROM_THE_START;
+
 use super::deliveries::Deliveries;
 use crate::chat::{ports::MessageLog, stats::Stats, types::NodeId};
+
+mod beginnings;
 
 /// From a commit on a fast disk to one that waited for a slow disk or another process.
 const SECONDS: [f64; 14] =
@@ -131,52 +135,6 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     ("chorus_process_virtual_memory_max_bytes", Gauge, &[], "addresses that may be mapped"),
     ("chorus_process_start_time_seconds", Gauge, &[], "when the process began, after 1970"),
     ("chorus_process_threads", Gauge, &[], "threads"),
-];
-
-/// Counters by a label whose values are all known: each is there from the start, at 0, so that its first
-/// event is seen as growth. Tests that read `/metrics` notice a value that is missing here.
-pub const FROM_THE_START: &[(&str, &str, &[&str])] = &[
-    (
-        "chorus_sessions_ended_total",
-        "reason",
-        &["left", "heartbeat", "protocol", "stalled", "unread", "write_deadline", "log_unreadable", "drain"],
-    ),
-    (
-        "chorus_messages_refused_total",
-        "code",
-        &[
-            "bad_request",
-            "bad_room",
-            "bad_nonce",
-            "bad_text",
-            "bad_name",
-            "bad_epoch",
-            "bad_color",
-            "bad_kind",
-            "bad_user",
-            "bad_token",
-            "not_author",
-            "no_such_message",
-            "not_found",
-            "too_large",
-            "nonce_conflict",
-            "too_many_rooms",
-            "unknown_event",
-            "not_implemented",
-            "rate_limited",
-            "retry_first",
-            "overloaded",
-            "busy",
-            "unavailable",
-            "unknown",
-        ],
-    ),
-    (
-        "chorus_bus_dropped_total",
-        "reason",
-        &["queue_full", "redis_down", "hints_full", "corrupt", "forged", "foreign", "version"],
-    ),
-    ("chorus_trace_spans_total", "outcome", &["exported", "failed"]),
 ];
 
 /// What `/metrics` says.

@@ -21,7 +21,7 @@ await run(async ({ browser, bases: [base], check }) => {
   const ada = await openWindow(browser, base, { node: "one" });
   const bob = await openWindow(browser, base, { node: "two" });
   await enter(ada.page, base, room, "<i>Ada</i>");
-  await enter(bob.page, base, room, "Bob\u202Eevil");
+  await enter(bob.page, base, room, "Bob\u202Eevil", "Bobevil");
 
   await check("messages are text, whatever is in them", async () => {
     for (const text of TEXTS) await say(ada.page, `${mark} ${text}`);

@@ -13,11 +13,12 @@ export const TEXT = "#messages li[data-seq] .text";
  * @param {string} base
  * @param {string} room
  * @param {string} [name]
+ * @param {string} [seen] How the name is seen.
  */
-export async function enter(page, base, room, name) {
+export async function enter(page, base, room, name, seen = name) {
   await page.goto(`${base}/#room=${room}`);
   await connected(page);
-  if (name !== undefined) await rename(page, name);
+  if (name !== undefined) await rename(page, name, seen);
 }
 
 /**
@@ -33,13 +34,14 @@ export async function connected(page) {
 /**
  * @param {Page} page
  * @param {string} name
+ * @param {string} [seen] How it is seen.
  */
-export async function rename(page, name) {
+export async function rename(page, name, seen = name) {
   await page.click(".whoami");
   await page.fill("#name", name);
   await page.click("#dialog .primary");
   await page.locator("#dialog").waitFor({ state: "hidden" });
-  await page.locator(".whoami .author", { hasText: name }).waitFor();
+  await page.locator(".whoami .author", { hasText: seen }).waitFor();
   await page.locator("#node:not(.off)").waitFor({ state: "attached" });
 }
 

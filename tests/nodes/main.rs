@@ -18,6 +18,7 @@ mod backup;
 mod retention;
 
 mod kinds;
+mod search;
 
 mod bad_input;
 mod http_api;

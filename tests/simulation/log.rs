@@ -6,7 +6,8 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        ports::{AppendError, Appended, Commits, Extent, Growth, ListedRoom, MessageLog, ReadError},
+        ports::{AppendError, Appended, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError},
+        search::SearchQuery,
         types::{Draft, Epoch, Message, Position, RoomName, Seq},
     },
     store::memory::MemoryLog,
@@ -218,6 +219,16 @@ impl MessageLog for Handle {
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, ReadError> {
         self.0.ask(self.0.disk.memory.amendments(room, first, last, limit)).await
+    }
+
+    async fn search(
+        &self,
+        room: &RoomName,
+        query: &SearchQuery,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        self.0.ask(self.0.disk.memory.search(room, query, before, limit)).await
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {

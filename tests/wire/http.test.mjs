@@ -88,6 +88,26 @@ test("messages and rooms are read in pages", async (t) => {
   assert.deepEqual([room, last.seq, json.rooms.length], [{ room: "pages", head: 250 }, 250, 1]);
 });
 
+test("messages are found by their words, newest first", async () => {
+  const { token } = await session();
+  const headers = { authorization: `Bearer ${token}` };
+  for (const text of ["An apple a day", "Äpfel und Birnen", "apples, pears"]) {
+    assert.equal((await ask("/api/rooms/found/messages", { method: "POST", body: { text }, headers })).status, 201);
+  }
+  const found = async (/** @type {string} */ query) => {
+    const { status, json } = await ask(`/api/rooms/found/search?${query}`);
+    assert.equal(status, 200);
+    return [json.messages.map((/** @type {any} */ { seq }) => seq), json.more];
+  };
+  assert.deepEqual(await found("q=apple"), [[3, 1], false]);
+  assert.deepEqual(await found("q=apple&limit=1"), [[3], true]);
+  assert.deepEqual(await found("q=apple&before=3"), [[1], false]);
+  assert.deepEqual(await found(`q=${encodeURIComponent("ÄPF und")}`), [[2], false]);
+  assert.deepEqual(await found("q=pear+apple+day"), [[], false]);
+  const { status, json } = await ask("/api/rooms/found/search?q=%20");
+  assert.deepEqual([status, json.error.code], [400, "bad_query"]);
+});
+
 test("each refusal has its status and its code", async () => {
   const { token } = await session();
   const authorization = `Bearer ${token}`;

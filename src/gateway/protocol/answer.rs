@@ -112,7 +112,7 @@ pub fn receipt_json(receipt: Receipt) -> Value {
     json!({ "seq": receipt.seq.0, "at": receipt.at.0 })
 }
 
-/// A page that follows a place.
+/// A page of messages, and whether there are more in its direction.
 #[must_use]
 pub fn page_json(messages: &[Arc<Message>], more: bool, reader: Option<&Author>) -> Value {
     json!({ "messages": messages_json(messages, reader), "more": more })

@@ -70,6 +70,8 @@ pub struct Place {
 
 /// The most messages that one request gets.
 pub const PAGE_MAX: usize = 200;
+/// The most messages that one search gets.
+pub const FOUND_MAX: usize = 100;
 /// The most rooms that one request gets, each with its newest message.
 pub const ROOMS_MAX: usize = 100;
 

@@ -1,4 +1,4 @@
-//! Keeps the file small: checkpoints the WAL, forgets old nonces, prunes old messages.
+//! Keeps the file small and the search near: checkpoints the WAL, forgets old nonces, prunes old messages, indexes new ones.
 //!
 //! One janitor of all nodes works at a time, in small steps with the lock let
 //! go between them, so that no commit waits long for it.
@@ -18,6 +18,7 @@ use super::{
     database::{Database, used_bytes},
     lock::SideLock,
     place::{from_sql, to_sql},
+    search,
 };
 use crate::{
     chat::{ports::Clock, types::UnixMs},
@@ -104,6 +105,8 @@ impl Janitor {
             }
             self.warned = is_stuck;
         }
+        steps.take(search::has_gone, |log| search::forget_gone(log))?;
+        steps.take(search::is_behind, |log| search::index(log))?;
         checkpoint(steps.connection, &self.lock, &self.database)?;
         Ok(true)
     }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a question waits for a free connection before it fails.
-const WAIT_MAX: Duration = Duration::from_secs(5);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What a row is that cannot be read as one.
 const NO_MESSAGE: &str = "the log holds what is no message";
@@ -83,7 +83,7 @@ pub(super) fn read(
          WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND ?2 < seq ORDER BY seq"
     );
     let key = params![room.as_str(), to_sql(after.0)];
-    Ok(fill(Page::new(limit), connection, &sql, room, key)?.ascending())
+    Ok(fill(Page::new(limit), connection, &sql, room, key)?.in_order())
 }
 
 /// One page before a place, ascending, of which the newest are kept.

@@ -13,8 +13,11 @@ pub(super) const APPLICATION_ID: i32 = 0x4368_6f72;
 /// Each step once, in order, and never changed after a release: a node of the
 /// release before must still work on what a step leaves behind, since nodes
 /// are replaced one by one.
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("../migrations/1_log.sql")), M::up(include_str!("../migrations/2_amendments.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/1_log.sql")),
+    M::up(include_str!("../migrations/2_amendments.sql")),
+    M::up(include_str!("../migrations/3_search.sql")),
+];
 
 /// The version of the schema that this program knows.
 pub(super) const VERSION: i64 = STEPS.len() as i64;

@@ -11,6 +11,7 @@ use crate::store::{
     amendment_contract,
     contract::{self, Subject, append, draft, line, next, read, to},
     retention_contract::{self, Aging, HandClock},
+    search_contract::{self, Library},
 };
 
 /// A folder with one log, opened as often as a test likes.
@@ -58,6 +59,37 @@ async fn subject(commits: Commits) -> Subject {
 
 contract::tests!(subject);
 amendment_contract::tests!(subject);
+
+/// A log of which the janitor has seen nothing.
+fn not_indexed() -> Library {
+    let fixture = Fixture::new();
+    let turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
+    let log = fixture.open();
+    Library { subject: Subject::new(log, (fixture, turn)), take_in: Box::new(|| ()) }
+}
+
+/// A log of which the janitor has seen all.
+fn indexed() -> Library {
+    let fixture = Fixture::new();
+    let log = fixture.open();
+    let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
+    let janitor = Mutex::new(janitor);
+    let take_in = move || {
+        let (_runs, stop) = mpsc::channel();
+        while !janitor.lock().unwrap().round(&stop).unwrap() {}
+    };
+    Library { subject: Subject::new(log, fixture), take_in: Box::new(take_in) }
+}
+
+mod not_indexed_yet {
+    use super::not_indexed;
+    super::search_contract::tests!(not_indexed);
+}
+
+mod indexed_already {
+    use super::indexed;
+    super::search_contract::tests!(indexed);
+}
 
 fn aging(settings: config::Log) -> Aging {
     let mut fixture = Fixture::new();

@@ -50,6 +50,8 @@ export class Conversation {
   #revealed = null;
   #ownId = "";
   #everShown = false;
+  /** Where the pointer was last. @type {[x: number, y: number]} */
+  #pointer = [-1, -1];
   #entries = 0;
 
   /**
@@ -70,8 +72,8 @@ export class Conversation {
       if (!this.#scroller.contains(document.activeElement)) this.#activate(null);
     });
     this.#scroller.addEventListener("focusout", ({ relatedTarget }) => {
-      if (relatedTarget instanceof Node && this.#scroller.contains(relatedTarget)) return;
-      this.#activate(null);
+      // To nowhere: what had it is being drawn anew.
+      if (relatedTarget instanceof Node && !this.#scroller.contains(relatedTarget)) this.#activate(null);
     });
     this.#scroller.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -190,10 +192,23 @@ export class Conversation {
 
   /** @param {"pointerover" | "focusin" | "click"} event */
   #point(event) {
-    this.#scroller.addEventListener(event, ({ target }) => {
+    this.#scroller.addEventListener(event, (happened) => {
+      const { target } = happened;
+      if (happened instanceof PointerEvent && event === "pointerover" && !this.#hasMoved(happened)) return;
       const message = target instanceof Element ? target.closest("li[data-seq]") : null;
       if (message instanceof HTMLElement) this.#activate(Number(message.dataset.seq));
     });
+  }
+
+  /**
+   * Whether the pointer has moved, and not the lines below it: then what it pointed at stays chosen.
+   *
+   * @param {PointerEvent} event
+   */
+  #hasMoved({ clientX, clientY }) {
+    const [x, y] = this.#pointer;
+    this.#pointer = [clientX, clientY];
+    return x !== clientX || y !== clientY;
   }
 
   /** @param {number | null} seq */
