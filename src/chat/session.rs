@@ -6,6 +6,7 @@
 //! cursor by what was taken, never by more.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -159,7 +160,7 @@ impl Session {
     /// If it has messages for the socket and cannot move for `stall_timeout`, it
     /// cuts the connection and ends: the client comes back and resumes.
     pub async fn pump(&self, log: &dyn MessageLog, outlet: &dyn Outlet, stall_timeout: Duration) {
-        let run = async {
+        let run = pin!(async {
             let mut moved_at = Instant::now();
             let mut retry = RETRY_MIN;
             loop {
@@ -200,8 +201,13 @@ impl Session {
                     return outlet.cut();
                 }
             }
-        };
-        self.ended.run_until_cancelled(run).await;
+        });
+        // It stays where it is pinned: handed over, it would take its place twice.
+        tokio::select! {
+            biased;
+            () = run => {}
+            () = self.ended.cancelled() => {}
+        }
         self.ended.cancel();
         self.leave_all();
     }

@@ -1,6 +1,6 @@
 //! Namespace `/chat`: the native protocol of the page, the load test and rich clients.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use socketioxide::{
@@ -131,11 +131,11 @@ impl Socket {
         };
 
         let log = gateway.chat.log();
-        let moves = async {
+        let moves = pin!(async {
             let pump = session.pump(log.as_ref(), out.as_ref(), gateway.stall_timeout);
             tokio::join!(pump, ended.run_until_cancelled(people::tell(&out, &ear)));
-        };
-        let requests = async {
+        });
+        let requests = pin!(async {
             // What is rarely under way has its own memory, which an idle socket gives back.
             Box::pin(this.begin(rooms)).await;
             loop {
@@ -144,7 +144,7 @@ impl Socket {
                     batch => Box::pin(this.take(batch)).await,
                 }
             }
-        };
+        });
         out.outlet.live(&ended, &queue, moves, requests).await;
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -107,15 +107,14 @@ impl Outlet {
     }
 
     /// Does both until the session ends, and then what is left of them: what was read of the socket
-    /// before it went is still taken. This task is woken for each message, so that it waits for as little as it can.
+    /// before it went is still taken. They stay where they are pinned: handed over, they would take their place twice. This task is woken for each message, so that it waits for as little as it can.
     pub(super) async fn live(
         &self,
         ended: &CancellationToken,
         queue: &Reader<Incoming>,
-        moves: impl Future<Output = ()>,
-        events: impl Future<Output = ()>,
+        mut moves: Pin<&mut impl Future<Output = ()>>,
+        mut events: Pin<&mut impl Future<Output = ()>>,
     ) {
-        let (mut moves, mut events) = (pin!(moves), pin!(events));
         let (mut moved, mut taken) = (false, false);
         tokio::select! {
             biased;

@@ -1,6 +1,6 @@
 //! Namespace `/`: the Socket.IO tutorial's contract, to the letter, in the room `lobby`.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -67,8 +67,8 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
     let mut sender = gateway.chat.sender(Author::anonymous(), false);
     let mut answers = Answers::new(&out.0.link, &ended, gateway.stall_timeout);
 
-    let moves = session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout);
-    let events = async {
+    let moves = pin!(session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout));
+    let events = pin!(async {
         // What is rarely under way has its own memory, which an idle socket gives back.
         Box::pin(begin(&gateway, &session, &out, offset)).await;
         loop {
@@ -77,7 +77,7 @@ async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, inta
                 batch => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
             }
         }
-    };
+    });
     out.0.live(&ended, &queue, moves, events).await;
 }
 

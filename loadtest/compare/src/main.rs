@@ -72,7 +72,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     raise_files();
     let results = compare(&options).await?;
-    print!("{}{}", Tables(&results), Ratios(&results));
+    let tables = format!("{}{}", Tables(&results), Ratios(&results));
+    print!("{tables}");
+    fs::write(options.out.join("compare.md"), tables)?;
     fs::write(options.out.join("compare.svg"), chart::draw(&results))?;
     let conditions = json!({
         "cpus": std::thread::available_parallelism().map_or(0, usize::from),

@@ -1,0 +1,183 @@
+//! What the parts cost alone, in time: cursor and hub, the log's append, the wire, an event's JSON.
+//!
+//!     cargo bench --bench parts
+//!     cargo bench --bench parts -- append
+
+use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chorus::{
+    chat::{
+        cursor::{Cursor, Pace, RoomOrder, Tail, TailLimit},
+        hub::Hub,
+        ports::MessageLog,
+        service::{ChatService, Rules, Start},
+        session::Outlet,
+        stats::Stats,
+        types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
+    },
+    cluster::{memory::MemoryBus, wire::Wire},
+    config,
+    gateway::protocol::answer::MessageJson,
+    node::SystemClock,
+    store::{self, memory::MemoryLog},
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tokio::{runtime::Runtime, sync::mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+const TAIL: TailLimit = TailLimit { messages: 1_024, bytes: 1_048_576 };
+
+fn draft() -> Draft {
+    Draft {
+        room: RoomName::lobby(),
+        kind: Kind::text(),
+        of: None,
+        author: Author::anonymous(),
+        nonce: None,
+        text: MessageText::new("a line of the usual length, as people write them", 100).expect("a text"),
+        at: UnixMs(1_700_000_000_000),
+        node: "bench".parse().expect("a name"),
+        trace: None,
+    }
+}
+
+fn message(seq: u64) -> Arc<Message> {
+    Arc::new(Message { seq: Seq(seq), draft: draft() })
+}
+
+fn cursor(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cursor");
+    for sessions in [1, 100, 10_000] {
+        group.throughput(Throughput::Elements(sessions));
+        group.bench_function(BenchmarkId::from_parameter(sessions), |b| {
+            let (mut order, mut tail) = (RoomOrder::at(Seq(0)), Tail::new(TAIL));
+            let mut cursors: Vec<_> = (0..sessions).map(|_| Cursor::after(Seq(0))).collect();
+            b.iter(|| {
+                let next = message(order.head().0 + 1);
+                order.offer(next).into_iter().for_each(|ready| tail.push(ready));
+                for cursor in &mut cursors {
+                    if cursor.is_behind(order.head()) {
+                        let messages = tail.after(cursor.shown(), 48).expect("it is in the tail");
+                        cursor.took(&messages);
+                    }
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A socket that takes everything, and counts it.
+struct Counter(mpsc::UnboundedSender<usize>);
+
+#[async_trait]
+impl Outlet for Counter {
+    fn appetite(&self, _pace: Pace) -> usize {
+        48
+    }
+
+    fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
+        let _ = self.0.send(messages.len());
+        messages.len()
+    }
+
+    fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+        true
+    }
+
+    async fn drained(&self) {}
+
+    fn cut(&self) {}
+}
+
+/// Ten messages that come at once, to all sessions of a room.
+fn hub(c: &mut Criterion) {
+    const BURST: usize = 10;
+    let mut group = c.benchmark_group("hub");
+    group.sample_size(10);
+    for sessions in [1, 100, 10_000] {
+        let runtime = Runtime::new().expect("a runtime");
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (to_commits, commits) = mpsc::channel(1_024);
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
+        let (stats, bus) = (Arc::new(Stats::default()), Arc::new(MemoryBus::alone()));
+        let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tasks.clone(), stop.clone());
+        let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
+        let node: NodeId = "bench".parse().expect("a name");
+        let chat = ChatService::new(log.clone(), hub.clone(), Arc::new(SystemClock), node, stats, rules);
+        let (to_wire, mut wire) = mpsc::unbounded_channel();
+        runtime.block_on(async {
+            tasks.spawn(hub.take_commits(commits));
+            for _ in 0..sessions {
+                let session = chat.session(stop.child_token());
+                let entered = chat.join(&session, &RoomName::lobby(), Start::Newest(0)).await;
+                entered.expect("the log is in memory").follow();
+                let (log, outlet) = (log.clone(), Counter(to_wire.clone()));
+                tasks
+                    .spawn(async move { session.pump(log.as_ref(), &outlet, Duration::from_secs(60)).await });
+            }
+        });
+        group.throughput(Throughput::Elements((sessions * BURST) as u64));
+        group.bench_function(BenchmarkId::from_parameter(sessions), |b| {
+            b.iter(|| {
+                runtime.block_on(async {
+                    log.append(vec![draft(); BURST]).await.expect("the log is in memory");
+                    let mut left = sessions * BURST;
+                    while 0 < left {
+                        left -= wire.recv().await.expect("the sessions live");
+                    }
+                });
+            });
+        });
+        stop.cancel();
+    }
+    group.finish();
+}
+
+/// Each batch is one commit and one fsync.
+fn append(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let folder = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("a folder on a disk");
+    let url = format!("sqlite://{}", folder.path().join("chat.db").display());
+    let settings = config::Log { url, ..config::Log::default() };
+    let (to_commits, mut commits) = mpsc::channel(1_024);
+    let log = store::open(&settings, Arc::new(SystemClock), to_commits).expect("a log");
+    runtime.spawn(async move { while commits.recv().await.is_some() {} });
+    let mut group = c.benchmark_group("append");
+    group.sample_size(10);
+    for batch in [1, 16, 256] {
+        group.throughput(Throughput::Elements(batch));
+        group.bench_function(BenchmarkId::from_parameter(batch), |b| {
+            b.iter(|| {
+                let drafts = vec![draft(); usize::try_from(batch).expect("it is small")];
+                runtime.block_on(log.append(drafts)).expect("the log is writable");
+            });
+        });
+    }
+    group.finish();
+    runtime.block_on(log.close());
+}
+
+fn wire(c: &mut Criterion) {
+    let wire = Wire::new("bench", Epoch::from_random(1), &[0; 32], 1, 1 << 20);
+    let mut group = c.benchmark_group("wire");
+    for batch in [1, 64] {
+        let messages: Vec<_> = (1..=batch).map(message).collect();
+        group.throughput(Throughput::Elements(batch));
+        group.bench_function(BenchmarkId::from_parameter(batch), |b| {
+            b.iter(|| wire.encode(&RoomName::lobby(), black_box(&messages)));
+        });
+    }
+    group.finish();
+}
+
+fn json(c: &mut Criterion) {
+    let message = message(1);
+    c.bench_function("json", |b| {
+        b.iter(|| serde_json::to_string(&("message", MessageJson::new(black_box(&message), None))));
+    });
+}
+
+criterion_group!(parts, cursor, hub, append, wire, json);
+criterion_main!(parts);
