@@ -80,6 +80,9 @@ pub(crate) struct Running {
     pub(crate) servers: Vec<Server>,
     /// Where clients go, if not to the processes themselves.
     pub(crate) ways: Vec<String>,
+    /// After what time chorus-load sends an unanswered message again, as its option: sooner than by default,
+    /// so that a lost ack does not stop its sender for long.
+    pub(crate) ack_timeout: &'static str,
     _redis: Option<Server>,
 }
 
@@ -111,7 +114,7 @@ impl Running {
             let log = place.out.join(format!("{}-{number}.log", contender.name()));
             servers.push(Server::start(command, port, &log).await?);
         }
-        Ok(Self { servers, ways: Vec::new(), _redis: redis })
+        Ok(Self { servers, ways: Vec::new(), ack_timeout: "--ack-timeout=2s", _redis: redis })
     }
 
     /// CPU seconds of all its processes; Redis' are not among them.

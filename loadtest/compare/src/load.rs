@@ -48,7 +48,7 @@ pub(crate) async fn load(
     kill_after: Option<Duration>,
 ) -> anyhow::Result<Loaded> {
     let mut command = Command::new(programs.join("chorus-load"));
-    command.args(running.urls()).arg("--json").args(options);
+    command.args(running.urls()).args(["--json", running.ack_timeout]).args(options);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().context("chorus-load cannot be started")?;
     let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines();
