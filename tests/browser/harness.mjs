@@ -13,6 +13,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** @typedef {{ name: string, cookie: string }} BalancedNode A node behind the balancer, and the cookie's value that leads there. */
+
+/**
+ * Two nodes behind the balancer, as these tests call them; another balancer's are named by the environment.
+ *
+ * @type {{ one: BalancedNode, two: BalancedNode }}
+ */
+export const NODES = JSON.parse(process.env.NODES ?? '{"one":{"name":"one","cookie":"one"},"two":{"name":"two","cookie":"two"}}');
+
 /** How long a page has for anything. */
 export const PATIENCE_MS = 20_000;
 
@@ -65,13 +74,13 @@ export function newMark() {
  *
  * @param {import("playwright-core").Browser} browser
  * @param {string} base
- * @param {{ node?: string }} [where] The node that the balancer's cookie names.
+ * @param {{ node?: keyof typeof NODES }} [where] The node that the balancer's cookie names.
  * @param {import("playwright-core").BrowserContextOptions} [options]
  * @returns {Promise<{ page: import("playwright-core").Page, faults: string[] }>} The faults grow while it is open.
  */
 export async function openWindow(browser, base, { node } = {}, options) {
   const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
-  if (node !== undefined) await context.addCookies([{ name: "chorus_node", value: node, url: base }]);
+  if (node !== undefined) await context.addCookies([{ name: "chorus_node", value: NODES[node].cookie, url: base }]);
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const home = new URL(base).host;

@@ -6,6 +6,9 @@ import { chromium } from "playwright-core";
 import { Client, closeAll, newRoom } from "./clients.mjs";
 import { command, docker, pause, pins, replicaOf, scale, until, URL_HTTP } from "./stack.mjs";
 
+/** The closing line of a test of tests/browser. */
+const PASSED = /^\d+ passed, 0 failed$/m;
+
 /** @type {import("playwright-core").Browser} */
 let browser;
 
@@ -107,37 +110,41 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
   await scale(3);
 });
 
-test("the page: two people on two replicas", async () => {
-  const room = newRoom("page");
-  const cookies = (await pins()).slice(0, 2);
-  assert.equal(cookies.length, 2);
-  const windows = [];
-  for (const cookie of cookies) {
+/**
+ * Two replicas as tests/browser calls them: the name that a page there is told, and the cookie that leads there.
+ */
+async function twoNodes() {
+  const nodes = [];
+  for (const pin of (await pins()).slice(0, 2)) {
+    const [name, cookie] = pin.split("=");
     const context = await browser.newContext();
-    const [name, value] = cookie.split("=");
-    await context.addCookies([{ name, value, url: URL_HTTP }]);
+    await context.addCookies([{ name, value: cookie, url: URL_HTTP }]);
     const page = await context.newPage();
-    await page.goto(`${URL_HTTP}/#room=${room}`);
-    await page.waitForFunction(() => /connected to node ./.test(document.querySelector("#node")?.textContent ?? ""));
-    windows.push(page);
+    await page.goto(URL_HTTP);
+    const told = page.locator("#node", { hasText: /^connected to node ./ });
+    nodes.push({ cookie, name: (await told.textContent()).replace("connected to node ", "") });
+    await context.close();
   }
-  const [ada, bob] = windows;
-  assert.notEqual(await ada.textContent("#node"), await bob.textContent("#node"));
-  const wanted = [];
-  for (const [turn, page] of [ada, bob, ada, bob].entries()) {
-    wanted.push(`hello ${turn}`);
-    await page.fill("#input", `hello ${turn}`);
-    await page.press("#input", "Enter");
-    for (const each of windows) {
-      await until("both show it", async () => {
-        const texts = await each.locator("#messages li[data-seq] .text").allTextContents();
-        return JSON.stringify(texts) === JSON.stringify(wanted);
-      }, 10_000);
-    }
-  }
-  for (const page of windows) await page.close();
-});
+  const [one, two] = nodes;
+  assert.notEqual(one.name, two.name);
+  return { one, two };
+}
 
 test("the page's own browser test passes through nginx", async () => {
-  assert.match(await command("node", "tests/browser/two_windows.mjs", URL_HTTP), /^\d+ passed, 0 failed$/m);
+  assert.match(await command("node", "tests/browser/two_windows.mjs", URL_HTTP), PASSED);
 });
+
+for (const [script, what] of [
+  ["10-delivery", "two people on two replicas miss nothing, offline, over a reload, and elsewhere"],
+  ["20-messages", "what becomes of a message, who writes and who is here cross replicas, and the search finds"],
+  ["90-killed", "a replica is killed, and the page goes on at another"],
+]) {
+  test(`the page: ${what}`, async () => {
+    const nodes = await twoNodes();
+    const { id } = await replicaOf(nodes.one.name);
+    process.env.NODES = JSON.stringify(nodes);
+    process.env.NODE_ONE_PID = await docker("inspect", "--format", "{{.State.Pid}}", id);
+    assert.match(await command("node", `tests/browser/${script}.mjs`, URL_HTTP), PASSED);
+    await until("three replicas serve", async () => (await pins()).length === 3);
+  });
+}
