@@ -56,8 +56,9 @@ simulate: ## Run the domain under simulated faults, for any seeds (SEEDS=0..1000
 safeguards: ui ## Take one safeguard at a time out of a copy of the code, and show that the simulation notices
 	npm run --silent test:safeguards
 
-faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, their disk and Redis under load, and print what clients noticed
+faults: prepare node_modules/.package-lock.json ## Do the worst to three nodes, then to the stack, under load, and print what clients noticed
 	tests/faults/run
+	tests/stack/run tests/stack/faults.test.mjs
 
 up: ## Build and start the stack on http://localhost:8080 (HTTP_PORT, SCALE=3)
 	COMMIT=$$(git rev-parse --short HEAD || true) docker compose up --detach --build --wait --scale chat=$(SCALE) $(SERVICES)
