@@ -63,7 +63,7 @@ pub(super) async fn rooms(
     query: Result<Query<RoomsQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let query = query_of(query)?;
     let after: Option<RoomName> = query.after.map(|after| after.parse()).transpose()?;
     let reader = bearer(&http, &headers)?;
     let rooms = http.chat.rooms(after.as_ref(), limit(query.limit, ROOMS_MAX)).await?;
@@ -84,10 +84,10 @@ pub(super) async fn messages(
     query: Result<Query<MessagesQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let query = query_of(query)?;
     let (room, limit) = (room_of(room)?, limit(query.limit, PAGE_MAX));
     let reader = bearer(&http, &headers)?;
-    let mut page = match (query.after, query.before) {
+    let page = match (query.after, query.before) {
         (Some(_), Some(_)) => {
             return Err(Refusal::new("bad_request", "a page is after a place or before one, not both"));
         }
@@ -100,8 +100,7 @@ pub(super) async fn messages(
             history_json(&history, reader.as_ref())
         }
     };
-    page["epoch"] = http.chat.log().epoch().to_string().into();
-    Ok(Json(page))
+    Ok(of_log(&http, page))
 }
 
 #[derive(Deserialize)]
@@ -118,15 +117,14 @@ pub(super) async fn search(
     query: Result<Query<SearchParameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let query = query_of(query)?;
     let (room, limit) = (room_of(room)?, limit(query.limit, FOUND_MAX));
     let before = Seq(query.before.unwrap_or(u64::MAX));
     let words = query.q.unwrap_or_default().parse()?;
     let reader = bearer(&http, &headers)?;
     let found = http.chat.search(&room, &words, before, limit).await?;
-    let mut page = page_json(&found.messages, found.more, reader.as_ref());
-    page["epoch"] = http.chat.log().epoch().to_string().into();
-    Ok(Json(page))
+    let page = page_json(&found.messages, found.more, reader.as_ref());
+    Ok(of_log(&http, page))
 }
 
 #[derive(Deserialize)]
@@ -168,6 +166,18 @@ pub(super) async fn post_message(
         root.end(posted.as_ref().map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
     }
     Ok((StatusCode::CREATED, Json(receipt_json(posted?))))
+}
+
+/// What a request asks for beside its path.
+fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    Ok(query)
+}
+
+/// A page, and the log that its places are in.
+fn of_log(http: &Http, mut page: Value) -> Json<Value> {
+    page["epoch"] = http.chat.log().epoch().to_string().into();
+    Json(page)
 }
 
 /// The room that a path names.
