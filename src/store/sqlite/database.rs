@@ -28,8 +28,9 @@ pub(super) const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a reader waits: in a WAL only a recovery or a checkpoint's end makes it.
 const READER_PATIENCE: Duration = Duration::from_millis(250);
 
-/// The janitor checkpoints long before; this bounds the WAL should it not come to it.
-const AUTOCHECKPOINT_PAGES: u32 = 32_768;
+/// After so many pages (16 MiB) a commit moves what the janitor has not moved yet into the database, so that the WAL
+/// begins anew. A large one would have to be cut, which takes longer than a commit may be held up.
+const AUTOCHECKPOINT_PAGES: u32 = 4_096;
 
 /// The suffix of the side file that writers lock.
 const LOCK: &str = ".lock";
