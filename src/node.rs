@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     auth::Tokens,
@@ -30,7 +30,10 @@ use crate::{
         Gateway,
         link::{Cut, Links},
     },
-    http::{self, Http, serve::serve},
+    http::{
+        self, Http,
+        serve::{listen, serve},
+    },
     lifecycle::{Cause, Lifecycle},
     store,
     telemetry::{self, deliveries::Deliveries, metrics::Metrics},
@@ -158,10 +161,8 @@ impl Node {
         life.spawn_vital("hints", hub.clone().take_hints(hints));
         life.spawn_vital("sweep", hub.sweep(position, settings.log.sweep_interval));
 
-        let listener =
-            TcpListener::bind((settings.server.host, settings.server.port)).await.with_context(|| {
-                format!("server.host and server.port: {}:{}", settings.server.host, settings.server.port)
-            })?;
+        let addr = SocketAddr::new(settings.server.host, settings.server.port);
+        let listener = listen(addr).with_context(|| format!("server.host and server.port: {addr}"))?;
         let addr = listener.local_addr()?;
         let draining = life.draining.clone();
         let (text_bytes_max, sticky_cookie) =

@@ -1,6 +1,6 @@
 //! The accept loop: bounded connections, each of which can be watched and cut.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -8,17 +8,37 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
 use tower::{ServiceExt as _, service_fn};
 use tower_http::timeout::DeadlineBody;
 
 use crate::{config, gateway::connection::Stream, lifecycle::Lifecycle};
+
+/// Connections that wait to be accepted. When a node is gone all its clients come to the others at once; whom the
+/// kernel finds no place for is refused or comes late. It grants `net.core.somaxconn` at most.
+const BACKLOG: u32 = 65_535;
 
 /// Pause after the system refused a connection, so that it does not spin while no file is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is left of a request once the node has stopped: the time to write an answer.
 const LAST_ANSWER: Duration = Duration::from_millis(200);
+
+/// Listens at an address; port 0 is any that is free.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A node that was restarted need not wait for its old connections' ends.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `life.closing`; then the listener is closed, and requests under way are answered as their
 /// connections' last. One that its client does not finish is cut when the node has stopped.

@@ -33,7 +33,7 @@ pub(crate) enum Contender {
     Plain,
     /// Bytes to sockets.
     Floor,
-    /// The same, gathered for 5 ms.
+    /// The same, gathered for as long as Chorus gathers at most.
     #[value(name = "floor-gathered")]
     FloorGathered,
 }
@@ -166,7 +166,7 @@ fn command(contender: Contender, place: &Place, data: &Path) -> Command {
         Contender::Floor => program("compare-floor"),
         Contender::FloorGathered => {
             let mut command = program("compare-floor");
-            command.env("GATHER_MS", "5");
+            command.env("GATHER_MS", "20");
             command
         }
     }

@@ -1,10 +1,16 @@
 //! Many connections at once that say nothing.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use chorus_load::{engine::Engine, http::Jar, options::Transport, target::Target};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
 /// Connections that are being made at one time.
 const OPENING_MAX: usize = 512;
@@ -32,6 +38,24 @@ pub(crate) async fn gather(urls: &[String], count: usize) -> anyhow::Result<Vec<
         crowd.push(opened);
     }
     Ok(crowd)
+}
+
+/// The first pause before a client that was not let in tries again, as all clients do; it doubles.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest of these pauses.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Connects as [`connect`] does, and tries again until it is let in; counts the tries that failed.
+pub(crate) async fn connect_at_last(target: &Target, hello: &str, failed: &AtomicU64) -> Engine {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match connect(target, hello).await {
+            Ok(engine) => return engine,
+            Err(_) => failed.fetch_add(1, Ordering::Relaxed),
+        };
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
 }
 
 /// Opens a websocket and connects it to a namespace.

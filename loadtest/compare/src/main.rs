@@ -27,10 +27,12 @@ mod table;
 use contender::{Contender, Place};
 use results::Results;
 use scenario::{Scale, Scenario, VIOLATIONS};
-use table::{Ratios, Tables};
+use table::{Limits, Tables};
 
 /// A connection is a file on either side.
 const FILES: u64 = 200_000;
+/// What a process has open besides its connections.
+const OTHER_FILES: u64 = 200;
 
 /// Compares Chorus with what its users would run instead, and prints tables of medians.
 ///
@@ -70,9 +72,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    raise_files();
-    let results = compare(&options).await?;
-    let tables = format!("{}{}", Tables(&results), Ratios(&results));
+    let results = compare(&options, raise_files()).await?;
+    let tables = format!("{}{}", Tables(&results), Limits(&results));
     print!("{tables}");
     fs::write(options.out.join("compare.md"), tables)?;
     fs::write(options.out.join("compare.svg"), chart::draw(&results))?;
@@ -81,7 +82,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         "kernel": fs::read_to_string("/proc/version").unwrap_or_default().trim(),
         "loadAtEnd": fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
         "rounds": options.rounds(),
-        "seconds": options.scale().duration.as_secs_f64(),
+        "seconds": options.seconds(),
     });
     let all = json!({ "conditions": conditions, "results": results.to_json() });
     fs::write(options.out.join("compare.json"), serde_json::to_string_pretty(&all)?)?;
@@ -94,18 +95,19 @@ impl Options {
         if self.quick { 1 } else { self.rounds }
     }
 
-    fn scale(&self) -> Scale {
-        match self.quick {
-            true => Scale { duration: Duration::from_secs(2), crowd: 1_000, less: 20 },
-            false => {
-                Scale { duration: Duration::from_secs(self.seconds), crowd: self.crowd, less: self.less }
-            }
-        }
+    fn seconds(&self) -> u64 {
+        if self.quick { 2 } else { self.seconds }
+    }
+
+    fn scale(&self, files: u64) -> Scale {
+        let (crowd, less) = if self.quick { (1_000, 20) } else { (self.crowd, self.less) };
+        let most = files.saturating_sub(OTHER_FILES);
+        Scale { duration: Duration::from_secs(self.seconds()), crowd, less, most }
     }
 }
 
 /// Each round takes the contenders one after the other under each load, so that what changes on the machine meets all.
-async fn compare(options: &Options) -> anyhow::Result<Results> {
+async fn compare(options: &Options, files: u64) -> anyhow::Result<Results> {
     let programs = std::env::current_exe()?.parent().context("programs are in a folder")?.to_owned();
     fs::create_dir_all(&options.out)?;
     let place = Place { programs, node: options.node.clone(), out: fs::canonicalize(&options.out)? };
@@ -117,7 +119,7 @@ async fn compare(options: &Options) -> anyhow::Result<Results> {
                     continue;
                 }
                 eprint!("round {round}: {} under {} … ", contender.name(), scenario.name());
-                let numbers = scenario.run(contender, &place, options.scale()).await;
+                let numbers = scenario.run(contender, &place, options.scale(files)).await;
                 match &numbers {
                     Ok(numbers) => {
                         let (name, value) = numbers[0];
@@ -146,11 +148,12 @@ fn is_clean(results: &Results) -> bool {
 }
 
 /// As many files as root may have, or as many as this user may; the servers inherit it.
-fn raise_files() {
+fn raise_files() -> u64 {
     let limit = Rlimit { current: Some(FILES), maximum: Some(FILES) };
     if setrlimit(Resource::Nofile, limit).is_err() {
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(FILES)
 }

@@ -29,6 +29,8 @@ pub(crate) enum Scenario {
     IngestUnjoined,
     /// Connections that say nothing.
     Idle,
+    /// As many of them as a process may have.
+    IdleMany,
     /// The clients of a killed process come back to the other one.
     Recovery,
     /// Many clients of a killed process come back at once, each with 100 missed messages.
@@ -41,6 +43,10 @@ pub(crate) enum Scenario {
     Replay,
     /// Joins and acks as the history grows.
     Growth,
+    /// One room, and ever more clients in it.
+    Clients,
+    /// Many clients in ever more rooms.
+    Rooms,
 }
 
 /// How long and how much.
@@ -52,11 +58,15 @@ pub(crate) struct Scale {
     pub(crate) crowd: usize,
     /// What is large is divided by this.
     pub(crate) less: u64,
+    /// No more connections than this: each is a file of the process that measures, and of the one that is measured.
+    pub(crate) most: u64,
 }
 
 /// Numbers, by their names; a unit is part of a name.
 pub(crate) type Numbers = Vec<(&'static str, f64)>;
 
+/// Connections of a crowd that is as large as can be.
+const IDLE_MANY: u64 = 20_000;
 /// After connections were made, what they left behind is given so long to settle.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Where a process is killed, messages are sent for at least this long.
@@ -78,14 +88,15 @@ impl Scenario {
                 !matches!(contender, Contender::FloorGathered | Contender::NodeWal2 | Contender::Chorus3)
             }
             Self::Recovery => contender.keeps() && 1 < contender.processes(),
-            Self::Storm | Self::Flapping => contender == Contender::Chorus2,
-            Self::Connects | Self::Replay | Self::Growth => contender == Contender::Chorus1,
+            Self::Storm | Self::Flapping | Self::Clients | Self::Rooms => contender == Contender::Chorus2,
+            Self::IdleMany | Self::Connects | Self::Replay | Self::Growth => contender == Contender::Chorus1,
         }
     }
 
     /// Whether it is long, and is measured in the first round only.
     pub(crate) fn is_long(self) -> bool {
-        matches!(self, Self::Storm | Self::Connects | Self::Flapping | Self::Replay | Self::Growth)
+        use Scenario::{Clients, Connects, Flapping, Growth, IdleMany, Replay, Rooms, Storm};
+        matches!(self, IdleMany | Storm | Connects | Flapping | Replay | Growth | Clients | Rooms)
     }
 
     /// Starts the contender, loads it and ends it.
@@ -113,13 +124,18 @@ impl Scenario {
             }
             Self::Ingest => ingest(&running, Voice::Tutorial, scale).await,
             Self::IngestUnjoined => ingest(&running, Voice::Native, scale).await,
-            Self::Idle => idle(&running, scale).await,
+            Self::Idle => idle(&running, scale.crowd).await,
+            Self::IdleMany => {
+                idle(&running, usize::try_from((IDLE_MANY / scale.less).min(scale.most))?).await
+            }
             Self::Recovery => recovery(&mut running, place, scale.duration.max(RECOVERY)).await,
             Self::Storm => hardship::storm(&mut running, scale).await,
             Self::Connects => hardship::connects(&running, scale).await,
             Self::Flapping => hardship::flapping(&mut running, place, scale.duration.max(RECOVERY)).await,
-            Self::Replay => hardship::replay(&running, scale).await,
+            Self::Replay => hardship::replay(&mut running, place, scale).await,
             Self::Growth => hardship::growth(&running, scale).await,
+            Self::Clients => hardship::many_clients(&mut running, place, scale).await,
+            Self::Rooms => hardship::many_rooms(&mut running, place, scale).await,
         }
     }
 }
@@ -137,9 +153,9 @@ async fn fanout(
     let loaded = load(running, &place.programs, &options, None).await?;
     let delivered = loaded.number("/messages/delivered");
     let mut numbers = vec![
-        ("CPU µs/delivery", loaded.cpu * 1e6 / delivered),
+        (CPU_DELIVERY, loaded.cpu * 1e6 / delivered),
         ("deliveries/s", loaded.number("/messages/deliveredPerSecond")),
-        ("acked/s", loaded.number("/messages/ackedPerSecond")),
+        (ACKED, loaded.number("/messages/ackedPerSecond")),
     ];
     numbers.extend(latencies(&loaded));
     Ok(numbers)
@@ -155,6 +171,11 @@ fn latencies(loaded: &Loaded) -> Numbers {
     ]
 }
 
+/// Names of numbers that are looked at again.
+pub(crate) const CPU_DELIVERY: &str = "CPU µs/delivery";
+pub(crate) const ACKED: &str = "acked/s";
+pub(crate) const ACK_P99_HALF: &str = "ack p99 ms at half";
+pub(crate) const RSS: &str = "RSS KB/connection";
 /// Lost, doubled, inverted, and what else chorus-load calls wrong.
 pub(crate) const VIOLATIONS: &str = "violations";
 
@@ -185,12 +206,12 @@ async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result
     ensure!(0 < acked, "nothing was acked");
     let half = flood(&urls, Flood { rate: Some(per_second / 2.0), ..full }).await?;
     Ok(vec![
-        ("acked/s", per_second),
+        (ACKED, per_second),
         ("CPU µs/message", cpu * 1e6 / (per_second * duration.as_secs_f64())),
         ("ack p50 ms", quantile_ms(&times, 0.5)),
         ("ack p99 ms", quantile_ms(&times, 0.99)),
         ("ack p50 ms at half", quantile_ms(&half.times, 0.5)),
-        ("ack p99 ms at half", quantile_ms(&half.times, 0.99)),
+        (ACK_P99_HALF, quantile_ms(&half.times, 0.99)),
     ])
 }
 
@@ -200,15 +221,15 @@ pub(crate) fn quantile_ms(times: &chorus_load::latency::Times, quantile: f64) ->
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a crowd is far below 2^53")]
-async fn idle(running: &Running, scale: Scale) -> anyhow::Result<Numbers> {
+async fn idle(running: &Running, connections: usize) -> anyhow::Result<Numbers> {
     let (rss, cpu, begin) = (running.rss()?, running.cpu()?, Instant::now());
-    let crowd = crowd::gather(&running.urls(), scale.crowd).await?;
+    let crowd = crowd::gather(&running.urls(), connections).await?;
     let took = begin.elapsed();
     sleep(SETTLE).await;
     let each = |all: f64| all / crowd.len() as f64;
     Ok(vec![
         ("connections", crowd.len() as f64),
-        ("RSS KB/connection", each(running.rss()? - rss) / 1_000.0),
+        (RSS, each(running.rss()? - rss) / 1_000.0),
         ("CPU µs/connect", each(running.cpu()? - cpu) * 1e6),
         ("connects/s", crowd.len() as f64 / took.as_secs_f64()),
     ])

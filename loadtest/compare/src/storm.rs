@@ -1,6 +1,13 @@
 //! Many clients that come at once, one that was away for long, and a network that breaks all the time.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use chorus_load::{
@@ -16,25 +23,34 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::crowd::connect;
+use crate::crowd::connect_at_last;
 
 /// Whoever has not got everything by then has lost something.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Brings clients to a node at once, each of which has all up to `after`, and says how long it took until every
-/// one had been shown all up to `upto`, in order.
+/// What a crowd that came at once met.
+pub(crate) struct Returned {
+    /// Until the last one was complete.
+    pub(crate) took: Duration,
+    /// Tries to connect that failed; each was followed by another.
+    pub(crate) failed: u64,
+}
+
+/// Brings clients to a node at once, each of which has all up to `after`, until every one has been shown all up
+/// to `upto`, in order.
 ///
 /// # Errors
 ///
-/// One cannot connect, or is shown something twice, out of order, or not at all.
-pub(crate) async fn return_all(url: &str, clients: usize, after: u64, upto: u64) -> anyhow::Result<Duration> {
+/// One is not let in for two minutes, or is shown something twice, out of order, or not at all.
+pub(crate) async fn return_all(url: &str, clients: usize, after: u64, upto: u64) -> anyhow::Result<Returned> {
     let target: Target = url.parse().map_err(anyhow::Error::msg)?;
+    let failed = Arc::new(AtomicU64::new(0));
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..clients {
-        let target = target.clone();
+        let (target, failed) = (target.clone(), failed.clone());
         tasks.spawn(async move {
-            timeout(PATIENCE, catch_up(&target, TUTORIAL, after, upto))
+            timeout(PATIENCE, catch_up(&target, TUTORIAL, after, upto, &failed))
                 .await
                 .context("not complete in time")?
         });
@@ -44,19 +60,26 @@ pub(crate) async fn return_all(url: &str, clients: usize, after: u64, upto: u64)
     while let Some(one) = tasks.join_next().await {
         crowd.push(one??);
     }
-    Ok(begin.elapsed())
+    Ok(Returned { took: begin.elapsed(), failed: failed.load(Ordering::Relaxed) })
 }
 
 /// Connects one client that has all up to `after`, and lets it take all up to `upto`.
 ///
 /// # Errors
 ///
-/// As above.
-pub(crate) async fn catch_up(target: &Target, on: Prefix, after: u64, upto: u64) -> anyhow::Result<Engine> {
-    let mut engine = match on {
-        TUTORIAL => connect(target, &format!(r#"40{{"serverOffset":{after}}}"#)).await?,
-        _ => connect(target, "40/chat,{}").await?,
+/// As above; it waits for ever to be let in.
+pub(crate) async fn catch_up(
+    target: &Target,
+    on: Prefix,
+    after: u64,
+    upto: u64,
+    failed: &AtomicU64,
+) -> anyhow::Result<Engine> {
+    let hello = match on {
+        TUTORIAL => format!(r#"40{{"serverOffset":{after}}}"#),
+        _ => "40/chat,{}".to_owned(),
     };
+    let mut engine = connect_at_last(target, &hello, failed).await;
     let (mut packets, mut shown) = (Vec::new(), after);
     while shown < upto {
         engine.send(&mut packets).await?;
@@ -100,7 +123,10 @@ pub(crate) async fn replay(url: &str, upto: u64) -> anyhow::Result<[Duration; 2]
     let mut took = [Duration::ZERO; 2];
     for (took, on) in took.iter_mut().zip([TUTORIAL, CHAT]) {
         let begin = Instant::now();
-        timeout(PATIENCE, catch_up(&target, on, 0, upto)).await.context("not complete in time")??;
+        let failed = AtomicU64::new(0);
+        timeout(PATIENCE, catch_up(&target, on, 0, upto, &failed))
+            .await
+            .context("not complete in time")??;
         *took = begin.elapsed();
     }
     Ok(took)

@@ -1,11 +1,12 @@
 //! The results for people, as Markdown, and what is wanted of them.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::{
     contender::Contender,
+    hardship,
     results::{Results, Row},
-    scenario::Scenario,
+    scenario::{ACK_P99_HALF, ACKED, CPU_DELIVERY, RSS, Scenario},
 };
 
 /// Writes each load as a table.
@@ -33,8 +34,7 @@ impl fmt::Display for Tables<'_> {
 fn cells(row: &Row, names: &[&str]) -> String {
     let mut cells: Vec<String> = names.iter().map(|name| figure(row.median(name))).collect();
     if let Some(failure) = row.failures.last() {
-        let last = cells.last_mut().expect("a table has columns");
-        let _ = write!(last, " ({} failed: {failure:.120})", row.failures.len());
+        cells.push(format!("{} failed: {failure:.120}", row.failures.len()));
     }
     cells.iter().map(|cell| format!(" {cell}")).collect::<Vec<_>>().join(" |")
 }
@@ -49,72 +49,106 @@ fn figure(value: Option<f64>) -> String {
     }
 }
 
-/// A ratio that is wanted to stay on one side of a limit.
+/// A figure that is wanted to stay on one side of a limit.
 struct Wanted {
     what: &'static str,
-    ratio: Option<f64>,
+    is: Option<f64>,
     limit: f64,
     at_least: bool,
 }
 
-/// Writes the ratios to the better of the Node.js systems and to the floor.
-pub(crate) struct Ratios<'a>(pub(crate) &'a Results);
+/// Writes what is wanted of Chorus beside what was measured.
+pub(crate) struct Limits<'a>(pub(crate) &'a Results);
 
-impl fmt::Display for Ratios<'_> {
+impl fmt::Display for Limits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n| ratio | is | wanted |")?;
+        writeln!(f, "\n| | is | wanted |")?;
         writeln!(f, "|---|---:|---:|")?;
-        for Wanted { what, ratio, limit, at_least } in self.wanted() {
+        for Wanted { what, is, limit, at_least } in self.wanted().into_iter().filter(|one| one.is.is_some()) {
             let side = if at_least { "≥" } else { "≤" };
-            writeln!(f, "| {what} | {} | {side} {limit} |", figure(ratio))?;
+            writeln!(f, "| {what} | {} | {side} {limit} |", figure(is))?;
         }
         Ok(())
     }
 }
 
-impl Ratios<'_> {
+impl Limits<'_> {
     fn wanted(&self) -> Vec<Wanted> {
-        let cpu = "CPU µs/delivery";
-        let chorus = |scenario, name| self.0.median(scenario, Contender::Chorus2, name);
+        let one = |scenario, name| self.0.median(scenario, Contender::Chorus1, name);
+        let two = |scenario, name| self.0.median(scenario, Contender::Chorus2, name);
         let node = |scenario, name: &str, better: fn(f64, f64) -> f64| {
             let both =
                 [Contender::Node2, Contender::NodeWal2].map(|node| self.0.median(scenario, node, name));
             both.into_iter().flatten().reduce(better)
         };
         let to = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
-        let floor = |scenario, floor| to(chorus(scenario, cpu), self.0.median(scenario, floor, cpu));
-        let acked = node(Scenario::Ingest, "acked/s", f64::max);
+        let to_floor =
+            |scenario, floor| to(two(scenario, CPU_DELIVERY), self.0.median(scenario, floor, CPU_DELIVERY));
+        let acked = node(Scenario::Ingest, ACKED, f64::max);
+        let most = |what, is, limit| Wanted { what, is, limit, at_least: false };
+        let least = |what, is, limit| Wanted { what, is, limit, at_least: true };
         vec![
-            Wanted {
-                what: "CPU a delivery, 500 × 200/s, two nodes: to Node.js",
-                ratio: to(chorus(Scenario::Fanout, cpu), node(Scenario::Fanout, cpu, f64::min)),
-                limit: 0.5,
-                at_least: false,
-            },
-            Wanted {
-                what: "the same to the floor",
-                ratio: floor(Scenario::Fanout, Contender::Floor),
-                limit: 1.3,
-                at_least: false,
-            },
-            Wanted {
-                what: "CPU a delivery, 500 × 1,000/s, two nodes: to the gathered floor",
-                ratio: floor(Scenario::FanoutHigh, Contender::FloorGathered),
-                limit: 1.5,
-                at_least: false,
-            },
-            Wanted {
-                what: "acked/s, 16 × 64 under way, two nodes on `/`: to Node.js",
-                ratio: to(chorus(Scenario::Ingest, "acked/s"), acked),
-                limit: 10.0,
-                at_least: true,
-            },
-            Wanted {
-                what: "the same on `/chat` without joining",
-                ratio: to(chorus(Scenario::IngestUnjoined, "acked/s"), acked),
-                limit: 20.0,
-                at_least: true,
-            },
+            most(
+                "CPU a delivery, 500 × 200/s, two nodes: to Node.js",
+                to(two(Scenario::Fanout, CPU_DELIVERY), node(Scenario::Fanout, CPU_DELIVERY, f64::min)),
+                0.5,
+            ),
+            most("the same to the floor", to_floor(Scenario::Fanout, Contender::Floor), 1.3),
+            most(
+                "CPU a delivery, 500 × 1,000/s, two nodes: to the floor that gathers as long",
+                to_floor(Scenario::FanoutHigh, Contender::FloorGathered),
+                1.5,
+            ),
+            most("delivery p99 there, ms", two(Scenario::FanoutHigh, "delivery p99 ms"), 250.0),
+            least(
+                "acked/s, 16 × 64 under way, two nodes on `/`: to Node.js",
+                to(two(Scenario::Ingest, ACKED), acked),
+                10.0,
+            ),
+            least(
+                "the same on `/chat` without joining",
+                to(two(Scenario::IngestUnjoined, ACKED), acked),
+                20.0,
+            ),
+            most("ack p99 at half of that rate on `/`, ms", two(Scenario::Ingest, ACK_P99_HALF), 50.0),
+            most("the same on `/chat`, ms", two(Scenario::IngestUnjoined, ACK_P99_HALF), 50.0),
+            most("KB of memory an idle websocket", one(Scenario::Idle, RSS), 18.0),
+            most("the same with very many", one(Scenario::IdleMany, RSS), 18.0),
+            most(
+                "a killed node's clients complete at the other after, s",
+                two(Scenario::Storm, hardship::COMPLETE),
+                10.0,
+            ),
+            most("new clients connected after, s", one(Scenario::Connects, hardship::CONNECTED), 15.0),
+            most(
+                "100,000 messages replayed on `/`, s",
+                one(Scenario::Replay, hardship::REPLAYED_TUTORIAL),
+                10.0,
+            ),
+            most("the same on `/chat`, s", one(Scenario::Replay, hardship::REPLAYED_NATIVE), 3.0),
+            most(
+                "others' delivery p99 meanwhile: to before",
+                to(one(Scenario::Replay, hardship::P99_BESIDE), one(Scenario::Replay, hardship::P99_ALONE)),
+                1.5,
+            ),
+            most(
+                "join p99 at 1 million messages: to that at 1 thousand",
+                to(one(Scenario::Growth, "join p99 ms at 1M"), one(Scenario::Growth, "join p99 ms at 1k")),
+                1.2,
+            ),
+            most(
+                "ack p99 there: to that at 1 thousand",
+                to(one(Scenario::Growth, "ack p99 ms at 1M"), one(Scenario::Growth, "ack p99 ms at 1k")),
+                1.2,
+            ),
+            most(
+                "CPU a delivery to 10,000 clients: to 500",
+                to(
+                    two(Scenario::Clients, "CPU µs/delivery at 10k"),
+                    two(Scenario::Clients, "CPU µs/delivery at 500"),
+                ),
+                1.3,
+            ),
         ]
     }
 }
