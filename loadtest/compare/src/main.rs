@@ -76,7 +76,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     let tables = format!("{}{}", Tables(&results), Limits(&results));
     print!("{tables}");
     fs::write(options.out.join("compare.md"), tables)?;
-    fs::write(options.out.join("compare.svg"), chart::draw(&results))?;
+    fs::write(options.out.join("compare.svg"), chart::beside(&results))?;
+    fs::write(options.out.join("growth.svg"), chart::growth(&results))?;
     let conditions = json!({
         "cpus": std::thread::available_parallelism().map_or(0, usize::from),
         "kernel": fs::read_to_string("/proc/version").unwrap_or_default().trim(),
@@ -86,7 +87,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     });
     let all = json!({ "conditions": conditions, "results": results.to_json() });
     fs::write(options.out.join("compare.json"), serde_json::to_string_pretty(&all)?)?;
-    println!("\n{} has all rounds and a picture", options.out.display());
+    println!("\n{} has all rounds and pictures", options.out.display());
     Ok(ExitCode::from(u8::from(!is_clean(&results))))
 }
 

@@ -32,7 +32,8 @@ impl fmt::Display for Tables<'_> {
 }
 
 fn cells(row: &Row, names: &[&str]) -> String {
-    let mut cells: Vec<String> = names.iter().map(|name| figure(row.median(name))).collect();
+    let mut cells: Vec<String> =
+        names.iter().map(|name| row.median(name).map_or("–".to_owned(), figure)).collect();
     if let Some(failure) = row.failures.last() {
         cells.push(format!("{} failed: {failure:.120}", row.failures.len()));
     }
@@ -40,12 +41,11 @@ fn cells(row: &Row, names: &[&str]) -> String {
 }
 
 /// As many digits as the noise leaves.
-fn figure(value: Option<f64>) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value {
-        None => "–".to_owned(),
-        Some(value) if value == 0.0 || 100.0 <= value => format!("{value:.0}"),
-        Some(value) if 10.0 <= value => format!("{value:.1}"),
-        Some(value) => format!("{value:.2}"),
+        value if value == 0.0 || 100.0 <= value => format!("{value:.0}"),
+        value if 10.0 <= value => format!("{value:.1}"),
+        value => format!("{value:.2}"),
     }
 }
 
@@ -64,7 +64,8 @@ impl fmt::Display for Limits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n| | is | wanted |")?;
         writeln!(f, "|---|---:|---:|")?;
-        for Wanted { what, is, limit, at_least } in self.wanted().into_iter().filter(|one| one.is.is_some()) {
+        for Wanted { what, is, limit, at_least } in self.wanted() {
+            let Some(is) = is else { continue };
             let side = if at_least { "≥" } else { "≤" };
             writeln!(f, "| {what} | {} | {side} {limit} |", figure(is))?;
         }
