@@ -91,7 +91,7 @@ impl Outlet for Counter {
     fn cut(&self) {}
 }
 
-/// Ten messages that come at once, to all sessions of a room.
+/// Ten messages that come at once, to all sessions of a room. In a large one most of the time is its wait for more.
 fn hub(c: &mut Criterion) {
     const BURST: usize = 10;
     let mut group = c.benchmark_group("hub");

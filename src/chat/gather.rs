@@ -1,8 +1,8 @@
 //! When a room's members are woken: at once, or, in a room where that takes long, for several messages together.
 //!
 //! A message costs a wake-up and a write for each member, whatever it holds, and several that wait
-//! for a socket leave in one write. So a room's wake-ups may take a small part of a core and no more: a room
-//! of few members, or one where little is said, never waits. Pure: the clock is handed in.
+//! for a socket leave in one write. So a room's wake-ups are spaced to take a tenth of a core, about, up to the longest
+//! wait: a room of few members, or one where little is said, never waits. Pure: the clock is handed in.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 /// What waking one member and writing to it takes, about, as CPU time.
 const MEMBER: Duration = Duration::from_micros(8);
-/// A room's wake-ups take at most one part in so many of a core.
+/// The pause after a wake-up is so many times as long as it takes.
 const SHARE: u32 = 10;
-/// The longest that messages wait for others, whatever the number of members: people do not notice it.
+/// The longest that messages wait for others, whatever the number of members: one frame of a screen, about.
 const WAIT_MAX: Duration = Duration::from_millis(20);
 /// The clock's tick: less is no wait.
 const TICK: Duration = Duration::from_millis(1);

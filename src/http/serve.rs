@@ -32,6 +32,10 @@ const LAST_ANSWER: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// The system refuses it.
+///
+/// # Panics
+///
+/// Outside of a runtime.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A node that was restarted need not wait for its old connections' ends.

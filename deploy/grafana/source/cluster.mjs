@@ -49,7 +49,7 @@ export const cluster = board({
       [`min by (instance) (${of("chorus_log_writable")})`, "{{instance}}"],
       [[0, "cannot write", "red"], [1, "writes", "green"]]),
     lines({ title: "How large is the log?", unit: Bytes, width: 8,
-      says: "The file, and the write-ahead log, which is up to some 64 MiB. Larger for long: a reader or a backup holds it." },
+      says: "The file, and the write-ahead log, which is some 16 MiB under load, and up to 64 MiB after a reader or a backup held it. Growing beyond: one holds it." },
       [[`max(${of("chorus_log_file_bytes")})`, "file"], [`max(${of("chorus_log_wal_bytes")})`, "write-ahead log"]]),
     lines({ title: "How much room is left on the log's disk?", unit: Bytes, width: 8,
       says: "What nodes may still write, of all there is. Below a tenth an alert fires." },

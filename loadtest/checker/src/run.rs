@@ -82,6 +82,7 @@ async fn settle(shared: &Shared) {
     while shared.over.load(Ordering::Relaxed) < clients || !shared.record().judge.is_complete() {
         sleep(LOOK).await;
     }
+    eprintln!("everything is complete");
     sleep(LINGER).await;
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     contender::Contender,
     results::Results,
-    scenario::{ACKED, CPU_DELIVERY, RSS, Scenario},
+    scenario::{ACKED, CPU_DELIVERY, DELIVERY_P99, RSS, Scenario},
     table::figure,
 };
 
@@ -17,7 +17,7 @@ const BESIDE: [(Scenario, &str, &str); 5] = [
         CPU_DELIVERY,
         "CPU µs a delivery, 500 clients × 1,000 messages/s (less is better)",
     ),
-    (Scenario::FanoutHigh, "delivery p99 ms", "ms until 99 of 100 were delivered then (less is better)"),
+    (Scenario::FanoutHigh, DELIVERY_P99, "ms until 99 of 100 were delivered then (less is better)"),
     (Scenario::Ingest, ACKED, "durable messages/s, 16 senders × 64 under way (more is better)"),
     (Scenario::Idle, RSS, "KB of memory an idle connection (less is better)"),
 ];
@@ -35,7 +35,7 @@ const GROWTH: [(Scenario, Contender, &str, &str); 6] = [
         Scenario::Rooms,
         Contender::Chorus2,
         "CPU µs/message in ",
-        "CPU µs a message, 10,000 clients and 200 messages/s, by rooms",
+        "CPU µs a message, 19,800 clients and 200 messages/s, by rooms",
     ),
     (Scenario::Rooms, Contender::Chorus2, "delivery p99 ms in ", "ms until 99 of 100 were delivered then"),
     (Scenario::Growth, Contender::Chorus1, "join p99 ms at ", "ms of 99 of 100 joins, by stored messages"),

@@ -122,6 +122,11 @@ impl Running {
         self.servers.iter().map(Server::cpu).sum()
     }
 
+    /// The same of those that are left.
+    pub(crate) fn cpu_of_living(&self) -> f64 {
+        self.servers.iter().filter_map(|server| server.cpu().ok()).sum()
+    }
+
     /// Bytes of memory of all its processes.
     pub(crate) fn rss(&self) -> anyhow::Result<f64> {
         self.servers.iter().map(Server::rss).sum()
@@ -166,6 +171,7 @@ fn command(contender: Contender, place: &Place, data: &Path) -> Command {
         Contender::Floor => program("compare-floor"),
         Contender::FloorGathered => {
             let mut command = program("compare-floor");
+            // WAIT_MAX of src/chat/gather.rs.
             command.env("GATHER_MS", "20");
             command
         }

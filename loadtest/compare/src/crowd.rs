@@ -45,14 +45,34 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest of these pauses.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Connects as [`connect`] does, and tries again until it is let in; counts the tries that failed.
-pub(crate) async fn connect_at_last(target: &Target, hello: &str, failed: &AtomicU64) -> Engine {
+/// Tries to connect that failed.
+#[derive(Default)]
+pub(crate) struct Failed {
+    count: AtomicU64,
+}
+
+impl Failed {
+    /// How many did.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Counts one; the first one is said.
+    fn add(&self, error: &anyhow::Error) {
+        if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            eprint!("a client was not let in: {error:#} … ");
+        }
+    }
+}
+
+/// Connects as [`connect`] does, and tries again until it is let in.
+pub(crate) async fn connect_at_last(target: &Target, hello: &str, failed: &Failed) -> Engine {
     let mut pause = PAUSE_MIN;
     loop {
         match connect(target, hello).await {
             Ok(engine) => return engine,
-            Err(_) => failed.fetch_add(1, Ordering::Relaxed),
-        };
+            Err(error) => failed.add(&error),
+        }
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

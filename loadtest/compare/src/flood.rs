@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chorus_load::{engine::Engine, latency::Times, target::Target};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use crate::crowd::connect;
 
@@ -26,9 +29,11 @@ pub(crate) enum Voice {
 
 /// What the senders were answered.
 pub(crate) struct Flooded {
-    /// Messages.
+    /// Messages, before the end.
     pub(crate) acked: u64,
-    /// From sent to acked, in microseconds.
+    /// Messages that were answered by a refusal.
+    pub(crate) refused: u64,
+    /// From when a message was due to its ack, in microseconds; without a rate it is due when it is sent.
     pub(crate) times: Times,
 }
 
@@ -44,11 +49,14 @@ pub(crate) struct Flood {
     pub(crate) duration: Duration,
 }
 
-/// Floods the URLs; answers after the end do not count.
+/// What is unanswered at the end is waited for so long, since it is the slowest.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// Floods the URLs.
 ///
 /// # Errors
 ///
-/// A sender cannot connect, or loses its connection.
+/// A sender cannot connect, loses its connection, or waits for an answer for ten seconds after the end.
 pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flooded> {
     let mut engines = Vec::new();
     for number in 0..flood.senders {
@@ -68,10 +76,11 @@ pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flood
             Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most: u64::MAX };
         tasks.spawn(sender.run(engine, end));
     }
-    let mut all = Flooded { acked: 0, times: Times::new(3).expect("three digits are allowed") };
+    let mut all = Flooded { acked: 0, refused: 0, times: Times::new(3).expect("three digits are allowed") };
     while let Some(one) = tasks.join_next().await {
         let one = one?.context("a sender")?;
         all.acked += one.acked;
+        all.refused += one.refused;
         all.times += one.times;
     }
     Ok(all)
@@ -109,7 +118,7 @@ struct Sender {
     name: String,
     flood: Flood,
     sent: u64,
-    /// When each unanswered message was sent, by its ack.
+    /// When each unanswered message was due, by its ack.
     waits: HashMap<u64, Instant>,
     begin: Instant,
     /// So many messages and no more.
@@ -118,14 +127,15 @@ struct Sender {
 
 impl Sender {
     async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Flooded> {
-        let mut done = Flooded { acked: 0, times: Times::new(3).expect("three digits are allowed") };
+        let mut done =
+            Flooded { acked: 0, refused: 0, times: Times::new(3).expect("three digits are allowed") };
         let mut packets = Vec::new();
         loop {
-            while self.is_due() {
+            while self.is_due(end) {
                 packets.push(self.post());
             }
             engine.send(&mut packets).await?;
-            if self.sent == self.most && self.waits.is_empty() {
+            if self.waits.is_empty() && (self.sent == self.most || end <= Instant::now()) {
                 return Ok(done);
             }
             tokio::select! {
@@ -133,17 +143,18 @@ impl Sender {
                     let packet = packet?;
                     if packet.as_str() == "2" {
                         packets.push("3".to_owned());
-                    } else if let Some(sent) = answered(&packet).and_then(|ack| self.waits.remove(&ack)) {
-                        // A refusal counts as no answer at all: its place in the window stays taken by nobody.
-                        if !packet.contains("error") {
-                            done.acked += 1;
-                            let us = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
-                            done.times.record(us)?;
+                    } else if let Some(due) = answered(&packet).and_then(|ack| self.waits.remove(&ack)) {
+                        if packet.contains("error") {
+                            done.refused += 1;
+                            continue;
                         }
+                        done.acked += u64::from(Instant::now() <= end);
+                        done.times.record(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX))?;
                     }
                 }
-                () = tokio::time::sleep_until(self.due_at().unwrap_or(end)), if self.waits_for_time() => {}
-                () = tokio::time::sleep_until(end) => return Ok(done),
+                () = sleep_until(self.due_at().unwrap_or(end)), if self.waits_for_time(end) => {}
+                () = sleep_until(end), if Instant::now() < end => {}
+                () = sleep_until(end + LAST_ANSWERS) => bail!("{} messages are not answered", self.waits.len()),
             }
         }
     }
@@ -155,20 +166,21 @@ impl Sender {
         self.flood.rate.map(|rate| self.begin + Duration::from_secs_f64(seconds(rate)))
     }
 
-    fn waits_for_time(&self) -> bool {
-        self.flood.rate.is_some() && self.waits.len() < self.flood.in_flight
+    fn waits_for_time(&self, end: Instant) -> bool {
+        self.flood.rate.is_some() && self.waits.len() < self.flood.in_flight && Instant::now() < end
     }
 
-    fn is_due(&self) -> bool {
+    fn is_due(&self, end: Instant) -> bool {
         self.sent < self.most
             && self.waits.len() < self.flood.in_flight
+            && Instant::now() < end
             && self.due_at().is_none_or(|due| due <= Instant::now())
     }
 
     fn post(&mut self) -> String {
         let (ack, name) = (self.sent, self.name.clone());
+        self.waits.insert(ack, self.due_at().unwrap_or_else(Instant::now));
         self.sent += 1;
-        self.waits.insert(ack, Instant::now());
         let text = "a line of the usual length, as people write them, or nearly so..";
         match self.flood.voice {
             Voice::Tutorial => format!(r#"42{ack}["chat message","{text}","{name}-{ack}"]"#),

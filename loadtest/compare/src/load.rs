@@ -12,10 +12,11 @@ use tokio::{
 
 use crate::contender::Running;
 
-/// What it says when the clients are together.
+/// What it says when the clients are together, and when all of them have been shown everything.
 const SENDING: &str = "sending";
+const COMPLETE: &str = "complete";
 
-/// A run's report, and the CPU seconds of the servers from the first message to the end.
+/// A run's report, and the CPU seconds of the servers from the first message to the last delivery.
 pub(crate) struct Loaded {
     /// As chorus-load writes it.
     pub(crate) report: Value,
@@ -29,10 +30,10 @@ impl Loaded {
         self.report.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN)
     }
 
-    /// All violations.
+    /// All violations; none of a report without a verdict is no number.
     pub(crate) fn violations(&self) -> f64 {
-        let counts = self.report["violations"].as_object().into_iter().flat_map(|counts| counts.values());
-        counts.filter_map(Value::as_f64).sum()
+        let Some(counts) = self.report["violations"].as_object() else { return f64::NAN };
+        counts.values().map(|count| count.as_f64().unwrap_or(f64::NAN)).sum()
     }
 }
 
@@ -61,32 +62,37 @@ pub(crate) async fn load(
         }
     }
     let before = running.cpu()?;
-    let mut used_by_killed = 0.0;
-    let rest = async {
-        while let Some(line) = said.next_line().await? {
-            told.push(line);
-        }
-        anyhow::Ok(())
-    };
     let mut output = String::new();
     let mut stdout = child.stdout.take().expect("it is piped");
-    let report = stdout.read_to_string(&mut output);
-    let kill = async {
-        if let Some(after) = kill_after {
-            sleep(after).await;
-            let last = running.servers.last_mut().expect("a contender has processes");
-            used_by_killed = last.cpu()?;
-            last.kill().await?;
+    let lines = async {
+        let (mut used_by_killed, mut used) = (0.0, None);
+        let kill = sleep(kill_after.unwrap_or_default());
+        tokio::pin!(kill);
+        let mut is_to_kill = kill_after.is_some();
+        loop {
+            tokio::select! {
+                line = said.next_line() => {
+                    let Some(line) = line? else { break };
+                    if line.ends_with(COMPLETE) {
+                        used = Some(running.cpu_of_living());
+                    }
+                    told.push(line);
+                }
+                () = &mut kill, if is_to_kill => {
+                    is_to_kill = false;
+                    let last = running.servers.last_mut().expect("a contender has processes");
+                    used_by_killed = last.cpu()?;
+                    last.kill().await?;
+                }
+            }
         }
-        anyhow::Ok(())
+        // Where something is lost it is never complete.
+        anyhow::Ok(used.unwrap_or_else(|| running.cpu_of_living()) + used_by_killed)
     };
-    let (rest, report, kill) = tokio::join!(rest, report, kill);
-    rest?;
-    report?;
-    kill?;
-    let alive = running.servers.iter().filter_map(|server| server.cpu().ok()).sum::<f64>();
+    let (used, report) = tokio::join!(lines, stdout.read_to_string(&mut output));
+    let (used, _) = (used?, report?);
     child.wait().await?;
     ensure!(!output.is_empty(), "no report; {}", told.last().map_or("", String::as_str));
     let report = serde_json::from_str(&output).context("the report")?;
-    Ok(Loaded { report, cpu: alive + used_by_killed - before })
+    Ok(Loaded { report, cpu: used - before })
 }

@@ -1,7 +1,7 @@
 //! Chorus beside what its users would run instead: one load, one machine, alternating rounds, medians.
 //!
 //! In reading order: [`contender`] says what is compared and starts it as [`server`]s, [`scenario`] says what
-//! is measured, by a [`load`], a [`flood`] or a [`crowd`], or in [`hardship`] by a [`storm`]; [`results`] become a [`table`] and a [`chart`].
+//! is measured, by a [`load`], a [`flood`] or a [`crowd`], or in [`hardship`] and [`growth`] by more; [`results`] become a [`table`] and a [`chart`].
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -15,6 +15,7 @@ mod server;
 
 mod crowd;
 mod flood;
+mod growth;
 mod hardship;
 mod load;
 mod scenario;
@@ -49,8 +50,8 @@ struct Options {
     /// Connections that say nothing
     #[arg(long, default_value_t = 5_000)]
     crowd: usize,
-    /// Storms, replays and histories are so much smaller
-    #[arg(long, default_value_t = 1)]
+    /// Storms, crowds, rooms, replays and histories are so much smaller
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     less: u64,
     /// One short round, to see that all of it works
     #[arg(long)]
@@ -72,7 +73,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let results = compare(&options, raise_files()).await?;
+    let files = raise_files();
+    let results = compare(&options, files).await?;
     let tables = format!("{}{}", Tables(&results), Limits(&results));
     print!("{tables}");
     fs::write(options.out.join("compare.md"), tables)?;
@@ -84,6 +86,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         "loadAtEnd": fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
         "rounds": options.rounds(),
         "seconds": options.seconds(),
+        "files": files,
+        "less": options.scale(files).less,
+        "crowd": options.scale(files).crowd,
     });
     let all = json!({ "conditions": conditions, "results": results.to_json() });
     fs::write(options.out.join("compare.json"), serde_json::to_string_pretty(&all)?)?;

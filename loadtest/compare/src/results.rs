@@ -22,10 +22,15 @@ impl Row {
     /// The median of a number; none where it was never measured.
     pub(crate) fn median(&self, name: &str) -> Option<f64> {
         let (_, values) = self.numbers.iter().find(|(known, _)| *known == name)?;
-        let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len().checked_sub(1)? / 2).copied()
+        Some(median(values.clone())).filter(|value| value.is_finite())
     }
+}
+
+/// The middle one, or of two the lower; no number if one of them is none, or there are none.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len().checked_sub(1).map(|last| values[last / 2]);
+    middle.filter(|_| values.iter().all(|value| value.is_finite())).unwrap_or(f64::NAN)
 }
 
 /// All rows.

@@ -1,6 +1,6 @@
 //! What is measured: one contender under one load, as numbers with names.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::ValueEnum;
@@ -10,7 +10,7 @@ use crate::{
     contender::{Contender, Place, Running},
     crowd,
     flood::{Flood, Flooded, Voice, flood},
-    hardship,
+    growth, hardship,
     load::{Loaded, load},
 };
 
@@ -124,7 +124,7 @@ impl Scenario {
             }
             Self::Ingest => ingest(&running, Voice::Tutorial, scale).await,
             Self::IngestUnjoined => ingest(&running, Voice::Native, scale).await,
-            Self::Idle => idle(&running, scale.crowd).await,
+            Self::Idle => idle(&running, scale.crowd.min(usize::try_from(scale.most)?)).await,
             Self::IdleMany => {
                 idle(&running, usize::try_from((IDLE_MANY / scale.less).min(scale.most))?).await
             }
@@ -133,9 +133,9 @@ impl Scenario {
             Self::Connects => hardship::connects(&running, scale).await,
             Self::Flapping => hardship::flapping(&mut running, place, scale.duration.max(RECOVERY)).await,
             Self::Replay => hardship::replay(&mut running, place, scale).await,
-            Self::Growth => hardship::growth(&running, scale).await,
-            Self::Clients => hardship::many_clients(&mut running, place, scale).await,
-            Self::Rooms => hardship::many_rooms(&mut running, place, scale).await,
+            Self::Growth => growth::history(&running, scale).await,
+            Self::Clients => growth::many_clients(&mut running, place, scale).await,
+            Self::Rooms => growth::many_rooms(&mut running, place, scale).await,
         }
     }
 }
@@ -166,13 +166,14 @@ fn latencies(loaded: &Loaded) -> Numbers {
         ("ack p50 ms", loaded.number("/ack/p50Ms")),
         ("ack p99 ms", loaded.number("/ack/p99Ms")),
         ("delivery p50 ms", loaded.number("/delivery/all/p50Ms")),
-        ("delivery p99 ms", loaded.number("/delivery/all/p99Ms")),
+        (DELIVERY_P99, loaded.number("/delivery/all/p99Ms")),
         (VIOLATIONS, loaded.violations()),
     ]
 }
 
 /// Names of numbers that are looked at again.
 pub(crate) const CPU_DELIVERY: &str = "CPU µs/delivery";
+pub(crate) const DELIVERY_P99: &str = "delivery p99 ms";
 pub(crate) const ACKED: &str = "acked/s";
 pub(crate) const ACK_P99_HALF: &str = "ack p99 ms at half";
 pub(crate) const RSS: &str = "RSS KB/connection";
@@ -195,13 +196,13 @@ async fn recovery(running: &mut Running, place: &Place, duration: Duration) -> a
 }
 
 /// As much as is taken; then half of that, for the latency at a load that a system is run at.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result<Numbers> {
     let (urls, senders, in_flight, duration) = (running.urls(), 16, 64, scale.duration);
     let full = Flood { voice, senders, in_flight, rate: None, duration };
     let before = running.cpu()?;
-    let Flooded { acked, times } = flood(&urls, full).await?;
+    let Flooded { acked, refused, times } = flood(&urls, full).await?;
     let cpu = running.cpu()? - before;
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let per_second = acked as f64 / duration.as_secs_f64();
     ensure!(0 < acked, "nothing was acked");
     let half = flood(&urls, Flood { rate: Some(per_second / 2.0), ..full }).await?;
@@ -210,8 +211,10 @@ async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result
         ("CPU µs/message", cpu * 1e6 / (per_second * duration.as_secs_f64())),
         ("ack p50 ms", quantile_ms(&times, 0.5)),
         ("ack p99 ms", quantile_ms(&times, 0.99)),
+        ("acked/s at half", half.acked as f64 / duration.as_secs_f64()),
         ("ack p50 ms at half", quantile_ms(&half.times, 0.5)),
         (ACK_P99_HALF, quantile_ms(&half.times, 0.99)),
+        ("refused", (refused + half.refused) as f64),
     ])
 }
 
@@ -222,15 +225,13 @@ pub(crate) fn quantile_ms(times: &chorus_load::latency::Times, quantile: f64) ->
 
 #[expect(clippy::cast_precision_loss, reason = "a crowd is far below 2^53")]
 async fn idle(running: &Running, connections: usize) -> anyhow::Result<Numbers> {
-    let (rss, cpu, begin) = (running.rss()?, running.cpu()?, Instant::now());
+    let (rss, cpu) = (running.rss()?, running.cpu()?);
     let crowd = crowd::gather(&running.urls(), connections).await?;
-    let took = begin.elapsed();
     sleep(SETTLE).await;
     let each = |all: f64| all / crowd.len() as f64;
     Ok(vec![
         ("connections", crowd.len() as f64),
         (RSS, each(running.rss()? - rss) / 1_000.0),
         ("CPU µs/connect", each(running.cpu()? - cpu) * 1e6),
-        ("connects/s", crowd.len() as f64 / took.as_secs_f64()),
     ])
 }

@@ -1,13 +1,6 @@
 //! Many clients that come at once, one that was away for long, and a network that breaks all the time.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use chorus_load::{
@@ -23,10 +16,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::crowd::connect_at_last;
+use crate::crowd::{Failed, connect_at_last};
 
 /// Whoever has not got everything by then has lost something.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// After all are complete it is watched for so long that each is still there and is shown nothing twice.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What a crowd that came at once met.
 pub(crate) struct Returned {
@@ -37,43 +33,74 @@ pub(crate) struct Returned {
 }
 
 /// Brings clients to a node at once, each of which has all up to `after`, until every one has been shown all up
-/// to `upto`, in order.
+/// to `upto`, in order, and all are there together.
 ///
 /// # Errors
 ///
-/// One is not let in for two minutes, or is shown something twice, out of order, or not at all.
+/// One is not complete for two minutes, is shown something twice, out of order, or not at all, or loses its connection.
 pub(crate) async fn return_all(url: &str, clients: usize, after: u64, upto: u64) -> anyhow::Result<Returned> {
     let target: Target = url.parse().map_err(anyhow::Error::msg)?;
-    let failed = Arc::new(AtomicU64::new(0));
+    let failed = Arc::new(Failed::default());
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..clients {
         let (target, failed) = (target.clone(), failed.clone());
-        tasks.spawn(async move {
-            timeout(PATIENCE, catch_up(&target, TUTORIAL, after, upto, &failed))
-                .await
-                .context("not complete in time")?
-        });
+        tasks.spawn(async move { catch_up(&target, TUTORIAL, after, upto, &failed).await });
     }
-    // They stay until the last one is complete.
     let mut crowd = Vec::with_capacity(clients);
     while let Some(one) = tasks.join_next().await {
         crowd.push(one??);
     }
-    Ok(Returned { took: begin.elapsed(), failed: failed.load(Ordering::Relaxed) })
+    let took = begin.elapsed();
+    let mut watched = JoinSet::new();
+    for engine in crowd {
+        watched.spawn(timeout(LINGER, stay(engine)));
+    }
+    while let Some(one) = watched.join_next().await {
+        // In time nothing happened to it.
+        if let Ok(Err(error)) = one? {
+            return Err(error.context("after all were complete"));
+        }
+    }
+    Ok(Returned { took, failed: failed.count() })
+}
+
+/// Answers heartbeats for ever.
+///
+/// # Errors
+///
+/// The connection is lost, or something is shown.
+async fn stay(mut engine: Engine) -> anyhow::Result<std::convert::Infallible> {
+    let mut packets = Vec::new();
+    loop {
+        engine.send(&mut packets).await?;
+        let packet = engine.next().await?;
+        ensure!(packet.as_str() == "2", "{packet:.100}");
+        packets.push("3".to_owned());
+    }
 }
 
 /// Connects one client that has all up to `after`, and lets it take all up to `upto`.
 ///
 /// # Errors
 ///
-/// As above; it waits for ever to be let in.
+/// It is not complete for two minutes, or is shown something twice, out of order, or not at all.
 pub(crate) async fn catch_up(
     target: &Target,
     on: Prefix,
     after: u64,
     upto: u64,
-    failed: &AtomicU64,
+    failed: &Failed,
+) -> anyhow::Result<Engine> {
+    timeout(PATIENCE, take_all(target, on, after, upto, failed)).await.context("not complete in time")?
+}
+
+async fn take_all(
+    target: &Target,
+    on: Prefix,
+    after: u64,
+    upto: u64,
+    failed: &Failed,
 ) -> anyhow::Result<Engine> {
     let hello = match on {
         TUTORIAL => format!(r#"40{{"serverOffset":{after}}}"#),
@@ -117,16 +144,15 @@ pub(crate) async fn catch_up(
 ///
 /// # Errors
 ///
-/// As above.
+/// It is not let in at the first try, or what [`catch_up`] says.
 pub(crate) async fn replay(url: &str, upto: u64) -> anyhow::Result<[Duration; 2]> {
     let target: Target = url.parse().map_err(anyhow::Error::msg)?;
     let mut took = [Duration::ZERO; 2];
     for (took, on) in took.iter_mut().zip([TUTORIAL, CHAT]) {
         let begin = Instant::now();
-        let failed = AtomicU64::new(0);
-        timeout(PATIENCE, catch_up(&target, on, 0, upto, &failed))
-            .await
-            .context("not complete in time")??;
+        let failed = Failed::default();
+        catch_up(&target, on, 0, upto, &failed).await?;
+        ensure!(failed.count() == 0, "it was not let in at once");
         *took = begin.elapsed();
     }
     Ok(took)

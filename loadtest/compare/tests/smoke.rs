@@ -6,28 +6,48 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Needs the programs of the other members, which `cargo test --workspace` builds.
-#[test]
-fn a_comparison_starts_loads_and_measures_its_contenders() {
-    let out = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("smoke");
+/// Measures so, and gives what was written. It needs the programs of the other members, which `cargo test
+/// --workspace` builds.
+fn compare(out: &str, options: &[&str]) -> (Value, [String; 3]) {
+    let out = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(out);
     let status = Command::new(env!("CARGO_BIN_EXE_compare"))
-        .args(["--rounds=1", "--seconds=1", "--crowd=20", "--only=chorus-1,plain,floor-gathered"])
-        .args(["--load=saturation,idle", "--out"])
+        .args(["--rounds=1", "--seconds=1", "--crowd=20"])
+        .args(options)
+        .arg("--out")
         .arg(&out)
         .status()
         .expect("it can be started");
     assert!(status.success(), "{status}");
-    let results: Value =
-        serde_json::from_str(&std::fs::read_to_string(out.join("compare.json")).unwrap()).unwrap();
-    for (load, contender, number) in [
-        ("saturation", "chorus-1", "deliveries/s"),
-        ("saturation", "plain", "deliveries/s"),
-        ("saturation", "floor-gathered", "deliveries/s"),
-        ("idle", "chorus-1", "RSS KB/connection"),
-    ] {
-        let median = &results["results"][load][contender]["numbers"][number]["median"];
-        assert!(median.as_f64().is_some_and(|median| 0.0 < median), "{load}, {contender}: {results:#}");
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let results = serde_json::from_str(&read("compare.json")).unwrap();
+    (results, ["compare.md", "compare.svg", "growth.svg"].map(read))
+}
+
+fn is_positive(results: &Value, load: &str, contender: &str, number: &str) {
+    let median = &results["results"][load][contender]["numbers"][number]["median"];
+    assert!(median.as_f64().is_some_and(|median| 0.0 < median), "{load}, {contender}, {number}: {results:#}");
+}
+
+#[test]
+fn a_comparison_starts_loads_and_measures_its_contenders() {
+    let options = ["--only=chorus-1,plain,floor-gathered", "--load=saturation,idle"];
+    let (results, [tables, picture, _]) = compare("smoke", &options);
+    for contender in ["chorus-1", "plain", "floor-gathered"] {
+        is_positive(&results, "saturation", contender, "deliveries/s");
     }
-    let picture = std::fs::read_to_string(out.join("compare.svg")).unwrap();
+    is_positive(&results, "idle", "chorus-1", "RSS KB/connection");
     assert!(picture.contains("chorus-1"), "{picture}");
+    assert!(tables.contains("| KB of memory an idle websocket |"), "{tables}");
+}
+
+#[test]
+fn hardships_are_measured_and_each_limit_finds_its_figure() {
+    let options = ["--only=chorus-1,chorus-2", "--less=1000", "--load=storm,connects,replay,rooms"];
+    let (results, [tables, _, growth]) = compare("hardships", &options);
+    is_positive(&results, "storm", "chorus-2", "all complete after s");
+    is_positive(&results, "replay", "chorus-1", "replays");
+    let limits = tables.lines().filter(|line| line.ends_with("met |") || line.ends_with("met** |"));
+    let figures: Vec<_> = limits.filter(|line| !line.contains("| – |")).collect();
+    assert_eq!(figures.len(), 5, "{tables}");
+    assert!(growth.contains("by rooms"), "{growth}");
 }

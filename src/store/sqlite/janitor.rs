@@ -35,6 +35,9 @@ const STEP_ROWS_MAX: u64 = 500;
 /// Transactions of one kind in a round; what is left over waits for the next.
 const STEPS_MAX: usize = 50;
 
+/// After a step the lock is left alone for as long as it was held, and no longer than this.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
 /// A larger WAL is cut to nothing, which commits have to wait for.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -86,7 +89,7 @@ impl Janitor {
             empty => empty.insert(self.database.writer()?),
         };
         let now = self.calendar.believed(self.clock.now(), newest(connection)?, Instant::now());
-        let mut steps = Steps { connection, lock: &self.lock, stop };
+        let mut steps = Steps { connection, lock: &self.lock, stop, pause: Duration::ZERO };
 
         let before = self.retention.nonces_before(now);
         steps.take(|log| has_old_nonce(log, before), |log| forget_nonces(log, before))?;
@@ -117,19 +120,21 @@ struct Steps<'j> {
     connection: &'j mut Connection,
     lock: &'j SideLock,
     stop: &'j Receiver<()>,
+    /// Before the next step.
+    pause: Duration,
 }
 
 impl Steps<'_> {
-    /// Does `step` as long as it `is_due`, in transactions of their own. Between them the lock is let go for as long
-    /// as it was held: who takes it back at once is often quicker than those that wait for it.
+    /// Does `step` as long as it `is_due`, in transactions of their own. Between two the lock is left alone for a while:
+    /// who takes it back at once is often quicker than those that wait for it.
     fn take(
         &mut self,
         is_due: impl Fn(&Connection) -> rusqlite::Result<bool>,
         step: impl Fn(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut pause = Duration::ZERO;
         for _ in 0..STEPS_MAX {
-            let is_stopped = self.stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected);
+            let is_stopped = self.stop.recv_timeout(self.pause) == Err(RecvTimeoutError::Disconnected);
+            self.pause = Duration::ZERO;
             // Asked without the lock: mostly there is nothing to do.
             if is_stopped || !is_due(self.connection)? {
                 break;
@@ -140,7 +145,7 @@ impl Steps<'_> {
             step(&transaction)?;
             transaction.commit()?;
             drop(held);
-            pause = begin.elapsed();
+            self.pause = begin.elapsed().min(PAUSE_MAX);
         }
         Ok(())
     }
@@ -327,6 +332,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wal_that_nobody_reads_begins_anew_before_it_is_large() {
+        let fixture = Fixture::new();
+        let log = fixture.open();
+        let text = "x".repeat(1024 * 1024);
+        let mut largest = 0;
+        for _ in 0..32 {
+            append(&*log, (0..4).map(|_| draft("", &text)).collect()).await;
+            largest = largest.max(fixture.database().wal_bytes());
+        }
+        assert!(largest < WAL_BYTES_MAX / 2, "{largest}");
+    }
+
+    #[tokio::test]
     async fn a_large_wal_is_cut() {
         let fixture = Fixture::new();
         let log = fixture.open();
@@ -374,7 +392,9 @@ mod tests {
             assert!(contender.attempt().unwrap().is_none(), "a step is made without the lock");
             prune(log, end_of_old(log, UnixMs(u64::MAX))?)
         };
-        Steps { connection: &mut connection, lock: &lock, stop: &stop }.take(is_due, step).unwrap();
+        let mut taken =
+            Steps { connection: &mut connection, lock: &lock, stop: &stop, pause: Duration::ZERO };
+        taken.take(is_due, step).unwrap();
         assert_eq!(steps.get(), 4);
     }
 }
