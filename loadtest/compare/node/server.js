@@ -23,7 +23,8 @@ await db.exec(`CREATE TABLE IF NOT EXISTS messages (
   content TEXT
 )`);
 
-const publisher = createClient({ url: REDIS_URL });
+// The adapter does not catch what a command throws: by the client's own 5 s a loop that is busy for longer ends the process.
+const publisher = createClient({ url: REDIS_URL, commandOptions: { timeout: 60_000 } });
 const subscriber = publisher.duplicate();
 await Promise.all([publisher.connect(), subscriber.connect()]);
 

@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use chorus_load::{engine::Engine, latency::Times, target::Target};
 use tokio::{
     task::JoinSet,
@@ -33,8 +34,17 @@ pub(crate) struct Flooded {
     pub(crate) acked: u64,
     /// Messages that were answered by a refusal.
     pub(crate) refused: u64,
+    /// Messages that were not answered, also not after the end.
+    pub(crate) unanswered: u64,
     /// From when a message was due to its ack, in microseconds; without a rate it is due when it is sent.
     pub(crate) times: Times,
+}
+
+impl Default for Flooded {
+    fn default() -> Self {
+        let times = Times::new(3).expect("three digits are allowed");
+        Self { acked: 0, refused: 0, unanswered: 0, times }
+    }
 }
 
 /// How much is sent.
@@ -56,7 +66,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// A sender cannot connect, loses its connection, or waits for an answer for ten seconds after the end.
+/// A sender cannot connect, or loses its connection.
 pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flooded> {
     let mut engines = Vec::new();
     for number in 0..flood.senders {
@@ -76,11 +86,12 @@ pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flood
             Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most: u64::MAX };
         tasks.spawn(sender.run(engine, end));
     }
-    let mut all = Flooded { acked: 0, refused: 0, times: Times::new(3).expect("three digits are allowed") };
+    let mut all = Flooded::default();
     while let Some(one) = tasks.join_next().await {
         let one = one?.context("a sender")?;
         all.acked += one.acked;
         all.refused += one.refused;
+        all.unanswered += one.unanswered;
         all.times += one.times;
     }
     Ok(all)
@@ -127,15 +138,19 @@ struct Sender {
 
 impl Sender {
     async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Flooded> {
-        let mut done =
-            Flooded { acked: 0, refused: 0, times: Times::new(3).expect("three digits are allowed") };
+        let mut done = Flooded::default();
         let mut packets = Vec::new();
+        // Made once: several million packets go by.
+        let (mut over, mut last) = (pin!(sleep_until(end)), pin!(sleep_until(end + LAST_ANSWERS)));
+        let mut due = pin!(sleep_until(self.due_at().unwrap_or(end)));
         loop {
-            while self.is_due(end) {
+            let is_over = over.is_elapsed();
+            while !is_over && self.is_due() {
                 packets.push(self.post());
+                due.as_mut().reset(self.due_at().unwrap_or(end));
             }
             engine.send(&mut packets).await?;
-            if self.waits.is_empty() && (self.sent == self.most || end <= Instant::now()) {
+            if self.waits.is_empty() && (self.sent == self.most || is_over) {
                 return Ok(done);
             }
             tokio::select! {
@@ -148,13 +163,16 @@ impl Sender {
                             done.refused += 1;
                             continue;
                         }
-                        done.acked += u64::from(Instant::now() <= end);
+                        done.acked += u64::from(!is_over);
                         done.times.record(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX))?;
                     }
                 }
-                () = sleep_until(self.due_at().unwrap_or(end)), if self.waits_for_time(end) => {}
-                () = sleep_until(end), if Instant::now() < end => {}
-                () = sleep_until(end + LAST_ANSWERS) => bail!("{} messages are not answered", self.waits.len()),
+                () = &mut due, if !due.is_elapsed() && !is_over => {}
+                () = &mut over, if !is_over => {}
+                () = &mut last => {
+                    done.unanswered = self.waits.len() as u64;
+                    return Ok(done);
+                }
             }
         }
     }
@@ -166,14 +184,9 @@ impl Sender {
         self.flood.rate.map(|rate| self.begin + Duration::from_secs_f64(seconds(rate)))
     }
 
-    fn waits_for_time(&self, end: Instant) -> bool {
-        self.flood.rate.is_some() && self.waits.len() < self.flood.in_flight && Instant::now() < end
-    }
-
-    fn is_due(&self, end: Instant) -> bool {
+    fn is_due(&self) -> bool {
         self.sent < self.most
             && self.waits.len() < self.flood.in_flight
-            && Instant::now() < end
             && self.due_at().is_none_or(|due| due <= Instant::now())
     }
 

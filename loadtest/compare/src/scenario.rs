@@ -201,7 +201,7 @@ async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result
     let (urls, senders, in_flight, duration) = (running.urls(), 16, 64, scale.duration);
     let full = Flood { voice, senders, in_flight, rate: None, duration };
     let before = running.cpu()?;
-    let Flooded { acked, refused, times } = flood(&urls, full).await?;
+    let Flooded { acked, refused, unanswered, times } = flood(&urls, full).await?;
     let cpu = running.cpu()? - before;
     let per_second = acked as f64 / duration.as_secs_f64();
     ensure!(0 < acked, "nothing was acked");
@@ -215,6 +215,7 @@ async fn ingest(running: &Running, voice: Voice, scale: Scale) -> anyhow::Result
         ("ack p50 ms at half", quantile_ms(&half.times, 0.5)),
         (ACK_P99_HALF, quantile_ms(&half.times, 0.99)),
         ("refused", (refused + half.refused) as f64),
+        ("unanswered", (unanswered + half.unanswered) as f64),
     ])
 }
 
