@@ -221,7 +221,7 @@ impl Default for Limits {
             rooms_per_session: 100,
             requests_in_flight: 256,
             stall_timeout: Duration::from_secs(20),
-            tail_messages: 1_024,
+            tail_messages: 4_096,
             tail_bytes: 1_048_576,
         }
     }
