@@ -29,6 +29,8 @@ await run(async ({ browser, bases: [base], check }) => {
   await check("who is here is seen, from both nodes", async () => {
     for (const { page } of [ada, bob]) await page.locator("#head [aria-label='People, 2 here']").waitFor();
     await bob.page.click("#head [aria-label='People, 2 here']");
+    // He was a guest a moment ago; names are told twice a second.
+    await bob.page.locator(".people .author", { hasText: /^Bob$/ }).waitFor();
     assert.deepEqual(await bob.page.locator(".people .author").allTextContents(), ["Ada", "Bob"]);
     await bob.page.click("#drawer [aria-label=Close]");
   });
