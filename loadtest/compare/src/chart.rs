@@ -35,7 +35,7 @@ const GROWTH: [(Scenario, Contender, &str, &str); 6] = [
         Scenario::Rooms,
         Contender::Chorus2,
         "CPU µs/message in ",
-        "CPU µs a message, 19,800 clients and 200 messages/s, by rooms",
+        "CPU µs a message, 200 a second to a large crowd, by rooms",
     ),
     (Scenario::Rooms, Contender::Chorus2, "delivery p99 ms in ", "ms until 99 of 100 were delivered then"),
     (Scenario::Growth, Contender::Chorus1, "join p99 ms at ", "ms of 99 of 100 joins, by stored messages"),

@@ -64,25 +64,43 @@ const LOOKS: usize = 5;
 /// Joins of a look.
 const JOINS: usize = 200;
 
+/// CPU and delays, size by size.
+#[derive(Default)]
+struct Curve {
+    numbers: Numbers,
+    violations: f64,
+}
+
+impl Curve {
+    /// What one size took, CPU for each of what `counted` points at in the report.
+    fn add(&mut self, [cpu, p99]: [&'static str; 2], counted: &str, loaded: &Loaded) {
+        self.violations += loaded.violations();
+        self.numbers.push((cpu, loaded.cpu * 1e6 / loaded.number(counted)));
+        self.numbers.push((p99, loaded.number("/delivery/all/p99Ms")));
+    }
+
+    fn end(mut self) -> Numbers {
+        self.numbers.push((VIOLATIONS, self.violations));
+        self.numbers
+    }
+}
+
 /// The same talk to ever more clients of one room.
 pub(crate) async fn many_clients(
     running: &mut Running,
     place: &Place,
     scale: Scale,
 ) -> anyhow::Result<Numbers> {
-    let (mut numbers, mut violations) = (Numbers::new(), 0.0);
+    let mut curve = Curve::default();
     for (all, cpu, p99) in CLIENTS {
         let clients = clients(all, scale);
         // The fewer they are, the longer: CPU is counted in hundredths of a second.
         let length = scale.duration * if clients < 1_000 { 4 } else { 1 };
         let options = [format!("--clients={clients}"), "--rate=10".to_owned()];
         let loaded = crowded(running, place, length, &options, "--namespace=tutorial").await?;
-        violations += loaded.violations();
-        numbers.push((cpu, loaded.cpu * 1e6 / loaded.number("/messages/delivered")));
-        numbers.push((p99, loaded.number("/delivery/all/p99Ms")));
+        curve.add([cpu, p99], "/messages/delivered", &loaded);
     }
-    numbers.push((VIOLATIONS, violations));
-    Ok(numbers)
+    Ok(curve.end())
 }
 
 /// Many clients, dealt to ever more rooms.
@@ -91,18 +109,14 @@ pub(crate) async fn many_rooms(
     place: &Place,
     scale: Scale,
 ) -> anyhow::Result<Numbers> {
-    let (mut numbers, mut violations) = (Numbers::new(), 0.0);
-    let dealt = clients(DEALT, scale);
+    let (mut curve, dealt) = (Curve::default(), clients(DEALT, scale));
     for (all, cpu, p99) in ROOMS {
         let rooms = clients(all, scale).min(dealt / 2);
         let options = [format!("--clients={dealt}"), format!("--rooms={rooms}"), "--rate=200".to_owned()];
         let loaded = crowded(running, place, scale.duration, &options, "--namespace=chat").await?;
-        violations += loaded.violations();
-        numbers.push((cpu, loaded.cpu * 1e6 / loaded.number("/messages/acked")));
-        numbers.push((p99, loaded.number("/delivery/all/p99Ms")));
+        curve.add([cpu, p99], "/messages/acked", &loaded);
     }
-    numbers.push((VIOLATIONS, violations));
-    Ok(numbers)
+    Ok(curve.end())
 }
 
 async fn crowded(

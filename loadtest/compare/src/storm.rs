@@ -92,52 +92,45 @@ pub(crate) async fn catch_up(
     upto: u64,
     failed: &Failed,
 ) -> anyhow::Result<Engine> {
-    timeout(PATIENCE, take_all(target, on, after, upto, failed)).await.context("not complete in time")?
-}
-
-async fn take_all(
-    target: &Target,
-    on: Prefix,
-    after: u64,
-    upto: u64,
-    failed: &Failed,
-) -> anyhow::Result<Engine> {
     let hello = match on {
         TUTORIAL => format!(r#"40{{"serverOffset":{after}}}"#),
         _ => "40/chat,{}".to_owned(),
     };
-    let mut engine = connect_at_last(target, &hello, failed).await;
-    let (mut packets, mut shown) = (Vec::new(), after);
-    while shown < upto {
-        engine.send(&mut packets).await?;
-        let packet = engine.next().await?;
-        if packet.as_str() == "2" {
-            packets.push("3".to_owned());
-            continue;
-        }
-        let read = packet.strip_prefix('4').and_then(|packet| Packet::read(packet, on));
-        let Some(Packet::Event(ack, event)) = read else { continue };
-        let mut show = |seq: u64| {
-            ensure!(seq == shown + 1, "{seq} after {shown}");
-            shown = seq;
-            Ok(())
-        };
-        match serde_json::from_str(event)? {
-            Event::ChatMessage(_, seq) => show(seq)?,
-            Event::Message(message) => show(message.seq)?,
-            Event::Messages(page) => page.iter().try_for_each(|message| show(message.seq))?,
-            Event::Session(session) => {
-                let session: Value = serde_json::from_str(session.get())?;
-                let place = serde_json::json!({ "epoch": session["epoch"], "seq": after });
-                packets.push(format!(r#"42/chat,0["join",{{"room":"lobby","after":{place}}}]"#));
+    let all = async {
+        let mut engine = connect_at_last(target, &hello, failed).await;
+        let (mut packets, mut shown) = (Vec::new(), after);
+        while shown < upto {
+            engine.send(&mut packets).await?;
+            let packet = engine.next().await?;
+            if packet.as_str() == "2" {
+                packets.push("3".to_owned());
+                continue;
             }
-            Event::Notice(notice) => bail!("notice {}", notice.code),
-            Event::Other => {}
+            let read = packet.strip_prefix('4').and_then(|packet| Packet::read(packet, on));
+            let Some(Packet::Event(ack, event)) = read else { continue };
+            let mut show = |seq: u64| {
+                ensure!(seq == shown + 1, "{seq} after {shown}");
+                shown = seq;
+                Ok(())
+            };
+            match serde_json::from_str(event)? {
+                Event::ChatMessage(_, seq) => show(seq)?,
+                Event::Message(message) => show(message.seq)?,
+                Event::Messages(page) => page.iter().try_for_each(|message| show(message.seq))?,
+                Event::Session(session) => {
+                    let session: Value = serde_json::from_str(session.get())?;
+                    let place = serde_json::json!({ "epoch": session["epoch"], "seq": after });
+                    packets.push(format!(r#"42/chat,0["join",{{"room":"lobby","after":{place}}}]"#));
+                }
+                Event::Notice(notice) => bail!("notice {}", notice.code),
+                Event::Other => {}
+            }
+            packets.extend(ack.map(|ack| format!("43{}{ack}[]", on.0)));
         }
-        packets.extend(ack.map(|ack| format!("43{}{ack}[]", on.0)));
-    }
-    engine.send(&mut packets).await?;
-    Ok(engine)
+        engine.send(&mut packets).await?;
+        Ok(engine)
+    };
+    timeout(PATIENCE, all).await.context("not complete in time")?
 }
 
 /// How long a client that missed so much takes on each namespace: `/`, `/chat`.
