@@ -236,7 +236,12 @@ export async function until(what, holds, patienceMs = PATIENCE_MS) {
  */
 export function connect(scope, url, options) {
   const socket = io(url, { forceNew: true, reconnectionDelay: 50, ...options });
-  scope.after(() => socket.disconnect());
+  scope.after(() => {
+    // Whatever namespaces share its connection: one that stayed would look for its node for ever.
+    socket.io.reconnection(false);
+    socket.disconnect();
+    socket.io.engine.close();
+  });
   return socket;
 }
 
