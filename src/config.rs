@@ -56,7 +56,7 @@ pub struct Server {
     pub host: IpAddr,
     /// The port to listen on (also `PORT`); 0 takes a free one.
     pub port: u16,
-    /// Connections at one time; further ones wait in the kernel's backlog.
+    /// Connections at one time, further ones wait in the kernel's backlog; and as many sessions that began by polling, further ones are refused.
     pub max_connections: usize,
     /// How long a client may take to send a request's head.
     #[serde(with = "humantime_serde")]

@@ -134,7 +134,7 @@ impl Node {
         let company = Company::new(presence, clock.clone(), stats.clone(), id.clone());
         let chat = ChatService::new(log.clone(), hub.clone(), clock, id, stats, rules);
         let tokens = Arc::new(tokens(&settings, log.as_ref()));
-        let links = Arc::new(Links::default());
+        let links = Arc::new(Links::new(settings.server.max_connections));
         let gateway = Gateway::new(
             &settings,
             chat.clone(),

@@ -26,7 +26,7 @@ use super::link::{Cut, Link};
 #[derive(Debug, Default)]
 pub struct Connection {
     cut: CancellationToken,
-    /// The Engine.IO session whose websocket this is.
+    /// The Engine.IO session whose websocket this is: none while it may bring other requests.
     link: OnceLock<Arc<Link>>,
 }
 
@@ -39,14 +39,6 @@ impl Connection {
     /// Makes this the websocket of a session; the first one counts.
     pub(super) fn carry(&self, link: Arc<Link>) {
         self.link.get_or_init(|| link);
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(link) = self.link.get() {
-            link.lose();
-        }
     }
 }
 
@@ -101,6 +93,14 @@ impl Stream {
             link.note_cut(Cut::WriteDeadline);
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(link) = self.connection.link.get() {
+            link.lose();
+        }
     }
 }
 

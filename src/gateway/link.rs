@@ -19,11 +19,15 @@ use std::{
 };
 
 use socketioxide::socket::Sid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{connection::Connection, signal::Signal};
 
 /// Packets between two drains; twice this leaves room for heartbeats and the upgrade in a buffer of 128.
 pub const PACKETS_PER_DRAIN: usize = 48;
+
+/// What one place holds, in bytes: a longer packet takes several.
+const PLACE_BYTES: usize = 16 * 1024;
 
 /// Why a session was made to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +99,16 @@ impl Link {
         // The closure never refuses.
         let _ = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grant);
         got
+    }
+
+    /// Takes the places of one packet of so many bytes, if there is any left. A long one may take more than that:
+    /// it need not wait until all is drained, which others would let happen late, but nothing follows it before.
+    #[must_use]
+    pub fn take_for(&self, bytes: usize) -> bool {
+        let places = 1 + bytes / PLACE_BYTES;
+        let grant = |used: usize| (used < PACKETS_PER_DRAIN).then_some(used + places);
+        !self.is_between_transports()
+            && self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grant).is_ok()
     }
 
     /// How many packets there is room for now.
@@ -220,12 +234,25 @@ impl Drop for Link {
 
 /// The node's sessions by their id. One is here as long as a socket or a
 /// connection holds it, and no request makes one without being either.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Links {
     by_sid: Mutex<HashMap<Sid, Weak<Link>>>,
+    /// For sessions that began by polling: of the others each has a connection, and these are counted.
+    places: Arc<Semaphore>,
 }
 
 impl Links {
+    /// No sessions, and places for so many that begin by polling.
+    #[must_use]
+    pub fn new(polling_max: usize) -> Self {
+        Self { by_sid: Mutex::default(), places: Arc::new(Semaphore::new(polling_max)) }
+    }
+
+    /// A place for a session that begins by polling, if one is left.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
     /// The session's link; made if it is the first to ask.
     pub fn link(self: &Arc<Self>, sid: Sid) -> Arc<Link> {
         let mut by_sid = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,10 +300,18 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::{
+        io::AsyncReadExt as _,
+        net::{TcpListener, TcpStream},
+    };
+
     use super::*;
+    use crate::gateway::connection::Stream;
 
     fn link() -> (Arc<Links>, Arc<Link>) {
-        let links = Arc::new(Links::default());
+        let links = Arc::new(Links::new(1));
         let link = links.link(Sid::new());
         (links, link)
     }
@@ -325,10 +360,33 @@ mod tests {
     async fn a_cut_reaches_a_websocket_that_comes_later() {
         let (_links, link) = link();
         link.cut(Cut::Drain);
-        let connection = Arc::new(Connection::default());
-        link.ride(&connection);
-        drop(connection);
+        let mut stream = stream().await;
+        link.ride(&stream.connection());
+        assert_eq!(stream.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(link.fate.get(), CUT);
+        drop(stream);
         assert_eq!(link.fate.get(), CUT | LOST);
         link.is_over().await;
+    }
+
+    /// An accepted connection whose peer says nothing.
+    async fn stream() -> Stream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Stream::new(tcp, std::time::Duration::from_secs(60), place).unwrap()
+    }
+
+    #[test]
+    fn a_long_packet_takes_more_places_and_waits_for_one_only() {
+        let (_links, link) = link();
+        assert_eq!(link.take(PACKETS_PER_DRAIN - 1), PACKETS_PER_DRAIN - 1);
+        assert!(link.take_for(100 * PLACE_BYTES));
+        assert!(!link.take_for(1));
+        assert_eq!((link.room(), link.take(1)), (0, 0));
+        link.drain();
+        assert!(link.take_for(PLACE_BYTES));
+        assert_eq!(link.room(), PACKETS_PER_DRAIN - 2);
     }
 }

@@ -263,7 +263,7 @@ impl Socket {
             Request::Post(..) => unreachable!("posts are taken in runs"),
         };
         match answered {
-            Ok(answer) => self.answers.send(ack, &json!({ "ok": answer })).await,
+            Ok(answer) => self.answers.send_long(ack, &json!({ "ok": answer })).await,
             Err(error) => self.refuse(ack, &error.into()).await,
         }
     }

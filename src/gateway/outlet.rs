@@ -11,11 +11,14 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::{Value, json, value::to_raw_value};
 use socketioxide::{
     TransportType,
     extract::{AckSender, SocketRef},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::chat::types::{RoomName, Seq};
 
 use super::{
     connected::{Connected, End},
@@ -55,6 +58,13 @@ impl Outlet {
     /// Emits one event if there is room for it; whether it was taken.
     pub(super) fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> bool {
         self.link.take(1) == 1 && self.socket.emit(event, data).is_ok()
+    }
+
+    /// Tells of history that was pruned before it was shown; whether it was taken.
+    pub(super) fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
+        let notice =
+            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
+        self.emit("notice", &notice)
     }
 
     /// Completes when there may be room again.
@@ -149,9 +159,20 @@ impl Answers {
         Self { link: link.clone(), ended: ended.clone(), drains: link.drains(), patience }
     }
 
+    /// Sends a short one.
     pub(super) async fn send<T: Serialize + Sync + ?Sized>(&mut self, ack: AckSender, answer: &T) {
+        self.send_of(0, ack, answer).await;
+    }
+
+    /// Sends one that may be long: it takes room by its length.
+    pub(super) async fn send_long(&mut self, ack: AckSender, answer: &Value) {
+        let json = to_raw_value(answer).expect("JSON can be written");
+        self.send_of(json.get().len(), ack, &json).await;
+    }
+
+    async fn send_of<T: Serialize + Sync + ?Sized>(&mut self, bytes: usize, ack: AckSender, answer: &T) {
         let room = async {
-            while self.link.take(1) == 0 {
+            while !self.link.take_for(bytes) {
                 self.drains = self.link.drained_since(self.drains).await;
             }
         };

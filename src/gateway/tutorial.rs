@@ -179,9 +179,7 @@ impl session::Outlet for TutorialOutlet {
     }
 
     fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        let notice =
-            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.0.emit("notice", &notice)
+        self.0.lost(room, after, upto)
     }
 
     async fn drained(&self) {

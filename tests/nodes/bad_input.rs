@@ -1,6 +1,10 @@
 //! Bad input: its sender is told, or it is ignored as the protocol says; nobody else notices.
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use self::Outcome::{Closed, Ignored, Refused};
@@ -360,4 +364,31 @@ async fn bad_requests_of_the_transport_are_refused() {
     let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
     let oversize = request(addr, "POST", &path, &[], &long(1_000_001)).await.unwrap();
     assert_eq!(oversize.status, 413, "{oversize:?}");
+}
+
+#[tokio::test]
+async fn a_connection_over_which_a_websocket_was_refused_serves_another_session_as_any() {
+    let cluster = Cluster::of(1).without_redis().start().await;
+    let addr = cluster.nodes[0].addr();
+    let mut tcp = TcpStream::connect(addr).await.unwrap();
+    // Without `EIO`, and of a session that nobody has; a balancer keeps such a connection for the next client.
+    let bad = "GET /socket.io/?transport=websocket&sid=AAAAAAAAAAAAAAAA HTTP/1.1\r\nHost: x\r\n\
+        Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    tcp.write_all(bad.as_bytes()).await.unwrap();
+    let mut answer = [0; 4_096];
+    let length = tcp.read(&mut answer).await.unwrap();
+    assert!(
+        answer[..length].starts_with(b"HTTP/1.1 400"),
+        "{:?}",
+        String::from_utf8_lossy(&answer[..length])
+    );
+
+    let mut eve = Client::connect_over(tcp, "/", json!({ "serverOffset": 0 })).await.expect("it is let in");
+    let mut ada = cluster.nodes[0].in_lobby().await;
+    for n in 1..=200 {
+        ada.say(&n.to_string()).await;
+    }
+    // More than are in the engine's buffer at a time: each is seen to leave it.
+    assert_eq!(seqs(&eve.messages(200).await), (1..=200).collect::<Vec<_>>());
 }

@@ -10,9 +10,10 @@ use tokio::{
 };
 
 use crate::common::{
+    http::request,
     node::{Cluster, Node},
     polling::Polling,
-    within,
+    until_async, within,
 };
 
 #[tokio::test]
@@ -26,6 +27,26 @@ async fn sockets_count_as_connections_as_long_as_they_live() {
     drop(ada);
     assert_eq!(node.get("/healthz").await.status, 200);
     eve.say("still there").await;
+}
+
+#[tokio::test]
+async fn sessions_that_begin_by_polling_have_places_which_are_free_again_at_their_ends() {
+    let cluster = Cluster::of(1).without_redis().set("server.max_connections", 3).start().await;
+    let addr = cluster.nodes[0].addr();
+    let begin = async || {
+        let path = "/socket.io/?EIO=4&transport=polling";
+        request(addr, "GET", path, &[], "").await.unwrap()
+    };
+    let first = Polling::open(addr, "40").await;
+    for _ in 0..2 {
+        assert_eq!(begin().await.status, 200);
+    }
+    let beyond = begin().await;
+    assert_eq!(beyond.status, 503);
+    assert!(beyond.head.contains("retry-after: 1"), "{beyond:?}");
+
+    first.send("1").await;
+    until_async("there is a place again", async || begin().await.status == 200).await;
 }
 
 /// Sends so many events as one session that asks for answers and never takes one; returns by how many KiB the node grew.

@@ -64,7 +64,7 @@ impl People {
     pub(super) async fn who(&self, room: RoomName, ack: AckSender, answers: &mut Answers) {
         let company = self.gateway.company.clone();
         match company.known(&room) {
-            Some(who) => answers.send(ack, &json!({ "ok": who_json(&who) })).await,
+            Some(who) => answers.send_long(ack, &json!({ "ok": who_json(&who) })).await,
             None => {
                 let guess = who_json(&company.guess(&room));
                 self.aside(ack, answers, guess, async move { who_json(&company.who(&room).await) }).await;
@@ -88,12 +88,12 @@ impl People {
         answer: impl Future<Output = Value> + Send + 'static,
     ) {
         let Ok(turn) = self.questions.clone().try_acquire_owned() else {
-            return answers.send(ack, &json!({ "ok": else_ })).await;
+            return answers.send_long(ack, &json!({ "ok": else_ })).await;
         };
         let link = &self.out.outlet.link;
         let mut answers = Answers::new(link, self.session.ended(), self.gateway.stall_timeout);
         self.gateway.tracker.spawn(async move {
-            answers.send(ack, &json!({ "ok": answer.await })).await;
+            answers.send_long(ack, &json!({ "ok": answer.await })).await;
             drop(turn);
         });
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    io,
     net::SocketAddr,
     time::Duration,
 };
@@ -71,7 +72,17 @@ impl Client {
         auth: Value,
         buffer: Option<u32>,
     ) -> Result<Self, Value> {
-        let ws = websocket(addr, buffer).await.map_err(|_| Value::Null)?;
+        let tcp = connection(addr, buffer).await.map_err(|_| Value::Null)?;
+        Self::connect_over(tcp, namespace, auth).await
+    }
+
+    /// Over a connection that is there.
+    pub(crate) async fn connect_over(
+        tcp: TcpStream,
+        namespace: &'static str,
+        auth: Value,
+    ) -> Result<Self, Value> {
+        let ws = websocket(tcp).await.map_err(|_| Value::Null)?;
         let (events, shown, acks) = Default::default();
         let mut client = Self { ws, namespace, session: Value::Null, events, shown, acks, asked: 0 };
         let connected = async {
@@ -273,14 +284,18 @@ impl Client {
     }
 }
 
-async fn websocket(addr: SocketAddr, buffer: Option<u32>) -> anyhow::Result<WebSocketStream<TcpStream>> {
+async fn connection(addr: SocketAddr, buffer: Option<u32>) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     if let Some(bytes) = buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
     let tcp = socket.connect(addr).await?;
     tcp.set_nodelay(true)?;
-    let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
+    Ok(tcp)
+}
+
+async fn websocket(tcp: TcpStream) -> anyhow::Result<WebSocketStream<TcpStream>> {
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", tcp.peer_addr()?);
     let (ws, _) = within("a websocket opens", tokio_tungstenite::client_async(url, tcp)).await?;
     Ok(ws)
 }
