@@ -11,6 +11,12 @@ use super::{Drain, Settings};
 /// Less would be taken by nonces and the newest messages, which stay in any case.
 const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
+/// Messages that a session is given between two of its polls: one answer carries all of them, or they pile up.
+const POLLED_MESSAGES: u64 = 48;
+
+/// What a polled message takes beside its text, of which JSON may write each byte as two.
+const ENVELOPE_BYTES: u64 = 1_024;
+
 /// A rule over the settings that a value breaks.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Rule {
@@ -67,7 +73,7 @@ pub enum Rule {
     StickyCookie(String),
     /// A polling answer that could not carry all that waits, so that a polling session fell behind for ever.
     #[error(
-        "socketio.max_payload ({payload}) must be at least limits.max_message_bytes ({message}) times 64"
+        "socketio.max_payload ({payload}) must be at least 48 times limits.max_message_bytes ({message}) doubled, with 1 KiB each"
     )]
     PayloadTooSmall {
         /// `socketio.max_payload`.
@@ -151,7 +157,7 @@ impl Settings {
             return Err(Rule::RetentionTooSmall(self.log.retention_bytes));
         }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
-        if payload < message as u64 * 64 {
+        if payload < POLLED_MESSAGES * (message as u64 * 2 + ENVELOPE_BYTES) {
             return Err(Rule::PayloadTooSmall { payload, message });
         }
         let Drain { delay, spread, timeout } = self.drain;

@@ -92,7 +92,7 @@ impl Gateway {
             .ws_max_message_size(frame_bytes)
             .ws_max_frame_size(frame_bytes)
             .ws_read_buffer_size(READ_BUFFER_BYTES)
-            // A page that is not acked by then never is: its session has been cut.
+            // Who takes nothing else is cut before: this is for those that ack no page and go on in other rooms.
             .ack_timeout(self.stall_timeout * 2)
             .build_layer();
         tutorial::attach(&io, self);

@@ -395,6 +395,22 @@ test("who posts too fast is told to wait, and keeps the order", async (t) => {
   assert.equal((await post(7)).ok.seq, 7);
 });
 
+test("who acks no page of one room is cut, though another room goes on", async (t) => {
+  const base = await oneNode(t, { CHORUS_LIMITS__STALL_TIMEOUT: "1s" });
+  await fill(t, base, "long", 500);
+  const lazy = chat(t, base, { reconnection: false });
+  await next(lazy, "session");
+  lazy.on("messages", () => {});
+  const gone = next(lazy, "disconnect");
+  const { ok } = await lazy.emitWithAck("join", { room: "live" });
+  await lazy.emitWithAck("join", { room: "long", after: { epoch: ok.epoch, seq: 0 } });
+  const speaker = chat(t, base);
+  await next(speaker, "session");
+  const talk = setInterval(() => speaker.emit("post", { room: "live", nonce: String(Math.random()), text: "on and on" }, () => {}), 100);
+  t.after(() => clearInterval(talk));
+  assert.equal((await gone)[0], "transport close");
+});
+
 test("both namespaces share one connection and one lobby", async (t) => {
   const base = await oneNode(t);
   const native = chat(t, base, { forceNew: false, multiplex: true });

@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use serde_json::json;
 use socketioxide::AckError;
 
 use crate::{
@@ -69,11 +68,15 @@ impl NativeOutlet {
         self.unacked.fetch_add(1, Ordering::AcqRel);
         let (unacked, link) = (self.unacked.clone(), self.outlet.link.clone());
         self.gateway.tracker.spawn(async move {
-            // An ack without arguments cannot be decoded, and is one all the same. A page that is
-            // never acked keeps its place: the session stalls and is cut.
-            if matches!(ack.await, Ok(_) | Err(AckError::Decode(_))) {
-                unacked.fetch_sub(1, Ordering::AcqRel);
-                link.nudge();
+            match ack.await {
+                // An ack without arguments cannot be decoded, and is one all the same.
+                Ok(_) | Err(AckError::Decode(_)) => {
+                    unacked.fetch_sub(1, Ordering::AcqRel);
+                    link.nudge();
+                }
+                // Its place would be lost, though other rooms may go on: the client comes back and resumes.
+                Err(AckError::Timeout) => link.cut(Cut::Stalled),
+                Err(AckError::Socket(_)) => {}
             }
         });
         count
@@ -100,9 +103,7 @@ impl session::Outlet for NativeOutlet {
     }
 
     fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        let notice =
-            json!({ "code": "history_pruned", "room": room.as_str(), "after": after.0, "upto": upto.0 });
-        self.outlet.emit("notice", &notice)
+        self.outlet.lost(room, after, upto)
     }
 
     async fn drained(&self) {
