@@ -119,6 +119,7 @@ const regions = {
       people: app.people.known ? app.people.count : null,
       drawer: panels.drawer,
       searches: app.search.able,
+      canLeave: app.book.canLeave,
       elsewhere: totals.unread - active.unread,
       theme: themeIn(store),
       notices: attention.notices,
