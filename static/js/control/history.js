@@ -24,7 +24,8 @@ export class History {
   older(joined) {
     const { timeline } = joined;
     if (!timeline.more || timeline.empty) return;
-    this.#load(joined, "older", { before: timeline.first }, (page) => timeline.prepend(page));
+    const before = timeline.first;
+    this.#load(joined, "older", { before }, (page) => timeline.prepend(page, before));
   }
 
   /**
@@ -51,7 +52,7 @@ export class History {
 
   /** @param {Joined} joined */
   newest(joined) {
-    joined.loading = null;
+    joined.forgetLoad();
     this.#load(joined, "newer", {}, (page) => joined.timeline.replace(page, joined.room.shown));
   }
 
@@ -65,7 +66,7 @@ export class History {
       then();
       return;
     }
-    joined.loading = null;
+    joined.forgetLoad();
     const upTo = Math.min(seq + PAGE / 2, Math.max(seq, joined.room.shown));
     this.#load(joined, "newer", { before: upTo + 1 }, (page) => {
       joined.timeline.replace(page, joined.room.shown);
@@ -80,7 +81,6 @@ export class History {
    */
   #fill(joined, before, rest) {
     const { timeline } = joined;
-    joined.loading = null;
     this.#load(joined, "newer", { before, limit: before - timeline.last - 1 }, (page) => {
       const [oldest] = page.messages;
       if (oldest && timeline.last + 1 < oldest.seq) {
