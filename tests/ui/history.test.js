@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { History } from "../../static/js/control/history.js";
 import { Joined } from "../../static/js/control/joined.js";
+import { Backoff } from "../../static/js/link/backoff.js";
 import { ASIDE_MAX } from "../../static/js/model/timeline.js";
 import { handClock, handRequests, messagesAt } from "./fakes.js";
 
@@ -32,7 +33,10 @@ function open(head) {
     },
     clock,
   );
-  const history = new History(connection, () => {});
+  const backoff = new Backoff({ firstMs: 1_000, maxMs: 8_000, random: () => 1 });
+  // As the page does: whatever changes, it asks for what it lacks.
+  const history = new History(connection, () => wants(), clock, backoff);
+  let wants = () => {};
   const say = (/** @type {number[]} */ ...seqs) => joined.room.take(messagesAt(seqs));
   joined.bringForward();
   joined.room.online({ head, epoch: "e", recovered: true });
@@ -41,6 +45,11 @@ function open(head) {
     clock,
     connection,
     history,
+    /** Has it ask for an end of the history again and again. @param {"older" | "newer"} end */
+    want(end) {
+      wants = () => history[end](joined);
+      wants();
+    },
     joined,
     say,
     view,
@@ -119,4 +128,71 @@ test("a catch-up takes nothing away from a reader who is not at the end", () => 
   history.newer(joined);
   serve();
   assert.equal(span(), "51-650");
+});
+
+test("offline, nothing is asked for", () => {
+  const { connection, joined, asked, want } = open(300);
+  connection.online = false;
+  want("older");
+  assert.deepEqual([asked(), joined.loading], [[], null]);
+  connection.online = true;
+  want("older");
+  assert.equal(asked().length, 1);
+});
+
+test("what is refused is asked for again after ever longer pauses", () => {
+  const { clock, asked, refuse, serve, want } = open(500);
+  want("older");
+  for (const waitMs of [1_000, 2_000, 4_000]) {
+    refuse({ code: "unavailable" });
+    clock.turn(waitMs - 1);
+    assert.deepEqual(asked(), []);
+    clock.turn(1);
+    assert.equal(asked().length, 1);
+  }
+  serve();
+  refuse(null);
+  clock.turn(1_000);
+  assert.equal(asked().length, 1, "after a success, the pauses are short again");
+});
+
+test("a node that says how long to wait is heard", () => {
+  const { clock, asked, refuse, want } = open(300);
+  want("older");
+  refuse({ code: "overloaded", retryAfterMs: 4_000 });
+  clock.turn(3_999);
+  assert.deepEqual(asked(), []);
+  clock.turn(1_001);
+  assert.equal(asked().length, 1);
+});
+
+test("what somebody asks for does not wait for the pause after a failure", () => {
+  const { history, joined, asked, refuse } = open(300);
+  history.older(joined);
+  refuse(null);
+  history.around(joined, 20, () => {});
+  assert.equal(asked().length, 1);
+});
+
+test("where what follows was pruned, reading goes on at the newest", () => {
+  const { history, joined, asked, serve, span } = open(900);
+  history.around(joined, 250, () => {});
+  serve();
+  assert.equal(span(), "201-300 detached");
+  history.newer(joined);
+  serve(851);
+  assert.deepEqual(asked(), [{ room: "lobby", limit: 100 }]);
+  serve(851);
+  assert.equal(span(), "851-900");
+});
+
+test("where nothing is left of a room, its end is reached", () => {
+  const { history, joined, asked, serve, want } = open(900);
+  history.around(joined, 250, () => {});
+  serve();
+  want("newer");
+  serve(901);
+  serve(901);
+  assert.ok(joined.timeline.attached && joined.timeline.empty);
+  assert.deepEqual(asked(), []);
 });

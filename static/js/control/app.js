@@ -41,7 +41,6 @@ import { Search } from "./search.js";
 export class App {
   /** @type {Session | null} */
   session = null;
-  online = false;
   /** What is wrong with this window's storage. */
   warning = "";
   #trouble = "";
@@ -69,7 +68,7 @@ export class App {
       world.outboxStore,
     );
     this.book = new Book(this.connection, store, this.#bookPorts(), clock, room);
-    this.history = new History(this.connection, () => ports.changed("talk"));
+    this.history = new History(this.connection, () => ports.changed("talk"), clock);
     this.people = new People(this.connection, () => ports.changed("head", "drawer", "typing"), clock);
     this.cluster = new Cluster(this.connection, world.fetch, () => ports.changed("side", "drawer"), clock);
     this.search = new Search(world.fetch, () => ports.changed("head", "drawer"), clock);
@@ -90,6 +89,11 @@ export class App {
   /** The time, by the nodes' clocks. */
   get now() {
     return this.nodeClock.now();
+  }
+
+  /** Whether a node answers. */
+  get online() {
+    return this.connection.online;
   }
 
   // What people do.
@@ -272,7 +276,6 @@ export class App {
     const heads = Object.entries(session.rooms ?? {});
     const missed = heads.reduce((sum, [room, { head }]) => sum + Math.max(0, head - (places[room]?.seq ?? head)), 0);
     this.session = session;
-    this.online = true;
     this.#trouble = "";
     this.nodeClock.forget();
     this.calm.missed(missed);
@@ -286,7 +289,6 @@ export class App {
 
   /** @param {string} trouble */
   #end(trouble) {
-    this.online = false;
     this.#trouble = trouble;
     this.#sentAt.clear();
     this.book.offline();
