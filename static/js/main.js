@@ -51,7 +51,7 @@ const app = new App(
   {
     changed: (...regions) => schedule.changed(...regions),
     looks,
-    atEnd: () => conversation.atEnd,
+    atEnd: () => conversation.isAtEndOf(app.book.active),
     arrived(joined, messages) {
       const active = joined === app.book.active;
       if (active && looks()) attention.announce(messages);

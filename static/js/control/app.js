@@ -21,7 +21,7 @@
  * @typedef {object} AppPorts
  * @property {(...regions: Region[]) => void} changed
  * @property {() => boolean} looks Whether somebody looks at the page.
- * @property {() => boolean} atEnd Whether what is in view is the room's end.
+ * @property {() => boolean} atEnd Whether what is in view of the active room, or will be, is its end.
  * @property {(joined: Joined, messages: readonly Message[]) => void} arrived Others have said something just now.
  */
 import { identityIn } from "../keep/identity.js";
@@ -68,7 +68,7 @@ export class App {
       world.outboxStore,
     );
     this.book = new Book(this.connection, store, this.#bookPorts(), clock, room);
-    this.history = new History(this.connection, () => ports.changed("talk"), clock);
+    this.history = new History(this.connection, () => this.#turned(), clock);
     this.people = new People(this.connection, () => ports.changed("head", "drawer", "typing"), clock);
     this.cluster = new Cluster(this.connection, world.fetch, () => ports.changed("side", "drawer"), clock);
     this.search = new Search(world.fetch, () => ports.changed("head", "drawer"), clock);
@@ -268,6 +268,12 @@ export class App {
         this.tell();
       },
     };
+  }
+
+  /** Another part of the history is here, or on its way; what was counted as unread may be in it. */
+  #turned() {
+    this.ports.changed("talk");
+    this.looked();
   }
 
   /** @param {Session} session */
