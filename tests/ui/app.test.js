@@ -104,3 +104,17 @@ test("history that comes to a reader who is not at the end is not the end", () =
   assert.ok(den.timeline.attached);
   assert.equal(den.unread, 2);
 });
+
+test("a search follows into another room: what was found in this one is gone at once", async () => {
+  const { app, clock, fetched } = open();
+  app.search.look("den", "word");
+  clock.turn(1_000);
+  await taken();
+  assert.equal(app.search.found.length, 1);
+  app.look("lobby");
+  assert.deepEqual([app.search.found, app.search.words], [[], "word"]);
+  clock.turn(1_000);
+  await taken();
+  assert.equal(app.search.found.length, 1);
+  assert.deepEqual(fetched, ["den", "lobby"].map((room) => `/api/rooms/${room}/search?q=word&limit=30`));
+});

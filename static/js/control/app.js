@@ -146,6 +146,7 @@ export class App {
     this.book.look(room, this.online);
     if (this.online) this.people.look(room);
     const { active } = this.book;
+    this.search.look(active.name, this.search.words);
     if (active.timeline.empty) this.history.newer(active);
     // What is at its end is in view as soon as it is drawn.
     if (active.timeline.attached && this.ports.looks()) active.markRead();
