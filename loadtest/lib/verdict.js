@@ -42,10 +42,6 @@ export class Verdict {
     this.#highest = head;
   }
 
-  get opened() {
-    return this.#opened;
-  }
-
   /** The newest place shown. */
   get highest() {
     return this.#highest;

@@ -51,7 +51,7 @@ const app = new App(
   {
     changed: (...regions) => schedule.changed(...regions),
     looks,
-    atEnd: () => conversation.atEnd,
+    atEnd: () => conversation.isAtEndOf(app.book.active),
     arrived(joined, messages) {
       const active = joined === app.book.active;
       if (active && looks()) attention.announce(messages);
@@ -119,6 +119,7 @@ const regions = {
       people: app.people.known ? app.people.count : null,
       drawer: panels.drawer,
       searches: app.search.able,
+      canLeave: app.book.canLeave,
       elsewhere: totals.unread - active.unread,
       theme: themeIn(store),
       notices: attention.notices,

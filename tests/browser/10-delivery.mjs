@@ -57,7 +57,10 @@ await run(async ({ browser, bases: [base], check }) => {
   await connected(bob.page);
   await check("a message typed offline survives a reload and arrives once", async () => {
     const wanted = [...said, `${mark} typed offline`, `${mark} survives`];
-    for (const { page } of [ada, bob]) assert.deepEqual((await textsOf(page, TEXT, mark, 100)).slice(-2), wanted.slice(-2));
+    for (const { page } of [ada, bob]) {
+      await page.locator(TEXT, { hasText: "survives" }).waitFor();
+      assert.deepEqual((await textsOf(page, TEXT, mark, 100)).slice(-2), wanted.slice(-2));
+    }
     assert.equal((await speaker.texts()).filter((text) => text === `${mark} survives`).length, 1);
     assert.equal(await bob.page.locator("#pending li").count(), 0);
   });

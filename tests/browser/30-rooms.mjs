@@ -17,6 +17,10 @@ await run(async ({ browser, bases: [base], check }) => {
   await page.locator("#roomname", { hasText: "lobby" }).waitFor();
   await check("who names no room is in the lobby", async () => assert.equal(await room("lobby").getAttribute("aria-current"), "page"));
 
+  await check("who is in no other room is not asked to leave it", async () => {
+    assert.equal(await page.locator("#head [aria-label='Leave this room']").count(), 0);
+  });
+
   await enter(page, base, home, "Ada");
   await check("a room that is followed by its address is among one's own", () => room(home).waitFor());
   await check("a room is created by its name", async () => {

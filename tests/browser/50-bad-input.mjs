@@ -123,8 +123,11 @@ await run(async ({ browser, bases: [base], check }) => {
     await say(page, `${mark} refused \u0007`);
     const failed = page.locator("#pending .failed", { hasText: "refused" });
     await failed.locator(".fate", { hasText: "not sent:" }).waitFor();
+    const nonce = await failed.getAttribute("data-nonce");
     await failed.locator("button", { hasText: "Send again" }).click();
-    await failed.locator(".fate", { hasText: "not sent:" }).waitFor();
+    // It is sent as a new message, and refused as well.
+    await page.locator(`#pending .failed:not([data-nonce="${nonce}"]) .fate`, { hasText: "not sent:" }).waitFor();
+    assert.equal(await failed.count(), 1);
     await failed.locator("button", { hasText: "Discard" }).click();
     await page.locator("#pending li").first().waitFor({ state: "detached" });
     await page.context().close();

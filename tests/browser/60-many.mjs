@@ -2,6 +2,7 @@
 /** 100,000 messages in one room: it opens at once, and reading through it keeps the memory bounded. */
 import assert from "node:assert/strict";
 import { openWindow, run } from "./harness.mjs";
+import { Speaker } from "./speaker.mjs";
 
 /** What is in memory of a room, and the lines beside. */
 const LINES_MAX = 620;
@@ -63,11 +64,16 @@ await run(async ({ browser, check }) => {
     }
     await last.waitFor();
   });
+  const end = await first();
   await scrollTo(0);
-  await page.locator("#newer").waitFor();
-  await check("the latest are a click away", async () => {
-    await page.click("#newer");
-    await last.waitFor();
+  await page.waitForFunction((end) => Number(document.querySelector("#messages li[data-seq]")?.getAttribute("data-seq")) < end, end);
+  const speaker = await Speaker.open(base, "lobby");
+  await speaker.post("one more");
+  await check("the latest are a click away, and read once they are here", async () => {
+    await page.locator(".rooms .badge", { hasText: "1" }).waitFor();
+    await page.locator("#newer", { hasText: "1 new" }).click();
+    await page.locator("#messages li[data-seq='100001']").waitFor();
+    await page.locator(".rooms .badge").waitFor({ state: "detached" });
     await page.waitForFunction(() => {
       const scroller = document.querySelector("#scroller");
       return scroller && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;

@@ -97,6 +97,32 @@ export function memoryStorage() {
 }
 
 /**
+ * The requests of a connection, which wait for the test's answers; without one it is offline.
+ */
+export function handRequests() {
+  /** @type {{ event: string, request: any, answered: (answer: any) => void }[]} */
+  const waiting = [];
+  const requests = {
+    online: true,
+    /** @type {import("../../static/js/link/connection.js").Connection["ask"]} */
+    ask(event, request, answered) {
+      if (requests.online) waiting.push({ event, request, answered });
+      else answered(null);
+    },
+    /** Those that wait for an answer, by event. @param {string} event */
+    asked: (event) => waiting.filter((one) => one.event === event).map(({ request }) => request),
+    /** Answers the first of an event that waits. @param {string} event @param {any} answer */
+    answer(event, answer) {
+      const at = waiting.findIndex((one) => one.event === event);
+      const [first] = at === -1 ? [] : waiting.splice(at, 1);
+      if (!first) throw new Error(`nobody asks for ${event}`);
+      first.answered(answer);
+    },
+  };
+  return requests;
+}
+
+/**
  * Numbers from 0 to 1 that look random, the same for each seed.
  *
  * @param {number} seed

@@ -33,6 +33,15 @@ test("a delivery is timed from its sending, or from its storing, and never negat
   assert.equal(deliveries.medianMs, 7);
 });
 
+test("reactions and edits are no messages of the cluster's", () => {
+  const deliveries = new Deliveries();
+  for (const kind of ["react", "edit", "text", "delete"]) {
+    for (const message of messagesAt([1], { kind })) deliveries.saw(message, { node: "n2", own: false, now: 100_000 });
+  }
+  assert.equal(deliveries.recent.length, 1);
+  assert.equal(deliveries.perSecond(100_000).at(-1), 1);
+});
+
 test("deliveries are bounded, and counted by the second", () => {
   assert.ok(MESSAGE);
   const deliveries = new Deliveries();

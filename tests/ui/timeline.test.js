@@ -42,10 +42,28 @@ test("a reader who is not at the end is left alone: what is new is read later", 
 test("reading back cuts the newest, reading on cuts the oldest: memory is bounded over 100,000", () => {
   const timeline = looking();
   timeline.append(seqs(99_901, 100_000));
-  while (timeline.more) timeline.prepend(page(Math.max(1, timeline.first - 100), timeline.first - 1));
+  while (timeline.more) timeline.prepend(page(Math.max(1, timeline.first - 100), timeline.first - 1), timeline.first);
   assert.equal(span(timeline), `1-${TEXTS_MAX} detached`);
   while (!timeline.attached) timeline.extend(page(timeline.last + 1, timeline.last + 100), 100_000);
   assert.equal(span(timeline), `${100_000 - TEXTS_MAX + 1}-100000+`);
+});
+
+test("a page of what was before something else is not taken, be it empty", () => {
+  const timeline = looking();
+  timeline.append(seqs(101, 200));
+  timeline.setAside();
+  timeline.prepend(page(1, 100), 101);
+  timeline.prepend({ messages: [], more: false }, 101);
+  assert.equal(span(timeline), `${200 - ASIDE_MAX + 1}-200+`);
+});
+
+test("other kinds do not count as texts that a reader would lose", () => {
+  const timeline = looking();
+  timeline.append(seqs(1, TEXTS_MAX));
+  timeline.append(messagesAt([TEXTS_MAX + 1], { kind: "react", of: 1, text: "+" }), false);
+  assert.ok(timeline.attached);
+  timeline.append(seqs(TEXTS_MAX + 2, TEXTS_MAX + 2), false);
+  assert.ok(!timeline.attached);
 });
 
 test("other kinds are no texts, but count as places", () => {
@@ -60,7 +78,7 @@ test("other kinds are no texts, but count as places", () => {
 test("amendments that come before their text are kept for it", () => {
   const timeline = looking();
   timeline.append([...seqs(51, 60), ...messagesAt([61], { kind: "edit", of: 50, text: "better" })]);
-  timeline.prepend(page(41, 50));
+  timeline.prepend(page(41, 50), 51);
   const text = timeline.at(50);
   assert.equal(text && timeline.fold.of(text).text, "better");
 });
@@ -68,7 +86,7 @@ test("amendments that come before their text are kept for it", () => {
 test("amendments that come with a page of history are shown", () => {
   const timeline = looking();
   timeline.append(seqs(51, 60));
-  timeline.prepend({ ...page(41, 50), amendments: messagesAt([45_000], { kind: "delete", of: 45, text: "" }) });
+  timeline.prepend({ ...page(41, 50), amendments: messagesAt([45_000], { kind: "delete", of: 45, text: "" }) }, 51);
   const text = timeline.at(45);
   assert.equal(text && timeline.fold.of(text).deleted, true);
 });
@@ -103,6 +121,6 @@ test("nobody looks: little is kept, and of another part nothing", () => {
 test("an empty page is the beginning", () => {
   const timeline = looking();
   timeline.append(seqs(5, 6));
-  timeline.prepend({ messages: [], more: false });
+  timeline.prepend({ messages: [], more: false }, 5);
   assert.equal(span(timeline), "5-6");
 });

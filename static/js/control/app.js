@@ -21,7 +21,7 @@
  * @typedef {object} AppPorts
  * @property {(...regions: Region[]) => void} changed
  * @property {() => boolean} looks Whether somebody looks at the page.
- * @property {() => boolean} atEnd Whether what is in view is the room's end.
+ * @property {() => boolean} atEnd Whether what is in view of the active room, or will be, is its end.
  * @property {(joined: Joined, messages: readonly Message[]) => void} arrived Others have said something just now.
  */
 import { identityIn } from "../keep/identity.js";
@@ -41,7 +41,6 @@ import { Search } from "./search.js";
 export class App {
   /** @type {Session | null} */
   session = null;
-  online = false;
   /** What is wrong with this window's storage. */
   warning = "";
   #trouble = "";
@@ -69,7 +68,7 @@ export class App {
       world.outboxStore,
     );
     this.book = new Book(this.connection, store, this.#bookPorts(), clock, room);
-    this.history = new History(this.connection, () => ports.changed("talk"));
+    this.history = new History(this.connection, () => this.#turned(), clock);
     this.people = new People(this.connection, () => ports.changed("head", "drawer", "typing"), clock);
     this.cluster = new Cluster(this.connection, world.fetch, () => ports.changed("side", "drawer"), clock);
     this.search = new Search(world.fetch, () => ports.changed("head", "drawer"), clock);
@@ -90,6 +89,11 @@ export class App {
   /** The time, by the nodes' clocks. */
   get now() {
     return this.nodeClock.now();
+  }
+
+  /** Whether a node answers. */
+  get online() {
+    return this.connection.online;
   }
 
   // What people do.
@@ -142,6 +146,7 @@ export class App {
     this.book.look(room, this.online);
     if (this.online) this.people.look(room);
     const { active } = this.book;
+    this.search.look(active.name, this.search.words);
     if (active.timeline.empty) this.history.newer(active);
     // What is at its end is in view as soon as it is drawn.
     if (active.timeline.attached && this.ports.looks()) active.markRead();
@@ -266,13 +271,18 @@ export class App {
     };
   }
 
+  /** Another part of the history is here, or on its way; what was counted as unread may be in it. */
+  #turned() {
+    this.ports.changed("talk");
+    this.looked();
+  }
+
   /** @param {Session} session */
   #begin(session) {
     const places = this.book.places();
     const heads = Object.entries(session.rooms ?? {});
     const missed = heads.reduce((sum, [room, { head }]) => sum + Math.max(0, head - (places[room]?.seq ?? head)), 0);
     this.session = session;
-    this.online = true;
     this.#trouble = "";
     this.nodeClock.forget();
     this.calm.missed(missed);
@@ -286,7 +296,6 @@ export class App {
 
   /** @param {string} trouble */
   #end(trouble) {
-    this.online = false;
     this.#trouble = trouble;
     this.#sentAt.clear();
     this.book.offline();

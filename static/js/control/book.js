@@ -98,13 +98,20 @@ export class Book {
     this.ports.changed(this.active);
   }
 
+  /** Whether the room that is looked at can be left: one is always in some room, if only in the lobby. */
+  get canLeave() {
+    return this.#next(this.active.name) !== this.active.name;
+  }
+
   /**
+   * Leaves a room, if it can be left.
+   *
    * @param {string} name
    * @param {boolean} online
    */
   leave(name, online) {
     const joined = this.joined.get(name);
-    if (!joined) return;
+    if (!joined || this.#next(name) === name) return;
     if (joined === this.active) this.look(this.#next(name), online);
     this.joined.delete(name);
     joined.room.offline();
@@ -190,7 +197,7 @@ export class Book {
     return joined;
   }
 
-  /** @param {string} left */
+  /** Where one is after leaving a room. @param {string} left */
   #next(left) {
     const [other] = [...this.joined.keys()].filter((name) => name !== left).sort();
     return other ?? DEFAULT_ROOM;

@@ -2,29 +2,41 @@
 /**
  * Reads parts of a room's history on demand: before what is in memory, after it, or around a place.
  *
+ * What is before and after is wanted anew with each drawing, and is asked for only where that may
+ * help: not offline, and after a failure not before a pause. What somebody asks for is asked at once.
+ *
  * @typedef {import("./joined.js").Joined} Joined
  * @typedef {import("../link/wire.js").Page} Page
  * @typedef {import("../link/wire.js").Answer<Page>} Answer
  */
+import { Backoff } from "../link/backoff.js";
 
 /** How many messages are asked for at a time. */
 const PAGE = 100;
 
 export class History {
+  #paused = false;
+  #cancelPause = () => {};
+
   /**
-   * @param {Pick<import("../link/connection.js").Connection, "ask">} connection
-   * @param {(joined: Joined) => void} changed
+   * @param {Pick<import("../link/connection.js").Connection, "ask" | "online">} connection
+   * @param {() => void} changed
+   * @param {import("../link/clock.js").Clock} clock
+   * @param {Backoff} [backoff]
    */
-  constructor(connection, changed) {
+  constructor(connection, changed, clock, backoff = new Backoff({ firstMs: 500, maxMs: 30_000 })) {
     this.connection = connection;
     this.changed = changed;
+    this.clock = clock;
+    this.backoff = backoff;
   }
 
   /** @param {Joined} joined */
   older(joined) {
     const { timeline } = joined;
-    if (!timeline.more || timeline.empty) return;
-    this.#load(joined, "older", { before: timeline.first }, (page) => timeline.prepend(page));
+    if (this.#paused || !timeline.more || timeline.empty) return;
+    const before = timeline.first;
+    this.#load(joined, "older", { before }, (page) => timeline.prepend(page, before));
   }
 
   /**
@@ -34,7 +46,7 @@ export class History {
    */
   newer(joined) {
     const { timeline } = joined;
-    if (timeline.attached) return;
+    if (this.#paused || timeline.attached) return;
     if (timeline.empty) {
       this.newest(joined);
       return;
@@ -42,17 +54,23 @@ export class History {
     const upTo = Math.min(timeline.last + PAGE, joined.room.shown);
     const limit = Math.max(1, upTo - timeline.last);
     this.#load(joined, "newer", { before: upTo + 1, limit }, (page) => {
-      // Less than was asked for, cut at its beginning by its size: what is missing is asked for alone.
       const [oldest] = page.messages;
-      if (oldest && timeline.last + 1 < oldest.seq) this.#fill(joined, oldest.seq, page);
+      // It was pruned.
+      if (!oldest) this.newest(joined);
+      // Less than was asked for, cut at its beginning by its size: what is missing is asked for alone.
+      else if (timeline.last + 1 < oldest.seq) this.#fill(joined, oldest.seq, page);
       else timeline.extend(page, joined.room.shown);
     });
   }
 
   /** @param {Joined} joined */
   newest(joined) {
-    joined.loading = null;
-    this.#load(joined, "newer", {}, (page) => joined.timeline.replace(page, joined.room.shown));
+    joined.forgetLoad();
+    this.#load(joined, "newer", {}, (page) => {
+      // Where nothing is left of the room, that is its end.
+      const head = page.messages.length === 0 ? 0 : joined.room.shown;
+      joined.timeline.replace(page, head);
+    });
   }
 
   /**
@@ -65,7 +83,7 @@ export class History {
       then();
       return;
     }
-    joined.loading = null;
+    joined.forgetLoad();
     const upTo = Math.min(seq + PAGE / 2, Math.max(seq, joined.room.shown));
     this.#load(joined, "newer", { before: upTo + 1 }, (page) => {
       joined.timeline.replace(page, joined.room.shown);
@@ -80,7 +98,6 @@ export class History {
    */
   #fill(joined, before, rest) {
     const { timeline } = joined;
-    joined.loading = null;
     this.#load(joined, "newer", { before, limit: before - timeline.last - 1 }, (page) => {
       const [oldest] = page.messages;
       if (oldest && timeline.last + 1 < oldest.seq) {
@@ -98,16 +115,31 @@ export class History {
    * @param {(page: Page) => void} take
    */
   #load(joined, end, where, take) {
-    if (joined.loading !== null) return;
+    if (joined.loading !== null || !this.connection.online) return;
     joined.loading = end;
     const load = (joined.loads += 1);
-    this.changed(joined);
+    this.changed();
     this.connection.ask("history", { room: joined.name, limit: PAGE, ...where }, (/** @type {Answer} */ answer) => {
       // Another part was asked for meanwhile.
       if (load !== joined.loads) return;
       joined.loading = null;
-      if (answer?.ok) take(answer.ok);
-      this.changed(joined);
+      if (answer?.ok) {
+        this.backoff.reset();
+        take(answer.ok);
+      } else {
+        this.#pause(answer?.error.retryAfterMs);
+      }
+      this.changed();
+    });
+  }
+
+  /** @param {number} [atLeastMs] */
+  #pause(atLeastMs) {
+    this.#cancelPause();
+    this.#paused = true;
+    this.#cancelPause = this.clock.after(this.backoff.next(atLeastMs), () => {
+      this.#paused = false;
+      this.changed();
     });
   }
 }

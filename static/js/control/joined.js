@@ -75,7 +75,14 @@ export class Joined {
 
   setAside() {
     this.divider = null;
+    this.forgetLoad();
     this.timeline.setAside();
+  }
+
+  /** The history that is on its way fits no longer: it is not taken. */
+  forgetLoad() {
+    this.loading = null;
+    this.loads += 1;
   }
 
   /** All that was shown was read. */
@@ -108,6 +115,7 @@ export class Joined {
   #opened(opening, { epoch, head }) {
     this.refusal = "";
     if (opening === "replaced") {
+      this.forgetLoad();
       this.timeline.restart();
       this.unread = 0;
       this.mentions = 0;

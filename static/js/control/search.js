@@ -37,6 +37,8 @@ export class Search {
   }
 
   /**
+   * Searches in a room, once the words stand still; what was found in another one is gone at once.
+   *
    * @param {string} room
    * @param {string} words
    */
@@ -45,14 +47,16 @@ export class Search {
       this.words = words;
       return;
     }
+    if (room !== this.#room || words.trim() === "") {
+      this.found = [];
+      this.more = false;
+    }
     this.#room = room;
     this.words = words;
     this.#searches += 1;
     this.#cancelWait();
     this.trouble = "";
     if (words.trim() === "") {
-      this.found = [];
-      this.more = false;
       this.state = "idle";
     } else {
       this.state = "busy";

@@ -55,7 +55,8 @@ export const BACKOFFS = {
 export class Connection {
   /** When the next attempt comes, in milliseconds since 1970; `null` if none waits. @type {number | null} */
   retryAt = null;
-  #online = false;
+  /** Whether requests may be made. */
+  online = false;
   #onlineSince = 0;
   #cancelRetry = () => {};
 
@@ -96,13 +97,13 @@ export class Connection {
 
   /** Finds out soon whether the connection still stands, where the heartbeat would take longer. */
   doubt() {
-    if (!this.#online) {
+    if (!this.online) {
       this.hasten();
       return;
     }
     const since = this.#onlineSince;
     this.socket.timeout(DOUBT_MS).emit("rooms", { limit: 1 }, (/** @type {unknown} */ error) => {
-      if (error && this.#online && since === this.#onlineSince) this.socket.io.engine?.close();
+      if (error && this.online && since === this.#onlineSince) this.socket.io.engine?.close();
     });
   }
 
@@ -116,7 +117,7 @@ export class Connection {
    */
   ask(event, request, answered) {
     // Socket.IO would keep it and send it at the next connect, before the session and out of turn.
-    if (!this.#online) {
+    if (!this.online) {
       answered(null);
       return;
     }
@@ -139,7 +140,7 @@ export class Connection {
     const { socket, ports } = this;
     socket.on("session", (session) => {
       this.identity.token = session.token;
-      this.#online = true;
+      this.online = true;
       this.#onlineSince = this.clock.now();
       ports.online(session);
     });
@@ -158,8 +159,8 @@ export class Connection {
 
   /** @param {string} reason */
   #lost(reason) {
-    if (this.#online && STEADY_MS <= this.clock.now() - this.#onlineSince) this.#steady();
-    this.#online = false;
+    if (this.online && STEADY_MS <= this.clock.now() - this.#onlineSince) this.#steady();
+    this.online = false;
     // What we closed ourselves, we open ourselves.
     if (reason === "io server disconnect") this.#retryLater(this.backoffs.refused);
     else if (reason !== "io client disconnect") this.#retryLater(this.backoffs.lost);

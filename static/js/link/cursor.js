@@ -38,11 +38,6 @@ export class RoomCursor {
     return this.#shown ?? 0;
   }
 
-  /** The newest place known to exist. */
-  get head() {
-    return this.#head;
-  }
-
   /** How many places are known to exist and not yet shown; history that was never asked for is not missed. */
   get missing() {
     return this.#shown === null ? 0 : Math.max(0, this.#head - this.#shown);

@@ -58,11 +58,6 @@ export class Room {
     return this.#cursor.shown;
   }
 
-  /** The newest place known to exist. */
-  get head() {
-    return this.#cursor.head;
-  }
-
   /** How many messages are known to exist and not yet shown. */
   get missing() {
     return this.#cursor.missing;

@@ -19,7 +19,9 @@ export class Deliveries {
   #counts = new Map();
 
   /**
-   * @param {Message} message A live one.
+   * Takes what came live. Only what people read as a message counts: no reactions, edits and deletions.
+   *
+   * @param {Message} message
    * @param {object} seen
    * @param {string} seen.node The node that we are on.
    * @param {boolean} seen.own
@@ -27,6 +29,7 @@ export class Deliveries {
    * @param {number} [seen.sentAt] For our own: when it was sent, by the same clock.
    */
   saw(message, { node, own, now, sentAt }) {
+    if (message.kind !== "text") return;
     const ms = Math.max(0, Math.round(now - (sentAt ?? message.at)));
     const key = `${message.room}/${message.seq}`;
     this.recent.push({ key, from: message.node ?? "?", to: node, ms, own, author: message.author.name, at: message.at });

@@ -54,7 +54,7 @@ export class Timeline {
     this.version += 1;
     const [oldest] = messages;
     if (!this.attached || !oldest) return;
-    if (!follows && TEXTS_MAX <= this.texts.length) {
+    if (!follows && TEXTS_MAX < this.texts.length + messages.filter(isText).length) {
       // Nothing is pulled away from under a reader: what is new is read on demand.
       this.attached = false;
       return;
@@ -67,17 +67,18 @@ export class Timeline {
   }
 
   /**
-   * Takes the page of history before what is here.
+   * Takes the page of history before what is here, unless what was here is no longer so.
    *
    * @param {Page} page
+   * @param {number} before The place that it was asked for.
    */
-  prepend({ messages, more, amendments = [] }) {
+  prepend({ messages, more, amendments = [] }, before) {
+    if (before !== this.first) return;
     for (const message of [...messages, ...amendments]) this.fold.take(message);
     const [oldest] = messages;
     this.more = more && oldest !== undefined;
     this.version += 1;
     if (!oldest) return;
-    if (this.empty) this.last = messages.at(-1)?.seq ?? 0;
     this.first = oldest.seq;
     this.texts = [...messages.filter(isText), ...this.texts];
     if (TEXTS_MAX < this.texts.length) this.#cutNewest();

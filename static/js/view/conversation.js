@@ -78,9 +78,13 @@ export class Conversation {
     this.#scroller.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Whether the reader is at the room's end. */
-  get atEnd() {
-    return this.scroll.atEnd;
+  /**
+   * Whether the reader is at a room's end, as always in one that is not drawn yet.
+   *
+   * @param {Joined} joined
+   */
+  isAtEndOf(joined) {
+    return joined !== this.#joined || this.scroll.atEnd;
   }
 
   /** @param {Said} said */

@@ -12,6 +12,7 @@ import { iconButton } from "./parts.js";
  * @property {number | null} people How many are here; `null`: it is not known.
  * @property {Drawer | null} drawer
  * @property {boolean} searches Whether the node can search.
+ * @property {boolean} canLeave Whether there is another room to be in.
  * @property {number} elsewhere Unread messages in other rooms.
  * @property {"auto" | "light" | "dark"} theme
  * @property {"on" | "off" | "denied" | "absent"} notices
@@ -35,7 +36,7 @@ const THEMES = {
  * @param {HeadState} state
  * @param {HeadActions} act
  */
-export function head({ room, people, drawer, searches, elsewhere, theme, notices }, act) {
+export function head({ room, people, drawer, searches, canLeave, elsewhere, theme, notices }, act) {
   const { icon, label } = THEMES[theme];
   const toggle = (/** @type {Drawer} */ which) => ({ pressed: drawer === which });
   return html`
@@ -45,7 +46,7 @@ export function head({ room, people, drawer, searches, elsewhere, theme, notices
       ${notices === "absent" ? nothing : iconButton(notices === "on" ? "Desktop notifications are on" : notices === "denied" ? "The browser denies notifications" : "Turn desktop notifications on", ICONS.bell, act.notify, { pressed: notices === "on", className: "wide" })}
       ${iconButton(label, icon, act.theme, { className: "wide" })}
       ${iconButton("Keyboard shortcuts", ICONS.help, act.help, { keys: "?", className: "wide" })}
-      ${iconButton("Leave this room", ICONS.leave, act.leave, { className: "wide" })}
+      ${canLeave ? iconButton("Leave this room", ICONS.leave, act.leave, { className: "wide" }) : nothing}
       <span class="gap wide"></span>
       ${searches ? iconButton("Search", ICONS.search, () => act.drawer("search"), { ...toggle("search"), keys: "Ctrl+Shift+F" }) : nothing}
       ${iconButton("Cluster", ICONS.cluster, () => act.drawer("cluster"), toggle("cluster"))}
