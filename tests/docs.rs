@@ -49,10 +49,10 @@ fn files(folder: &str, ends: &[&str]) -> Vec<PathBuf> {
 
 /// The Markdown files that people read, by their paths.
 fn documents() -> Vec<(String, String)> {
-    let mut paths: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "loadtest/checker/README.md", "loadtest/compare/README.md"]
-            .map(|name| root().join(name))
-            .into();
+    let named = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].into_iter();
+    let below = ["loadtest", "loadtest/checker", "loadtest/compare"];
+    let below = below.iter().map(|folder| root().join(folder).join("README.md"));
+    let mut paths: Vec<_> = named.map(|name| root().join(name)).chain(below).collect();
     paths.extend(files("docs", &[".md"]));
     let document =
         |path: PathBuf| (path.display().to_string(), fs::read_to_string(path).expect("a document"));
@@ -259,9 +259,24 @@ fn links_between_the_documents_lead_somewhere() {
         for target in
             text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
         {
-            let file = target.split('#').next().expect("a text has a first part");
-            let local = !file.is_empty() && !file.contains("://");
-            assert!(!local || folder.join(file).exists(), "{path}: {target}");
+            if target.contains("://") {
+                continue;
+            }
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { PathBuf::from(&path) } else { folder.join(file) };
+            assert!(file.exists(), "{path}: {target}");
+            let is_there = || headings(&fs::read_to_string(&file).expect("a document")).contains(place);
+            assert!(place.is_empty() || is_there(), "{path}: {target}");
         }
     }
+}
+
+/// The places that a document's headings make, as GitHub names them.
+fn headings(text: &str) -> BTreeSet<String> {
+    let place = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+    };
+    let title = |line: &str| line.trim_start_matches('#').strip_prefix(' ').map(place);
+    text.lines().filter(|line| line.starts_with('#')).filter_map(title).collect()
 }

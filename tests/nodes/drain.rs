@@ -20,7 +20,9 @@ fn quick(plan: Plan) -> Plan {
 
 #[tokio::test]
 async fn a_drain_fails_readiness_then_closes_the_listener_then_cuts_the_sockets() {
-    let mut cluster = quick(Cluster::of(1)).without_redis().start().await;
+    // Long enough for what is looked at before the listener closes.
+    let plan = quick(Cluster::of(1)).set("drain.delay", "3s").set("drain.timeout", "10s");
+    let mut cluster = plan.without_redis().start().await;
     let mut ada = cluster.nodes[0].in_lobby().await;
     let mut eve = cluster.nodes[0].tutorial().await;
     ada.say("before").await;

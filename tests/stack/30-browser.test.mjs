@@ -31,19 +31,21 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
   // Scripts of ours on a page of theirs: the library is what the node serves.
   await page.addScriptTag({ url: "/socket.io/socket.io.min.js" });
   await page.evaluate((room) => {
-    const state = { nodes: [], got: [], token: undefined, epoch: "", seq: 0, live: false };
+    const here = /** @type {any} */ (globalThis);
+    /** @type {{ nodes: string[], got: string[], token?: string, epoch: string, seq: number, live: boolean }} */
+    const state = { nodes: [], got: [], epoch: "", seq: 0, live: false };
     const rooms = () => (state.epoch ? { [room]: { epoch: state.epoch, seq: state.seq } } : {});
-    const socket = globalThis.io("/chat", {
+    const socket = here.io("/chat", {
       transports: ["polling"],
       reconnectionDelay: 100,
       reconnectionDelayMax: 500,
-      auth: (give) => give({ ...(state.token && { token: state.token }), rooms: rooms() }),
+      auth: (/** @type {(auth: object) => void} */ give) => give({ ...(state.token && { token: state.token }), rooms: rooms() }),
     });
-    const take = (message) => {
+    const take = (/** @type {{ text: string, seq: number }} */ message) => {
       state.got.push(message.text);
       state.seq = message.seq;
     };
-    socket.on("session", async (session) => {
+    socket.on("session", async (/** @type {any} */ session) => {
       state.token = session.token;
       state.epoch = session.epoch;
       state.nodes.push(session.node);
@@ -51,18 +53,24 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
       state.live = true;
     });
     socket.on("message", take);
-    socket.on("messages", (page, ack) => {
+    socket.on("messages", (/** @type {any[]} */ page, /** @type {() => void} */ ack) => {
       page.forEach(take);
       ack?.();
     });
     socket.on("disconnect", () => (state.live = false));
-    Object.assign(globalThis, { state, client: socket });
+    Object.assign(here, { state, client: socket });
   }, room);
-  const state = () => page.evaluate(() => ({ ...globalThis.state, transport: globalThis.client.io.engine?.transport.name }));
+  const state = () =>
+    page.evaluate(() => {
+      const { state, client } = /** @type {any} */ (globalThis);
+      return { ...state, transport: client.io.engine?.transport.name };
+    });
+  const drop = () => page.evaluate(() => /** @type {any} */ (globalThis).client.io.engine.close());
   await until("it is in the room", async () => (await state()).live);
 
   const speaker = new Client(room);
   await speaker.ready();
+  /** @type {string[]} */
   const texts = [];
   const say = async () => {
     const text = `message ${texts.length + 1}`;
@@ -72,7 +80,7 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
 
   for (let turn = 1; turn <= 6; turn += 1) {
     await say();
-    await page.evaluate(() => globalThis.client.io.engine.close());
+    await drop();
     await say();
     await until("it is back", async () => (await state()).nodes.length === turn + 1 && (await state()).live);
   }
@@ -102,7 +110,7 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
   // And it stays where it came to.
   const moved = (await state()).nodes.length;
   for (let turn = 1; turn <= 3; turn += 1) {
-    await page.evaluate(() => globalThis.client.io.engine.close());
+    await drop();
     await until("it is back", async () => (await state()).nodes.length === moved + turn && (await state()).live);
   }
   assert.equal(new Set((await state()).nodes.slice(moved - 1)).size, 1);
@@ -114,20 +122,21 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
  * Two replicas as tests/browser calls them: the name that a page there is told, and the cookie that leads there.
  */
 async function twoNodes() {
-  const nodes = [];
-  for (const pin of (await pins()).slice(0, 2)) {
-    const [name, cookie] = pin.split("=");
+  const node = async (/** @type {string} */ pin) => {
+    const [name = "", cookie = ""] = pin.split("=");
     const context = await browser.newContext();
     await context.addCookies([{ name, value: cookie, url: URL_HTTP }]);
     const page = await context.newPage();
     await page.goto(URL_HTTP);
     const told = page.locator("#node", { hasText: /^connected to node ./ });
-    nodes.push({ cookie, name: (await told.textContent()).replace("connected to node ", "") });
+    const text = (await told.textContent()) ?? "";
     await context.close();
-  }
-  const [one, two] = nodes;
-  assert.notEqual(one.name, two.name);
-  return { one, two };
+    return { cookie, name: text.replace("connected to node ", "") };
+  };
+  const [one = "", two = ""] = await pins();
+  const nodes = { one: await node(one), two: await node(two) };
+  assert.notEqual(nodes.one.name, nodes.two.name);
+  return nodes;
 }
 
 test("the page's own browser test passes through nginx", async () => {

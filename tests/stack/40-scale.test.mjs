@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, before, test } from "node:test";
 import { assertAllHeardAll, clientsIn, closeAll, newRoom, Traffic, TRANSPORTS } from "./clients.mjs";
-import { command, replicas, scale } from "./stack.mjs";
+import { command, docker, replicas, scale } from "./stack.mjs";
 
 before(() => scale(3));
 afterEach(closeAll);
@@ -12,18 +12,19 @@ afterEach(closeAll);
 async function conversation(what) {
   const { websocket, polling, default: both } = TRANSPORTS;
   const kinds = [websocket, both, polling, websocket];
-  const clients = await clientsIn(newRoom(what), [...kinds, ...kinds, ...kinds]);
-  return { clients, traffic: new Traffic(clients.slice(0, 4), 20) };
+  const room = newRoom(what);
+  const clients = await clientsIn(room, [...kinds, ...kinds, ...kinds]);
+  return { room, clients, traffic: new Traffic(clients.slice(0, 4), 20) };
 }
 
 test("scale 3 to 5 to 2 under traffic loses nothing, repeats nothing, and keeps one order", async () => {
-  const { clients, traffic } = await conversation("scale");
+  const { room, clients, traffic } = await conversation("scale");
   await traffic.more(50);
   const old = (await replicas()).map(({ host }) => host);
   await scale(5);
   const added = (await replicas()).map(({ host }) => host).filter((host) => !old.includes(host));
   // Each goes to the emptier of two replicas drawn by chance: 30 pass a new one by once in four million runs.
-  const late = await clientsIn(clients[0].room, Array(30).fill(TRANSPORTS.websocket));
+  const late = await clientsIn(room, Array(30).fill(TRANSPORTS.websocket));
   assert.equal(added.length, 2);
   assert.ok(added.every((host) => late.some(({ node }) => node.startsWith(host))), "the new replicas get clients");
   await traffic.more(100);
@@ -35,8 +36,10 @@ test("scale 3 to 5 to 2 under traffic loses nothing, repeats nothing, and keeps 
 });
 
 test("make rollout under traffic replaces every replica and loses nothing", async () => {
-  await scale(3);
+  await scale(4);
   const before = (await replicas()).map(({ id }) => id);
+  // One that has died is not to come back with its old image.
+  await docker("kill", String(before[0]));
   const { clients, traffic } = await conversation("rollout");
   await traffic.more(50);
   const output = await command("make", "rollout");
