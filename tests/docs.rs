@@ -1,6 +1,6 @@
 //! The documents say what the program does: settings, metrics, and the tests and files they name.
 //!
-//! `UPDATE=1 cargo test --test docs` writes README's settings table anew.
+//! `UPDATE=1 cargo test --test docs` writes the table of docs/SETTINGS.md anew.
 
 #![cfg(test)]
 
@@ -16,6 +16,7 @@ use chorus::{
 };
 use serde_json::Value;
 
+const SETTINGS: &str = "docs/SETTINGS.md";
 const TABLE_BEGIN: &str =
     "<!-- settings: checked by tests/docs.rs, written by UPDATE=1 cargo test --test docs -->\n";
 const TABLE_END: &str = "<!-- /settings -->\n";
@@ -134,18 +135,18 @@ fn settings_table() -> String {
 }
 
 #[test]
-fn the_readme_lists_every_setting_with_its_default() {
-    let (wanted, readme) = (settings_table(), read("README.md"));
-    let (before, rest) = readme.split_once(TABLE_BEGIN).expect("README.md has the table's beginning");
-    let (table, after) = rest.split_once(TABLE_END).expect("README.md has the table's end");
+fn every_setting_is_listed_with_its_default() {
+    let (wanted, document) = (settings_table(), read(SETTINGS));
+    let (before, rest) = document.split_once(TABLE_BEGIN).expect("it has the table's beginning");
+    let (table, after) = rest.split_once(TABLE_END).expect("it has the table's end");
     if table == wanted {
         return;
     }
     if std::env::var("UPDATE").is_ok_and(|update| update == "1") {
-        let readme = format!("{before}{TABLE_BEGIN}{wanted}{TABLE_END}{after}");
-        return fs::write(root().join("README.md"), readme).expect("README.md can be written");
+        let document = format!("{before}{TABLE_BEGIN}{wanted}{TABLE_END}{after}");
+        return fs::write(root().join(SETTINGS), document).expect("it can be written");
     }
-    panic!("README.md's settings table should be (UPDATE=1 writes it):\n{wanted}");
+    panic!("the table of {SETTINGS} should be (UPDATE=1 writes it):\n{wanted}");
 }
 
 /// The metrics that a text names.
