@@ -32,7 +32,7 @@ test("every refusal code of the sources is listed, and no other", () => {
 });
 
 test("every notice code of the sources is listed, and no other", () => {
-  const sources = ["tutorial", "native/outlet"].map((file) => read(`src/gateway/${file}.rs`)).join();
+  const sources = ["tutorial", "outlet"].map((file) => read(`src/gateway/${file}.rs`)).join();
   assert.deepEqual(listed("Notices", /^\| `(\w+)`/gm), all(sources, /json!\(\{ "code": "(\w+)"/g));
 });
 
