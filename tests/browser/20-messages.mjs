@@ -2,7 +2,7 @@
 /** What can be done with messages, each seen on the other node. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run } from "./harness.mjs";
-import { enter, say } from "./page.mjs";
+import { connected, enter, say } from "./page.mjs";
 
 await run(async ({ browser, bases: [base], check }) => {
   const room = `messages-${newMark()}`;
@@ -14,6 +14,8 @@ await run(async ({ browser, bases: [base], check }) => {
   const message = (page, text) => page.locator("#messages li[data-seq]", { hasText: text });
   /** @param {import("playwright-core").Page} page @param {string} text @param {string} tool */
   const press = async (page, text, tool) => {
+    // What comes to lie below a pointer that rests is not chosen.
+    await page.mouse.move(0, 0);
     await message(page, text).hover();
     await message(page, text).locator(`.tools [aria-label="${tool}"]`).click();
   };
@@ -73,6 +75,39 @@ await run(async ({ browser, bases: [base], check }) => {
     await ada.page.press("#input", "Tab");
     assert.equal(await ada.page.inputValue("#input"), "hello @Bob ");
     await ada.page.fill("#input", "");
+  });
+  await check("a reply during an edit loses neither the draft nor the edit", async () => {
+    const { page } = ada;
+    await say(page, "third wrods");
+    await message(bob.page, "third wrods").waitFor();
+    await page.fill("#input", "a draft");
+    await press(page, "third wrods", "Edit");
+    await page.fill("#input", "third words");
+    await press(page, "indeed", "Reply");
+    assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");
+    await page.click("#mode button:has-text('Go on')");
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.press("#input", "Escape");
+    assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");
+    assert.equal(await page.locator("#mode button").count(), 0);
+    await page.fill("#input", "");
+  });
+  await check("an edit waits while another message is edited, and over a reload", async () => {
+    const { page } = ada;
+    await say(page, "fourth wrods");
+    await message(bob.page, "fourth wrods").waitFor();
+    await press(page, "third wrods", "Edit");
+    await page.fill("#input", "third words");
+    await press(page, "fourth wrods", "Edit");
+    assert.equal(await page.inputValue("#input"), "fourth wrods");
+    await press(page, "third wrods", "Edit");
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.reload();
+    await connected(page);
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.press("#input", "Enter");
+    await message(bob.page, "third words").waitFor();
+    assert.equal(await page.inputValue("#input"), "");
   });
   await check("a deletion crosses, and is final", async () => {
     const first = ada.page.locator("#messages .own", { hasText: "first words" });

@@ -104,6 +104,21 @@ await run(async ({ browser, bases: [base], check }) => {
     assert.deepEqual(faults, []);
   });
 
+  await check("Escape gives up an edit where it is written only", async () => {
+    const { page } = await openWindow(browser, base, { node: "one" });
+    await enter(page, base, room);
+    await say(page, "to be edited");
+    await page.locator("#messages .own", { hasText: "to be edited" }).waitFor();
+    await page.press("#input", "ArrowUp");
+    await page.fill("#input", "is edited");
+    await page.keyboard.press("Control+Shift+F");
+    await page.press("#search", "Escape");
+    assert.equal(await page.inputValue("#input"), "is edited");
+    await page.press("#input", "Escape");
+    assert.equal(await page.inputValue("#input"), "");
+    await page.context().close();
+  });
+
   await check("what others say is said to screen readers", async () => {
     const { page } = await openWindow(browser, base, { node: "two" });
     await enter(page, base, room);
