@@ -109,6 +109,15 @@ await run(async ({ browser, bases: [base], check }) => {
     await message(bob.page, "third words").waitFor();
     assert.equal(await page.inputValue("#input"), "");
   });
+  await check("who is called from the list of people is called", async () => {
+    const { page } = ada;
+    await page.fill("#input", "hello");
+    await page.click("#head [aria-label^=People]");
+    await page.click("#drawer [title='Mention Bob']");
+    assert.equal(await page.inputValue("#input"), "hello @Bob ");
+    await page.fill("#input", "");
+    await page.click("#drawer [aria-label=Close]");
+  });
   await check("a deletion crosses, and is final", async () => {
     const first = ada.page.locator("#messages .own", { hasText: "first words" });
     await first.hover();

@@ -1,7 +1,7 @@
 // @ts-check
 /** Where one writes: a room's draft, edits of what was said, and names after an `@`. */
 import { html, nothing, render } from "lit-html";
-import { mentionBefore } from "../model/mentions.js";
+import { mentionBefore, withMention } from "../model/mentions.js";
 import { nameKey, seenName } from "../model/people.js";
 import { element } from "./element.js";
 import { ICONS } from "./icons.js";
@@ -159,11 +159,10 @@ export class Composer {
 
   /** @param {User} user */
   call(user) {
-    const { selectionStart: caret, value } = this.#input;
-    const from = this.#offer?.from ?? caret;
-    const name = `@${seenName(user.name)} `;
-    this.#put(value.slice(0, from) + name + value.slice(caret));
-    this.#input.setSelectionRange(from + name.length, from + name.length);
+    const { selectionStart, value } = this.#input;
+    const { text, caret } = withMention(value, selectionStart, seenName(user.name), this.#offer?.from);
+    this.#put(text);
+    this.#input.setSelectionRange(caret, caret);
     this.#changed();
     this.focus();
   }
