@@ -33,7 +33,7 @@ const REFRESH_MS = 30_000;
 const store = new LocalStore(storageOrNull("localStorage"));
 const writing = new Writing(draftsIn(store), editsIn(new LocalStore(storageOrNull("sessionStorage"))));
 const tab = newNonce();
-const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason));
+const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason), navigator.storage);
 /** Where one is in the lists. */
 const places = { filter: "" };
 

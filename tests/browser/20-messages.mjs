@@ -153,6 +153,25 @@ await run(async ({ browser, bases: [base], check }) => {
     await bob.page.locator("#messages .found", { hasText: "Crème" }).waitFor();
     await bob.page.click("#drawer [aria-label=Close]");
   });
+  await check("the browser is asked once not to throw away what is not yet sent, and may deny it", async () => {
+    const { page, faults } = await openWindow(browser, base, { node: "one" });
+    await page.addInitScript(() => {
+      Object.assign(window, { asked: 0 });
+      navigator.storage.persist = async () => {
+        /** @type {any} */ (window).asked += 1;
+        throw new TypeError("denied");
+      };
+    });
+    await enter(page, base, `${room}-kept`);
+    for (const text of ["one", "two"]) {
+      await say(page, text);
+      await message(page, text).waitFor();
+    }
+    await page.waitForFunction(() => 0 < /** @type {any} */ (window).asked);
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).asked), 1);
+    assert.deepEqual(faults, []);
+    await page.context().close();
+  });
   await check("who leaves is no longer there", async () => {
     await bob.page.context().close();
     await ada.page.locator("#head [aria-label='People, 1 here']").waitFor();
