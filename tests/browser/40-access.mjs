@@ -121,6 +121,7 @@ await run(async ({ browser, bases: [base], check }) => {
       assert.equal(await reachable(page), 0);
       await page.mouse.click(besideX, 300);
       await page.locator(panel).waitFor({ state: "hidden" });
+      assert.equal(await page.evaluate((name) => document.activeElement?.matches(`#head [aria-label^=${name}]`), opener), true, "the focus is where it was");
       assert.notEqual(await reachable(page), 0);
       await page.context().close();
     });

@@ -27,9 +27,9 @@ export class Panels {
   constructor(changed) {
     this.changed = changed;
     for (const media of [this.#sideBeside, this.#drawerBeside]) media.addEventListener("change", () => this.#show());
-    // What lies below is inert: a press on it is one on the body.
-    document.body.addEventListener("pointerdown", ({ target }) => {
-      if (target === document.body) this.closeIfOver();
+    // What lies below is inert: a press on it is one on the body, and takes the focus from nobody.
+    document.body.addEventListener("pointerdown", (event) => {
+      if (event.target === document.body && this.closeIfOver()) event.preventDefault();
     });
     this.#show();
   }
