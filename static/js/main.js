@@ -3,15 +3,16 @@
 import { render } from "lit-html";
 import { io } from "socket.io-client";
 import { App } from "./control/app.js";
-import { draftsIn } from "./keep/drafts.js";
+import { draftsIn, editsIn } from "./keep/drafts.js";
 import { IDENTITY_KEYS } from "./keep/identity.js";
-import { LocalStore, localStorageOrNull } from "./keep/local.js";
+import { LocalStore, storageOrNull } from "./keep/local.js";
 import { OutboxStore } from "./keep/outbox_store.js";
 import { ROOMS_KEY } from "./keep/rooms.js";
 import { Tabs } from "./keep/tabs.js";
 import { systemClock } from "./link/clock.js";
 import { DEFAULT_ROOM, hashOfRoom, ROOM_RULE, roomOfHash } from "./link/wire.js";
 import { mentions } from "./model/mentions.js";
+import { Writing } from "./model/writing.js";
 import { Attention } from "./view/attention.js";
 import { bannerLine, typingLine } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
@@ -29,10 +30,10 @@ import { nextTheme, showTheme, themeIn } from "./view/theme.js";
 /** How often times in words, and the list of all rooms, are made anew, in milliseconds. */
 const REFRESH_MS = 30_000;
 
-const store = new LocalStore(localStorageOrNull());
-const drafts = draftsIn(store);
+const store = new LocalStore(storageOrNull("localStorage"));
+const writing = new Writing(draftsIn(store), editsIn(new LocalStore(storageOrNull("sessionStorage"))));
 const tab = newNonce();
-const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason));
+const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason), navigator.storage);
 /** Where one is in the lists. */
 const places = { filter: "" };
 
@@ -87,11 +88,9 @@ const conversation = new Conversation(
     discard: (nonce) => app.outbox.discard(nonce),
   },
 );
-const composer = new Composer({
+const composer = new Composer(writing, {
   write: (text) => app.write(text),
   edit: (seq, text) => app.edit(seq, text),
-  keep: (room, text) => drafts.set(room, text),
-  draft: (room) => drafts.get(room),
   typing: () => app.people.tell(),
   editLast() {
     const own = app.book.active.timeline.texts.findLast((message) => message.author.id === app.me.id);
@@ -206,7 +205,7 @@ listenToKeys(document, () => dialogs.open, {
   search: () => panels.toggle("search", true),
   step,
   escape() {
-    if (composer.giveUp() || panels.closeIfOver()) return;
+    if (panels.closeIfOver()) return;
     conversation.toEnd();
     composer.focus();
   },

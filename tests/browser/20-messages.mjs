@@ -2,7 +2,7 @@
 /** What can be done with messages, each seen on the other node. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run } from "./harness.mjs";
-import { enter, say } from "./page.mjs";
+import { connected, enter, say } from "./page.mjs";
 
 await run(async ({ browser, bases: [base], check }) => {
   const room = `messages-${newMark()}`;
@@ -14,6 +14,8 @@ await run(async ({ browser, bases: [base], check }) => {
   const message = (page, text) => page.locator("#messages li[data-seq]", { hasText: text });
   /** @param {import("playwright-core").Page} page @param {string} text @param {string} tool */
   const press = async (page, text, tool) => {
+    // What comes to lie below a pointer that rests is not chosen.
+    await page.mouse.move(0, 0);
     await message(page, text).hover();
     await message(page, text).locator(`.tools [aria-label="${tool}"]`).click();
   };
@@ -74,6 +76,48 @@ await run(async ({ browser, bases: [base], check }) => {
     assert.equal(await ada.page.inputValue("#input"), "hello @Bob ");
     await ada.page.fill("#input", "");
   });
+  await check("a reply during an edit loses neither the draft nor the edit", async () => {
+    const { page } = ada;
+    await say(page, "third wrods");
+    await message(bob.page, "third wrods").waitFor();
+    await page.fill("#input", "a draft");
+    await press(page, "third wrods", "Edit");
+    await page.fill("#input", "third words");
+    await press(page, "indeed", "Reply");
+    assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");
+    await page.click("#mode button:has-text('Go on')");
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.press("#input", "Escape");
+    assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");
+    assert.equal(await page.locator("#mode button").count(), 0);
+    await page.fill("#input", "");
+  });
+  await check("an edit waits while another message is edited, and over a reload", async () => {
+    const { page } = ada;
+    await say(page, "fourth wrods");
+    await message(bob.page, "fourth wrods").waitFor();
+    await press(page, "third wrods", "Edit");
+    await page.fill("#input", "third words");
+    await press(page, "fourth wrods", "Edit");
+    assert.equal(await page.inputValue("#input"), "fourth wrods");
+    await press(page, "third wrods", "Edit");
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.reload();
+    await connected(page);
+    assert.equal(await page.inputValue("#input"), "third words");
+    await page.press("#input", "Enter");
+    await message(bob.page, "third words").waitFor();
+    assert.equal(await page.inputValue("#input"), "");
+  });
+  await check("who is called from the list of people is called", async () => {
+    const { page } = ada;
+    await page.fill("#input", "hello");
+    await page.click("#head [aria-label^=People]");
+    await page.click("#drawer [title='Mention Bob']");
+    assert.equal(await page.inputValue("#input"), "hello @Bob ");
+    await page.fill("#input", "");
+    await page.click("#drawer [aria-label=Close]");
+  });
   await check("a deletion crosses, and is final", async () => {
     const first = ada.page.locator("#messages .own", { hasText: "first words" });
     await first.hover();
@@ -108,6 +152,25 @@ await run(async ({ browser, bases: [base], check }) => {
     await bob.page.locator(".found button", { hasText: "Crème brûlée" }).click();
     await bob.page.locator("#messages .found", { hasText: "Crème" }).waitFor();
     await bob.page.click("#drawer [aria-label=Close]");
+  });
+  await check("the browser is asked once not to throw away what is not yet sent, and may deny it", async () => {
+    const { page, faults } = await openWindow(browser, base, { node: "one" });
+    await page.addInitScript(() => {
+      Object.assign(window, { asked: 0 });
+      navigator.storage.persist = async () => {
+        /** @type {any} */ (window).asked += 1;
+        throw new TypeError("denied");
+      };
+    });
+    await enter(page, base, `${room}-kept`);
+    for (const text of ["one", "two"]) {
+      await say(page, text);
+      await message(page, text).waitFor();
+    }
+    await page.waitForFunction(() => 0 < /** @type {any} */ (window).asked);
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).asked), 1);
+    assert.deepEqual(faults, []);
+    await page.context().close();
   });
   await check("who leaves is no longer there", async () => {
     await bob.page.context().close();

@@ -77,6 +77,19 @@ await run(async ({ browser, bases: [base], check }) => {
     await page.waitForFunction(() => document.querySelector("textarea")?.value === "for the other");
     await page.fill("#input", "");
   });
+  await check("an edit under way is there again when one returns to its room", async () => {
+    await page.press("#input", "ArrowUp");
+    assert.equal(await page.inputValue("#input"), "first");
+    await page.fill("#input", "first, better");
+    await room(home).click();
+    await page.locator("#roomname", { hasText: home }).waitFor();
+    assert.equal(await page.inputValue("#input"), "");
+    await room(other).click();
+    await page.waitForFunction(() => document.querySelector("textarea")?.value === "first, better");
+    await page.press("#input", "Enter");
+    await page.locator("#messages .own", { hasText: "first, better" }).waitFor();
+    assert.equal(await page.inputValue("#input"), "");
+  });
   await check("a room is left, and no longer counted", async () => {
     await page.click("#head [aria-label='Leave this room']");
     await page.click("#dialog .danger");

@@ -53,6 +53,10 @@ await run(async ({ browser, bases: [base], check }) => {
     await phone.page.click("#head [aria-label^=Rooms]");
     await phone.page.locator("#side.open").waitFor();
     await check(`${colorScheme}: a phone's list of rooms`, () => clean(phone.page));
+    await phone.page.keyboard.press("Escape");
+    await phone.page.click("#head [aria-label^=People]");
+    await phone.page.locator(".people .author").first().waitFor();
+    await check(`${colorScheme}: a phone's drawer`, () => clean(phone.page));
     await phone.page.context().close();
   }
 
@@ -104,6 +108,52 @@ await run(async ({ browser, bases: [base], check }) => {
     assert.deepEqual(faults, []);
   });
 
+  for (const { width, opener, panel, besideX } of [
+    { width: 390, opener: "Rooms", panel: "#side.open", besideX: 370 },
+    { width: 390, opener: "People", panel: "#drawer .people", besideX: 20 },
+    { width: 900, opener: "People", panel: "#drawer .people", besideX: 400 },
+  ]) {
+    await check(`${width} wide: behind ${opener.toLowerCase()}, the conversation is out of reach until one presses beside it`, async () => {
+      const { page } = await openWindow(browser, base, { node: "one" }, { viewport: { width, height: 800 }, reducedMotion: "reduce" });
+      await enter(page, base, room);
+      await page.click(`#head [aria-label^=${opener}]`);
+      await page.locator(panel).waitFor();
+      assert.equal(await reachable(page), 0);
+      await page.mouse.click(besideX, 300);
+      await page.locator(panel).waitFor({ state: "hidden" });
+      assert.equal(await page.evaluate((name) => document.activeElement?.matches(`#head [aria-label^=${name}]`), opener), true, "the focus is where it was");
+      assert.notEqual(await reachable(page), 0);
+      await page.context().close();
+    });
+  }
+  await check("only one panel lies over the conversation", async () => {
+    const { page } = await openWindow(browser, base, { node: "one" }, { viewport: { width: 390, height: 800 }, reducedMotion: "reduce" });
+    await enter(page, base, room);
+    await page.keyboard.press("Control+Shift+F");
+    await page.locator("#drawer #search").waitFor();
+    await page.keyboard.press("Control+k");
+    await page.locator("#side.open").waitFor();
+    await page.locator("#drawer").waitFor({ state: "hidden" });
+    await page.keyboard.press("Control+Shift+F");
+    await page.locator("#drawer #search").waitFor();
+    assert.equal(await page.locator("#side.open").count(), 0);
+    await page.context().close();
+  });
+  await check("Escape gives up an edit where it is written only", async () => {
+    const { page } = await openWindow(browser, base, { node: "one" });
+    await enter(page, base, room);
+    await say(page, "to be edited");
+    await page.locator("#messages .own", { hasText: "to be edited" }).waitFor();
+    await page.press("#input", "ArrowUp");
+    await page.fill("#input", "is edited");
+    await page.keyboard.press("Control+Shift+F");
+    await page.press("#search", "Escape");
+    assert.equal(await page.inputValue("#input"), "is edited");
+    await page.press("#input", "Escape");
+    assert.equal(await page.inputValue("#input"), "");
+    await page.context().close();
+  });
+
   await check("what others say is said to screen readers", async () => {
     const { page } = await openWindow(browser, base, { node: "two" });
     await enter(page, base, room);
@@ -111,6 +161,21 @@ await run(async ({ browser, bases: [base], check }) => {
     await page.locator("#announcer", { hasText: "Bob: said aloud" }).waitFor({ state: "attached" });
   });
 });
+
+/**
+ * How much of the conversation a keyboard can reach.
+ *
+ * @param {import("playwright-core").Page} page
+ */
+async function reachable(page) {
+  return page.locator("#talk").evaluate((talk) => {
+    const stops = [...talk.querySelectorAll(/** @type {"button"} */ ("button, a, textarea, [tabindex]"))];
+    return stops.filter((stop) => {
+      stop.focus();
+      return document.activeElement === stop;
+    }).length;
+  });
+}
 
 /** @param {import("playwright-core").Page} page */
 async function clean(page) {

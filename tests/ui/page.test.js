@@ -27,6 +27,13 @@ test("people's words reach the document as text only", () => {
   }
 });
 
+test("every picture is shown somewhere", () => {
+  const drawn = scripts.find(({ name }) => name === "view/icons.js")?.source ?? "";
+  const names = [...drawn.matchAll(/^ {2}(\w+): icon\(/gm)].map(([, name]) => name);
+  assert.ok(0 < names.length);
+  for (const name of names) assert.ok(scripts.some(({ source }) => source.includes(`ICONS.${name}`)), name);
+});
+
 test("every script is checked", () => {
   for (const { name, source } of scripts) assert.match(source, /^\/\/ @ts-check\n\/\*\*/, name);
 });

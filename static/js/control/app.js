@@ -239,8 +239,11 @@ export class App {
       offline: (trouble) => this.#end(trouble),
       messages: (messages, live) => {
         this.#live = live;
-        this.book.take(messages);
-        this.#live = false;
+        try {
+          this.book.take(messages);
+        } finally {
+          this.#live = false;
+        }
       },
       notice: (notice) => {
         const about = this.book.joined.get(notice.room ?? "") ?? this.book.active;

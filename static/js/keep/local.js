@@ -54,10 +54,14 @@ export class LocalStore {
   }
 }
 
-/** The browser's storage, or `null` where it may not be used. */
-export function localStorageOrNull() {
+/**
+ * One of the browser's storages, or `null` where it may not be used.
+ *
+ * @param {"localStorage" | "sessionStorage"} name
+ */
+export function storageOrNull(name) {
   try {
-    return window.localStorage;
+    return window[name];
   } catch {
     return null;
   }

@@ -12,13 +12,16 @@ const OUTBOX = "outbox";
 export class OutboxStore {
   /** @type {Promise<IDBDatabase | null>} */
   #database;
+  #claimed = false;
 
   /**
    * @param {IDBFactory | undefined} factory
    * @param {(reason: string) => void} failed What is written is not kept, and why.
+   * @param {Pick<StorageManager, "persist"> | undefined} storage Absent on plain http.
    */
-  constructor(factory, failed) {
+  constructor(factory, failed, storage) {
     this.failed = failed;
+    this.storage = storage;
     this.#database = open(factory).catch((error) => {
       failed(reasonOf(error));
       return null;
@@ -40,12 +43,24 @@ export class OutboxStore {
 
   /** @param {Kept} entry */
   put(entry) {
+    void this.#claim();
     return this.#write((outbox) => outbox.put(structuredClone(entry)));
   }
 
   /** @param {{ nonce: string }} entry */
   remove({ nonce }) {
     return this.#write((outbox) => outbox.delete(nonce));
+  }
+
+  /** Asks, once, that a browser that is short of space throws away something else. */
+  async #claim() {
+    if (this.#claimed) return;
+    this.#claimed = true;
+    try {
+      await this.storage?.persist();
+    } catch {
+      // Then it is kept as long as there is space.
+    }
   }
 
   /** @param {(outbox: IDBObjectStore) => void} change */

@@ -17,7 +17,13 @@ const DEPTH_MAX = 4;
 const FENCE = /^```[^`]*$/;
 const FENCE_END = /^```\s*$/;
 const QUOTE = /^> ?/;
-const LINK = /https?:\/\/[^\s<>"`\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/iy;
+/** What no address has in it. */
+const OUTSIDE = String.raw`\s<>"\x60\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069`;
+/** An address up to the slash behind its host, and the host in it. */
+const LINK_HEAD = new RegExp(String.raw`https?://[/\\]*([^${OUTSIDE}/\\?#]*)[^${OUTSIDE}/\\]*`, "iy");
+const LINK_REST = new RegExp(`[^${OUTSIDE}]*`, "y");
+/** No host is longer: a name has at most 253 letters. What reads them takes the square of their length. */
+const HOST_MAX = 300;
 /** What ends a sentence rather than an address. */
 const AFTER_LINK = new Set(".,;:!?'\"*_~");
 /** A bracket that was opened before the address closes after it. @type {Record<string, string>} */
@@ -52,9 +58,9 @@ function blocksOf(lines, own, depth) {
   /** @type {string[]} */
   let plain = [];
   const flush = () => {
-    const text = plain.join("\n");
     // Around other blocks, empty lines are space that is there already.
-    const kept = blocks.length === 0 && plain.length === lines.length ? text : text.replace(/^\n+|\n+$/g, "");
+    const all = blocks.length === 0 && plain.length === lines.length;
+    const kept = (all ? plain : withoutEmptyEnds(plain)).join("\n");
     if (kept !== "") blocks.push({ type: "text", parts: inline(kept, own, 0) });
     plain = [];
   };
@@ -62,13 +68,13 @@ function blocksOf(lines, own, depth) {
   for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? "";
     if (FENCE.test(line) && at < lastFence) {
-      const end = lines.findIndex((other, n) => at < n && FENCE_END.test(other));
+      const end = nextLine(lines, at + 1, (other) => FENCE_END.test(other));
       flush();
       blocks.push({ type: "code", text: lines.slice(at + 1, end).join("\n") });
       at = end + 1;
     } else if (QUOTE.test(line) && depth < DEPTH_MAX) {
-      const end = lines.findIndex((other, n) => at < n && !QUOTE.test(other));
-      const quoted = lines.slice(at, end === -1 ? lines.length : end).map((one) => one.replace(QUOTE, ""));
+      const end = nextLine(lines, at + 1, (other) => !QUOTE.test(other));
+      const quoted = lines.slice(at, end).map((one) => one.replace(QUOTE, ""));
       flush();
       blocks.push({ type: "quote", blocks: blocksOf(quoted, own, depth + 1) });
       at += quoted.length;
@@ -79,6 +85,25 @@ function blocksOf(lines, own, depth) {
   }
   flush();
   return blocks;
+}
+
+/**
+ * The next line that fits, or the end of all.
+ *
+ * @param {string[]} lines
+ * @param {number} from
+ * @param {(line: string) => boolean} fits
+ */
+function nextLine(lines, from, fits) {
+  let at = from;
+  while (at < lines.length && !fits(lines[at] ?? "")) at += 1;
+  return at;
+}
+
+/** @param {string[]} lines */
+function withoutEmptyEnds(lines) {
+  const isFull = (/** @type {string} */ line) => line !== "";
+  return lines.slice(nextLine(lines, 0, isFull), lines.findLastIndex(isFull) + 1);
 }
 
 /**
@@ -134,12 +159,30 @@ function codeAt(text, at, open) {
 function linkAt(text, at) {
   const letter = text[at];
   if ((letter !== "h" && letter !== "H") || (0 < at && WORD.test(text[at - 1] ?? ""))) return null;
-  LINK.lastIndex = at;
-  const [matched] = LINK.exec(text) ?? [];
-  if (!matched) return null;
-  const link = addressIn(matched);
-  if (!URL.canParse(link)) return null;
+  const link = addressAt(text, at);
+  if (link === null) return null;
   return { part: { type: "link", href: new URL(link).href, text: link }, length: link.length };
+}
+
+/**
+ * The address that begins at a place.
+ *
+ * Only its head can be wrong, and is read first: many heads may stand before one rest.
+ *
+ * @param {string} text
+ * @param {number} at
+ */
+function addressAt(text, at) {
+  LINK_HEAD.lastIndex = at;
+  const [head = "", host = ""] = LINK_HEAD.exec(text) ?? [];
+  if (HOST_MAX < host.length) return null;
+  const end = at + head.length;
+  const goesOn = text[end] === "/" || text[end] === "\\";
+  const begun = goesOn ? head : addressIn(head);
+  if (!URL.canParse(begun)) return null;
+  if (!goesOn) return begun;
+  LINK_REST.lastIndex = end;
+  return addressIn(head + (LINK_REST.exec(text)?.[0] ?? ""));
 }
 
 /**

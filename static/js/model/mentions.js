@@ -54,6 +54,22 @@ export function mentionBefore(text, caret) {
 }
 
 /**
+ * Puts a mention into a text: at the cursor, as a word of its own, or in place of one that was begun.
+ *
+ * @param {string} text
+ * @param {number} caret
+ * @param {string} name
+ * @param {number} [begun] Where the `@` of the one that was begun is.
+ * @returns {{ text: string, caret: number }}
+ */
+export function withMention(text, caret, name, begun) {
+  const from = begun ?? caret;
+  const gap = begun === undefined && /\S/.test(text[from - 1] ?? " ") ? " " : "";
+  const before = `${text.slice(0, from)}${gap}@${name} `;
+  return { text: before + text.slice(caret), caret: before.length };
+}
+
+/**
  * @param {string} text
  * @param {number} at
  * @param {string} name

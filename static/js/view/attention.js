@@ -21,6 +21,8 @@ export class Attention {
   /** @type {Message[]} */
   #unsaid = [];
   #counted = -1;
+  /** Whether the browser has them in name only: Chrome for Android grants them, and then shows none to a page. */
+  #broken = false;
 
   /**
    * @param {import("../keep/local.js").LocalStore} store
@@ -58,7 +60,7 @@ export class Attention {
 
   /** @returns {"on" | "off" | "denied" | "absent"} */
   get notices() {
-    if (!("Notification" in window) || !window.isSecureContext) return "absent";
+    if (this.#broken || !("Notification" in window) || !window.isSecureContext) return "absent";
     if (Notification.permission === "denied") return "denied";
     return Notification.permission === "granted" && this.store.get(NOTIFY) === "on" ? "on" : "off";
   }
@@ -70,8 +72,17 @@ export class Attention {
   }
 
   /** @param {Message} message */
-  notify({ room, author, text }) {
+  notify(message) {
     if (this.notices !== "on") return;
+    try {
+      this.#show(message);
+    } catch {
+      this.#broken = true;
+    }
+  }
+
+  /** @param {Message} message */
+  #show({ room, author, text }) {
     const notice = new Notification(`${seenName(author.name)} in ${room}`, { body: text.slice(0, EXCERPT), tag: `chorus ${room}`, icon: this.#plainIcon });
     notice.onclick = () => {
       window.focus();

@@ -1,7 +1,7 @@
 // @ts-check
-/** Where one writes: a draft for each room, an edit of what was said, and names after an `@`. */
+/** Where one writes: a room's draft, edits of what was said, and names after an `@`. */
 import { html, nothing, render } from "lit-html";
-import { mentionBefore } from "../model/mentions.js";
+import { mentionBefore, withMention } from "../model/mentions.js";
 import { nameKey, seenName } from "../model/people.js";
 import { element } from "./element.js";
 import { ICONS } from "./icons.js";
@@ -14,8 +14,6 @@ import { avatar, iconButton, personName } from "./parts.js";
  * @typedef {object} ComposerActions
  * @property {(text: string) => string | null} write Answers why not, or `null` if it was taken.
  * @property {(seq: number, text: string) => string | null} edit
- * @property {(room: string, text: string) => void} keep The draft has changed.
- * @property {(room: string) => string} draft
  * @property {() => void} typing
  * @property {() => void} editLast The last own message is to be edited.
  * @property {() => Iterable<User>} people Who can be called upon.
@@ -27,17 +25,18 @@ const NAMES_MAX = 6;
 export class Composer {
   #form = element("form", HTMLFormElement);
   #input = element("input", HTMLTextAreaElement);
-  #mode = element("mode", HTMLElement);
+  #modeLine = element("mode", HTMLElement);
   #names = element("names", HTMLElement);
   #hint = element("hint", HTMLElement);
-  #room = "";
-  /** The message that is being edited. @type {number | null} */
-  #editing = null;
   /** Names that fit what is written. @type {{ users: User[], from: number, at: number } | null} */
   #offer = null;
 
-  /** @param {ComposerActions} act */
-  constructor(act) {
+  /**
+   * @param {import("../model/writing.js").Writing} writing
+   * @param {ComposerActions} act
+   */
+  constructor(writing, act) {
+    this.writing = writing;
     this.act = act;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -54,13 +53,10 @@ export class Composer {
 
   /** @param {string} room */
   room(room) {
-    this.#room = room;
-    this.#editing = null;
-    this.#put(this.act.draft(room));
+    this.writing.enter(room);
+    this.#show();
     this.#input.placeholder = `Message to ${room}`;
     this.#input.setAttribute("aria-label", `Message to ${room}`);
-    this.hint("");
-    this.#renderMode();
   }
 
   /** @param {string} text What is wrong with what was written; empty if nothing is. */
@@ -70,7 +66,7 @@ export class Composer {
   }
 
   /**
-   * Begins an answer.
+   * Begins an answer, before what the draft has; an edit waits.
    *
    * @param {Message} message
    * @param {string} text
@@ -78,62 +74,51 @@ export class Composer {
   reply({ author }, text) {
     const [first = ""] = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith(">"));
     const quote = first.length < 120 ? first : `${first.slice(0, 119)}…`;
-    const begun = this.#editing === null ? this.#input.value : "";
-    this.#stopEditing();
-    this.#put(`> ${quote}\n@${seenName(author.name)} ${begun}`);
+    this.writing.draft();
+    this.#show();
+    this.#put(`> ${quote}\n@${seenName(author.name)} ${this.writing.text}`);
     this.#changed();
     this.focus();
   }
 
   /**
-   * Begins an edit; the draft waits.
+   * Begins an edit, or goes on with it; the draft and other edits wait.
    *
    * @param {number} seq
-   * @param {string} text
+   * @param {string} text What the message says.
    */
   edit(seq, text) {
-    this.#editing = seq;
-    this.#put(text);
-    this.#renderMode();
+    this.writing.edit(seq, text);
+    this.#show();
     this.focus();
   }
 
   /** @returns {boolean} Whether there was something to give up. */
-  giveUp() {
+  #giveUp() {
     if (this.#offer) {
       this.#offerNames(false);
       return true;
     }
-    return this.#stopEditing();
-  }
-
-  #stopEditing() {
-    if (this.#editing === null) return false;
-    this.#editing = null;
-    this.#put(this.act.draft(this.#room));
-    this.hint("");
-    this.#renderMode();
+    if (this.writing.editing === null) return false;
+    this.writing.end();
+    this.#show();
     return true;
   }
 
   #submit() {
     const text = this.#input.value;
-    const editing = this.#editing;
+    const { editing } = this.writing;
     const problem = editing === null ? this.act.write(text) : this.act.edit(editing, text);
     this.hint(problem ?? "");
     if (problem !== null) return;
-    if (editing === null) {
-      this.#put("");
-      this.act.keep(this.#room, "");
-    } else {
-      this.#stopEditing();
-    }
+    this.writing.end();
+    this.#show();
     this.#offerNames(false);
   }
 
   #changed() {
     this.hint("");
-    if (this.#editing === null) this.act.keep(this.#room, this.#input.value);
+    this.writing.write(this.#input.value);
     if (this.#input.value !== "") this.act.typing();
     this.#offerNames(true);
     this.#grow();
@@ -148,6 +133,8 @@ export class Composer {
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.#submit();
+    } else if (event.key === "Escape" && this.#giveUp()) {
+      event.preventDefault();
     } else if (event.key === "ArrowUp" && this.#input.value === "") {
       event.preventDefault();
       this.act.editLast();
@@ -172,11 +159,10 @@ export class Composer {
 
   /** @param {User} user */
   call(user) {
-    const { selectionStart: caret, value } = this.#input;
-    const from = this.#offer?.from ?? caret;
-    const name = `@${seenName(user.name)} `;
-    this.#put(value.slice(0, from) + name + value.slice(caret));
-    this.#input.setSelectionRange(from + name.length, from + name.length);
+    const { selectionStart, value } = this.#input;
+    const { text, caret } = withMention(value, selectionStart, seenName(user.name), this.#offer?.from);
+    this.#put(text);
+    this.#input.setSelectionRange(caret, caret);
     this.#changed();
     this.focus();
   }
@@ -215,13 +201,21 @@ export class Composer {
     render(options ?? nothing, this.#names);
   }
 
-  #renderMode() {
-    const editing = this.#editing !== null;
-    this.#form.classList.toggle("editing", editing);
-    render(
-      editing ? html`<span>Editing your message. <kbd>Esc</kbd> gives it up.</span>${iconButton("Give up editing", ICONS.close, () => this.giveUp())}` : nothing,
-      this.#mode,
-    );
+  /** Shows what is written now, whichever it is. */
+  #show() {
+    this.#put(this.writing.text);
+    this.hint("");
+    this.#form.classList.toggle("editing", this.writing.editing !== null);
+    render(this.#mode(), this.#modeLine);
+  }
+
+  #mode() {
+    const { editing, waiting } = this.writing;
+    if (editing !== null) {
+      return html`<span>Editing your message. <kbd>Esc</kbd> gives it up.</span>${iconButton("Give up editing", ICONS.close, () => this.#giveUp())}`;
+    }
+    if (waiting === null) return nothing;
+    return html`<span>A message that you began to edit waits.</span><button type="button" @click=${() => this.edit(waiting, "")}>Go on</button>`;
   }
 
   /** @param {string} text */

@@ -19,12 +19,9 @@ export const ICONS = {
   bell: icon(svg`<path d="M5 13.5V9a5 5 0 0 1 10 0v4.5l1.5 1.5h-13ZM8.5 17.5h3" />`),
   close: icon(svg`<path d="m5 5 10 10M15 5 5 15" />`),
   leave: icon(svg`<path d="M8 3.5H4v13h4M12.5 6.5 16 10l-3.5 3.5M16 10H8" />`),
-  smile: icon(svg`<circle cx="10" cy="10" r="7.5" /><path d="M7 8v.1M13 8v.1M6.8 12c1.6 2.2 4.8 2.2 6.4 0" />`),
   reply: icon(svg`<path d="M8 5 3.5 9.5 8 14M4 9.5h7.5c3 0 5 2 5 5.5" />`),
   copy: icon(svg`<rect x="7" y="7" width="9.5" height="9.5" rx="2" /><path d="M13 4.5v-1h-9v9h1" />`),
   edit: icon(svg`<path d="m4 16 .8-3.5L13 4.3l2.7 2.7-8.2 8.2L4 16ZM11.5 5.8l2.7 2.7" />`),
   bin: icon(svg`<path d="M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l.8 11h7.4l.8-11M8.5 8.5v5M11.5 8.5v5" />`),
-  send: icon(svg`<path d="M3.5 10 16.5 3.5 12 16.5l-3-5.5-5.5-1ZM9 11l3-3.5" />`),
   down: icon(svg`<path d="M10 4v12M5 11l5 5 5-5" />`),
-  back: icon(svg`<path d="M12.5 4.5 7 10l5.5 5.5" />`),
 };

@@ -27,12 +27,16 @@ export class Panels {
   constructor(changed) {
     this.changed = changed;
     for (const media of [this.#sideBeside, this.#drawerBeside]) media.addEventListener("change", () => this.#show());
-    this.#talk.addEventListener("pointerdown", () => this.closeIfOver());
+    // What lies below is inert: a press on it is one on the body, and takes the focus from nobody.
+    document.body.addEventListener("pointerdown", (event) => {
+      if (event.target === document.body && this.closeIfOver()) event.preventDefault();
+    });
     this.#show();
   }
 
   openSide() {
     if (this.#sideBeside.matches) return;
+    this.closeIfOver();
     this.#remember();
     this.#sideOpen = true;
     this.#show();
@@ -57,6 +61,7 @@ export class Panels {
       this.close();
       return;
     }
+    this.closeSide();
     this.#remember();
     this.drawer = which;
     this.#show();
@@ -90,6 +95,9 @@ export class Panels {
     this.side.classList.toggle("open", this.#sideOpen);
     this.side.inert = !this.#sideBeside.matches && !this.#sideOpen;
     this.details.hidden = this.drawer === null;
+    setModal(this.side, sideOver);
+    setModal(this.details, drawerOver && !this.#sideBeside.matches);
+    this.#talk.inert = sideOver || drawerOver;
     document.body.classList.toggle("covered", sideOver || drawerOver);
   }
 
@@ -105,5 +113,18 @@ export class Panels {
   #return() {
     if (this.#before?.isConnected) this.#before.focus();
     this.#before = null;
+  }
+}
+
+/**
+ * Tells screen readers whether a panel is all that can be reached.
+ *
+ * @param {HTMLElement} panel
+ * @param {boolean} modal
+ */
+function setModal(panel, modal) {
+  for (const [name, value] of Object.entries({ role: "dialog", "aria-modal": "true" })) {
+    if (modal) panel.setAttribute(name, value);
+    else panel.removeAttribute(name);
   }
 }

@@ -16,6 +16,10 @@ export class Schedule {
   /** @param {(region: Region) => void} draw */
   constructor(draw) {
     this.draw = draw;
+    // A frame that was asked for just before the page is hidden comes when it is seen again.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden && this.#waiting) this.#soon();
+    });
   }
 
   /** @param {...Region} regions */
@@ -23,8 +27,13 @@ export class Schedule {
     for (const region of regions) this.#due.add(region);
     if (this.#waiting) return;
     this.#waiting = true;
-    if (document.hidden) setTimeout(() => this.#run(), HIDDEN_MS);
+    if (document.hidden) this.#soon();
     else requestAnimationFrame(() => this.#run());
+  }
+
+  /** Draws without a frame. */
+  #soon() {
+    setTimeout(() => this.#run(), HIDDEN_MS);
   }
 
   #run() {
