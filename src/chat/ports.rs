@@ -90,9 +90,13 @@ pub trait MessageLog: Send + Sync {
     /// say now: the newest edit, and nothing if they were deleted. Bounded in bytes as [`read`](Self::read)
     /// is. Appends pay nothing for it, so that of much that was just said some may be found only later.
     ///
+    /// It may be costly, so that a log lets a node's searches take turns and gives each some seconds, for its
+    /// turn and for itself. What was found by then is answered, and [`Found::more`] set.
+    ///
     /// # Errors
     ///
-    /// [`ReadError`] if the log cannot be read now.
+    /// [`ReadError`] if the log cannot be read now, its turn did not come, or nothing was found in time: the
+    /// caller may try again later, or ask for more words.
     async fn search(
         &self,
         room: &RoomName,
@@ -151,7 +155,7 @@ pub trait MessageLog: Send + Sync {
 pub struct Found {
     /// Newest first.
     pub messages: Vec<Arc<Message>>,
-    /// There are earlier ones.
+    /// There are earlier ones, or the search took too long to know.
     pub more: bool,
 }
 

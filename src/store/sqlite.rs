@@ -4,7 +4,8 @@
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
 //! their `place`; `readers`, `search` and `growth` answer questions beside it; the
-//! `janitor` tidies up by its `calendar`, and `backup` copies the log while all this goes on.
+//! `janitor` tidies up by its `calendar` and fills the `index` of words, and `backup` copies the log
+//! while all this goes on.
 
 pub(super) mod database;
 mod filesystem;
@@ -24,6 +25,7 @@ mod readers;
 mod search;
 
 mod calendar;
+mod index;
 mod janitor;
 mod worker;
 
@@ -36,9 +38,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use async_trait::async_trait;
-use tokio::{task::spawn_blocking, time::timeout};
+use rusqlite::Connection;
+use tokio::task::spawn_blocking;
 
 use self::{
     database::Database, growth::Watcher, health::Health, janitor::Janitor, queue::Queue, readers::Readers,
@@ -65,7 +68,6 @@ pub struct SqliteLog {
     queue: Queue,
     health: Arc<Health>,
     readers: Readers,
-    searching: tokio::sync::Mutex<()>,
     watcher: Arc<Mutex<Watcher>>,
     writer: Worker,
     janitor: Worker,
@@ -105,7 +107,6 @@ impl SqliteLog {
         Ok(Arc::new(Self {
             queue,
             health,
-            searching: tokio::sync::Mutex::default(),
             readers: Readers::new(database.clone(), settings.readers),
             watcher: Arc::new(Mutex::new(Watcher::new(database.clone()))),
             writer: Worker::spawn("log-writer", move || writer.work()).context("no writer thread")?,
@@ -182,10 +183,8 @@ impl MessageLog for SqliteLog {
         limit: usize,
     ) -> Result<Found, ReadError> {
         let (room, query) = (room.clone(), query.clone());
-        // One at a time: a costly one must not take all readers.
-        let turn = timeout(readers::WAIT_MAX, self.searching.lock()).await;
-        let _turn = turn.map_err(|_| ReadError(anyhow!("others are searching")))?;
-        self.readers.ask(move |connection| search::search(connection, &room, &query, before, limit)).await
+        let search = move |connection: &Connection| search::search(connection, &room, &query, before, limit);
+        self.readers.ask_in_turn(search).await
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {

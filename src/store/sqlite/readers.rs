@@ -1,7 +1,7 @@
 //! The connections that read, apart from the writer, and what they are asked.
 //!
-//! Each question is one statement of bounded size: a read transaction that
-//! stays open would keep the WAL from being checkpointed.
+//! Each question has an end: what it looks at is bounded, or the time that it may take. A read
+//! transaction that stays open would keep the WAL from being checkpointed.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a question waits for a free connection before it fails.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What a row is that cannot be read as one.
 const NO_MESSAGE: &str = "the log holds what is no message";
@@ -38,11 +38,14 @@ pub(super) struct Readers {
     database: Database,
     idle: Arc<Mutex<Vec<Connection>>>,
     free: Arc<Semaphore>,
+    /// Whose it is to ask what may be costly.
+    turn: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(database: Database, connections: usize) -> Self {
-        Self { database, idle: Arc::default(), free: Arc::new(Semaphore::new(connections)) }
+        let (free, turn) = (Arc::new(Semaphore::new(connections)), Arc::new(Semaphore::new(1)));
+        Self { database, idle: Arc::default(), free, turn }
     }
 
     /// Asks `question` on a connection of its own, on a thread that may block.
@@ -50,12 +53,12 @@ impl Readers {
         &self,
         question: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let turn = timeout(WAIT_MAX, self.free.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| ReadError(anyhow!("all readers are busy")))?;
+        let place = timeout(WAIT_MAX, self.free.clone().acquire_owned()).await;
+        let place = place.map_err(|_| ReadError(anyhow!("all readers are busy")))?;
         let (database, idle) = (self.database.clone(), self.idle.clone());
         let answer = spawn_blocking(move || {
             // It goes when the question is answered, also when nobody waits for that.
-            let _turn = turn;
+            let _place = place;
             let kept = pool(&idle).pop();
             let connection = kept.map_or_else(|| database.reader(), Ok)?;
             let answer = question(&connection)?;
@@ -64,6 +67,21 @@ impl Readers {
             anyhow::Ok(answer)
         });
         answer.await.context("the reader panicked").flatten().map_err(ReadError)
+    }
+
+    /// Asks a `question` that may be costly, one at a time, so that such ones never take all connections.
+    pub(super) async fn ask_in_turn<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let turn = timeout(WAIT_MAX, self.turn.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| ReadError(anyhow!("others take too long")))?;
+        let in_turn = move |connection: &Connection| {
+            // As above.
+            let _turn = turn;
+            question(connection)
+        };
+        self.ask(in_turn).await
     }
 }
 
@@ -183,4 +201,30 @@ pub(super) fn position(connection: &Connection) -> anyhow::Result<Position> {
     let mut find = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'message'")?;
     let found: Option<i64> = find.query_row([], |row| row.get(0)).optional()?;
     Ok(Position(found.map_or(0, from_sql)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::store::sqlite::tests::Fixture;
+
+    #[tokio::test]
+    async fn costly_questions_take_one_connection_also_when_nobody_waits_for_them() {
+        let fixture = Fixture::new();
+        let readers = Readers::new(fixture.database(), 2);
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..3 {
+            let held = held.clone();
+            let costly = readers.ask_in_turn(move |_| Ok(held.lock().unwrap().recv()?));
+            assert!(timeout(Duration::from_millis(50), costly).await.is_err(), "it is given up");
+        }
+        assert_eq!(readers.free.available_permits(), 1);
+        readers.ask(position).await.unwrap();
+
+        drop(release);
+        readers.ask_in_turn(position).await.unwrap();
+    }
 }

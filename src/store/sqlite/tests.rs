@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc as channel;
 
