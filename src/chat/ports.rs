@@ -1,6 +1,6 @@
 //! What the domain asks of the outside, as traits with written contracts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -358,29 +358,6 @@ pub enum Said {
     Roster(Roster),
     /// One of them is typing.
     Typing(Author),
-}
-
-/// Who watches messages go out: the telemetry. None of the calls waits, fails or blocks.
-pub trait Witness: fmt::Debug + Send + Sync {
-    /// Another node's messages, not empty, have reached this one's hub by a hint.
-    fn heard(&self, messages: &[Arc<Message>]);
-
-    /// A sampled message may be shown here from now on, to so many members of its room.
-    fn shown(&self, message: &Message, members: usize);
-
-    /// These messages, not empty, were emitted to one session; those after `joined` were said since it joined.
-    fn emitted(&self, messages: &[Arc<Message>], path: Path, joined: Seq);
-}
-
-/// How a message came to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// It was at the head.
-    Live,
-    /// It was behind, and memory had it.
-    Tail,
-    /// It was behind, and the log was read.
-    Log,
 }
 
 /// The time, passed in so that tests and simulations can set it.
