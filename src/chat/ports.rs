@@ -136,8 +136,13 @@ pub trait MessageLog: Send + Sync {
     /// [`ReadError`] if the log cannot be read now.
     async fn growth(&self, after: Position) -> Result<Growth, ReadError>;
 
-    /// Whether the log takes messages, as far as the last tries told.
+    /// Whether the log takes messages, as far as the last tries told. It asks nothing and never waits, as
+    /// [`is_readable`](Self::is_readable).
     fn is_writable(&self) -> bool;
+
+    /// Whether the log can be read, as far as the last [`growth`](Self::growth) told, which whoever runs a node
+    /// asks again and again. That others have to wait for their reads does not count: it is so on every node.
+    fn is_readable(&self) -> bool;
 
     /// What it occupies, asked now; `None` if it is on no disk, or that does not answer.
     fn space(&self) -> Option<Space> {

@@ -290,6 +290,10 @@ impl MessageLog for MemoryLog {
         !self.state().closed
     }
 
+    fn is_readable(&self) -> bool {
+        true
+    }
+
     async fn close(&self) {
         self.state().closed = true;
         self.commits().take();

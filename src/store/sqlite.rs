@@ -202,13 +202,20 @@ impl MessageLog for SqliteLog {
     }
 
     async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
-        let watcher = self.watcher.clone();
-        let look = spawn_blocking(move || watcher.lock().unwrap_or_else(PoisonError::into_inner).look(after));
+        let (watcher, health) = (self.watcher.clone(), self.health.clone());
+        let look = spawn_blocking(move || {
+            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            health.while_looking(|| watcher.look(after))
+        });
         look.await.context("the look at the log panicked").flatten().map_err(ReadError)
     }
 
     fn is_writable(&self) -> bool {
         self.health.is_writable() && self.queue.is_open() && self.writer.is_running()
+    }
+
+    fn is_readable(&self) -> bool {
+        self.health.is_readable()
     }
 
     fn space(&self) -> Option<Space> {

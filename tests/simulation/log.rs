@@ -251,6 +251,10 @@ impl MessageLog for Handle {
         !self.0.disk.weather.rages(Effect::LogFailing, self.0.node)
     }
 
+    fn is_readable(&self) -> bool {
+        !self.0.disk.weather.rages(Effect::LogUnreadable, self.0.node)
+    }
+
     async fn close(&self) {
         self.0.commits.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
