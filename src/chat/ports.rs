@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     presence::{NodeRun, Roster},
     search::SearchQuery,
-    types::{Author, Draft, Epoch, Message, NodeId, Position, RoomName, Seq, UnixMs},
+    types::{Author, Draft, Epoch, Message, NodeId, Nonce, Position, RoomName, Seq, UnixMs, UserId},
 };
 
 /// What one commit stored, in the order of the log. A log hands it on when it
@@ -49,6 +49,14 @@ pub trait MessageLog: Send + Sync {
     ///
     /// [`AppendError`] says whether anything can have been stored.
     async fn append(&self, run: Vec<Draft>) -> Result<Vec<Appended>, AppendError>;
+
+    /// Whether an earlier [`append`](Self::append) has stored something under this nonce, which is remembered:
+    /// another one would store nothing. What is just being stored may not be known yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError>;
 
     /// Reads up to `limit` messages after `after`, ascending. Without holes,
     /// but the first may lie further on where history was pruned. It may return

@@ -213,6 +213,10 @@ impl MessageLog for MemoryLog {
         Ok(appended)
     }
 
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        Ok(self.state().nonces.contains_key(&(room.clone(), author.clone(), nonce.clone())))
+    }
+
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
         let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };

@@ -54,7 +54,7 @@ use crate::{
             Space,
         },
         search::SearchQuery,
-        types::{Draft, Epoch, Message, Position, RoomName, Seq},
+        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
     },
     config,
     telemetry::{metrics, trace},
@@ -147,6 +147,11 @@ impl MessageLog for SqliteLog {
         metrics::append_seconds(lasted.as_secs_f64());
         sampled.into_iter().for_each(|message| trace::child(message, "append", lasted, &[]));
         answer
+    }
+
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        let (room, author, nonce) = (room.clone(), author.clone(), nonce.clone());
+        self.readers.ask(move |connection| readers::knows(connection, &room, &author, &nonce)).await
     }
 
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {

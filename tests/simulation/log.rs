@@ -8,7 +8,7 @@ use chorus::{
     chat::{
         ports::{AppendError, Appended, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError},
         search::SearchQuery,
-        types::{Draft, Epoch, Message, Position, RoomName, Seq},
+        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
     },
     store::memory::MemoryLog,
 };
@@ -196,6 +196,10 @@ impl MessageLog for Handle {
         log.wait(0, 3).await;
         log.life.answered();
         appended
+    }
+
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        self.0.ask(self.0.disk.memory.knows(room, author, nonce)).await
     }
 
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     chat::{
         ports::{Extent, ListedRoom, ReadError},
-        types::{Message, Position, RoomName, Seq},
+        types::{Message, Nonce, Position, RoomName, Seq, UserId},
     },
     store::{
         LAST_WITHIN,
@@ -87,6 +87,20 @@ impl Readers {
 
 fn pool(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether something was stored under a nonce that is remembered.
+pub(super) fn knows(
+    connection: &Connection,
+    room: &RoomName,
+    author: &UserId,
+    nonce: &Nonce,
+) -> anyhow::Result<bool> {
+    let mut find = connection.prepare_cached(
+        "SELECT 1 FROM nonce
+         WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND author_id = ?2 AND nonce = ?3",
+    )?;
+    Ok(find.exists([room.as_str(), author.as_str(), nonce.as_str()])?)
 }
 
 /// One page after a place, ascending.
