@@ -265,6 +265,10 @@ pub trait ClusterBus: Send + Sync {
     fn publish(&self, messages: &[Arc<Message>]);
 
     /// Wants hints about `room`, until [`unsubscribe`](Self::unsubscribe).
+    ///
+    /// Until a [`Hint::Gap`] for the room comes, hints about it may be missing; one comes each time that the
+    /// subscription has taken effect, also anew after an outage. Where it takes effect before this returns and
+    /// is never lost, as within one process, none is due.
     fn subscribe(&self, room: &RoomName);
 
     /// Wants no more hints about `room`.
@@ -274,7 +278,8 @@ pub trait ClusterBus: Send + Sync {
     fn is_up(&self) -> bool;
 }
 
-/// Where a bus puts what it hears. Bounded: a full channel drops.
+/// Where a bus puts what it hears. Bounded: where it is full, messages and heads are dropped, which the sweep
+/// brings; a [`Hint::Gap`] waits for room.
 pub type Hints = mpsc::Sender<Hint>;
 
 /// What a bus says.
