@@ -228,7 +228,7 @@ pub struct ListedRoom {
     /// What of it is there.
     pub extent: Extent,
     /// Its newest ordinary message, as it was said; `None` if there is none among so many of its newest
-    /// messages as a log looks at.
+    /// messages as a log looks at. It may look at fewer where others of the list took much looking.
     pub last: Option<Arc<Message>>,
 }
 

@@ -22,7 +22,7 @@ use crate::{
         types::{Message, Nonce, Position, RoomName, Seq, UserId},
     },
     store::{
-        LAST_WITHIN,
+        looks::Looks,
         page::{AMENDMENT_BYTES_MAX, Page},
     },
 };
@@ -189,24 +189,26 @@ pub(super) fn rooms(
     let mut list = view
         .prepare_cached("SELECT pruned, head, name, id FROM room WHERE ?1 < name ORDER BY name LIMIT ?2")?;
     let mut rows = list.query(params![after.map_or("", RoomName::as_str), to_sql(limit as u64)])?;
-    let mut list = Vec::new();
+    let (mut list, mut looks) = (Vec::new(), Looks::new());
     while let Some(row) = rows.next()? {
         let extent = Extent { pruned: Seq(from_sql(row.get(0)?)), head: Seq(from_sql(row.get(1)?)) };
         let room: RoomName = row.get_ref(2)?.as_str()?.parse()?;
-        let last = last(&view, row.get(3)?, &room, extent.head)?.map(Arc::new);
+        let after = looks.after(extent);
+        let last = last(&view, row.get(3)?, &room, after)?.map(Arc::new);
+        looks.count(extent, after, last.as_deref());
         list.push(ListedRoom { room, extent, last });
     }
     Ok(list)
 }
 
-/// The newest ordinary message of a room, if it is near enough to its head.
-fn last(connection: &Connection, id: i64, room: &RoomName, head: Seq) -> anyhow::Result<Option<Message>> {
+/// The newest ordinary message of a room after a place.
+fn last(connection: &Connection, id: i64, room: &RoomName, after: Seq) -> anyhow::Result<Option<Message>> {
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS} FROM message
          WHERE room_id = ?1 AND ?2 < seq AND kind = 'text' ORDER BY seq DESC LIMIT 1"
     );
     let mut find = connection.prepare_cached(&sql)?;
-    let mut rows = find.query(params![id, to_sql(head.0.saturating_sub(LAST_WITHIN as u64))])?;
+    let mut rows = find.query(params![id, to_sql(after.0)])?;
     rows.next()?.map(|row| message(room, row).context(NO_MESSAGE)).transpose()
 }
 
