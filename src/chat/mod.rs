@@ -29,6 +29,7 @@ pub mod sender;
 pub mod sender_order;
 pub mod stats;
 mod tails;
+pub mod witness;
 
 #[cfg(test)]
 pub(crate) mod testing;

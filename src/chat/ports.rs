@@ -1,6 +1,6 @@
 //! What the domain asks of the outside, as traits with written contracts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     presence::{NodeRun, Roster},
     search::SearchQuery,
-    types::{Author, Draft, Epoch, Message, NodeId, Position, RoomName, Seq, UnixMs},
+    types::{Author, Draft, Epoch, Message, NodeId, Nonce, Position, RoomName, Seq, UnixMs, UserId},
 };
 
 /// What one commit stored, in the order of the log. A log hands it on when it
@@ -50,6 +50,14 @@ pub trait MessageLog: Send + Sync {
     /// [`AppendError`] says whether anything can have been stored.
     async fn append(&self, run: Vec<Draft>) -> Result<Vec<Appended>, AppendError>;
 
+    /// Whether an earlier [`append`](Self::append) has stored something under this nonce, which is remembered:
+    /// another one would store nothing. What is just being stored may not be known yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the log cannot be read now.
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError>;
+
     /// Reads up to `limit` messages after `after`, ascending. Without holes,
     /// but the first may lie further on where history was pruned. It may return
     /// fewer than `limit` to bound the bytes, but none only at the end.
@@ -90,9 +98,13 @@ pub trait MessageLog: Send + Sync {
     /// say now: the newest edit, and nothing if they were deleted. Bounded in bytes as [`read`](Self::read)
     /// is. Appends pay nothing for it, so that of much that was just said some may be found only later.
     ///
+    /// It may be costly, so that a log lets a node's searches take turns and gives each some seconds, for its
+    /// turn and for itself. What was found by then is answered, and [`Found::more`] set.
+    ///
     /// # Errors
     ///
-    /// [`ReadError`] if the log cannot be read now.
+    /// [`ReadError`] if the log cannot be read now, its turn did not come, or nothing was found in time: the
+    /// caller may try again later, or ask for more words.
     async fn search(
         &self,
         room: &RoomName,
@@ -132,8 +144,13 @@ pub trait MessageLog: Send + Sync {
     /// [`ReadError`] if the log cannot be read now.
     async fn growth(&self, after: Position) -> Result<Growth, ReadError>;
 
-    /// Whether the log takes messages, as far as the last tries told.
+    /// Whether the log takes messages, as far as the last tries told. It asks nothing and never waits, as
+    /// [`is_readable`](Self::is_readable).
     fn is_writable(&self) -> bool;
+
+    /// Whether the log can be read, as far as the last [`growth`](Self::growth) told, which whoever runs a node
+    /// asks again and again. That others have to wait for their reads does not count: it is so on every node.
+    fn is_readable(&self) -> bool;
 
     /// What it occupies, asked now; `None` if it is on no disk, or that does not answer.
     fn space(&self) -> Option<Space> {
@@ -151,7 +168,7 @@ pub trait MessageLog: Send + Sync {
 pub struct Found {
     /// Newest first.
     pub messages: Vec<Arc<Message>>,
-    /// There are earlier ones.
+    /// There are earlier ones, or the search took too long to know.
     pub more: bool,
 }
 
@@ -211,7 +228,7 @@ pub struct ListedRoom {
     /// What of it is there.
     pub extent: Extent,
     /// Its newest ordinary message, as it was said; `None` if there is none among so many of its newest
-    /// messages as a log looks at.
+    /// messages as a log looks at. It may look at fewer where others of the list took much looking.
     pub last: Option<Arc<Message>>,
 }
 
@@ -248,6 +265,10 @@ pub trait ClusterBus: Send + Sync {
     fn publish(&self, messages: &[Arc<Message>]);
 
     /// Wants hints about `room`, until [`unsubscribe`](Self::unsubscribe).
+    ///
+    /// Until a [`Hint::Gap`] for the room comes, hints about it may be missing; one comes each time that the
+    /// subscription has taken effect, also anew after an outage. Where it takes effect before this returns and
+    /// is never lost, as within one process, none is due.
     fn subscribe(&self, room: &RoomName);
 
     /// Wants no more hints about `room`.
@@ -257,7 +278,8 @@ pub trait ClusterBus: Send + Sync {
     fn is_up(&self) -> bool;
 }
 
-/// Where a bus puts what it hears. Bounded: a full channel drops.
+/// Where a bus puts what it hears. Bounded: where it is full, messages and heads are dropped, which the sweep
+/// brings; a [`Hint::Gap`] waits for room.
 pub type Hints = mpsc::Sender<Hint>;
 
 /// What a bus says.
@@ -354,29 +376,6 @@ pub enum Said {
     Roster(Roster),
     /// One of them is typing.
     Typing(Author),
-}
-
-/// Who watches messages go out: the telemetry. None of the calls waits, fails or blocks.
-pub trait Witness: fmt::Debug + Send + Sync {
-    /// Another node's messages, not empty, have reached this one's hub by a hint.
-    fn heard(&self, messages: &[Arc<Message>]);
-
-    /// A sampled message may be shown here from now on, to so many members of its room.
-    fn shown(&self, message: &Message, members: usize);
-
-    /// These messages, not empty, were emitted to one session; those after `joined` were said since it joined.
-    fn emitted(&self, messages: &[Arc<Message>], path: Path, joined: Seq);
-}
-
-/// How a message came to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// It was at the head.
-    Live,
-    /// It was behind, and memory had it.
-    Tail,
-    /// It was behind, and the log was read.
-    Log,
 }
 
 /// The time, passed in so that tests and simulations can set it.

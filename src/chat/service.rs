@@ -186,13 +186,25 @@ impl ChatService {
     }
 
     /// Whether the log has what a post is about, and lets its author amend it. Ordinary messages ask the log nothing.
+    ///
+    /// What a post is about may have been pruned since an earlier try of it was stored, whose ack was lost: where
+    /// the log knows its nonce, it may go on, to be told its place.
     pub(super) async fn check(&self, author: &UserId, post: &Post) -> Result<(), PostError> {
         let Some(of) = post.saying.of() else { return Ok(()) };
-        let there = self.log.read(&post.room, Seq(of.0 - 1), 1).await.map_err(|error| {
+        let unchecked = |error: ReadError| {
             tracing::warn!(error = &error as &dyn std::error::Error, "an amendment could not be checked");
             PostError::Unavailable
-        })?;
-        post.saying.check(author, there.first().map(Arc::as_ref))
+        };
+        let there = self.log.read(&post.room, Seq(of.0 - 1), 1).await.map_err(unchecked)?;
+        let verdict = post.saying.check(author, there.first().map(Arc::as_ref));
+        match (&verdict, &post.nonce) {
+            (Err(PostError::NoSuchMessage), Some(nonce))
+                if self.log.knows(&post.room, author, nonce).await.map_err(unchecked)? =>
+            {
+                Ok(())
+            }
+            _ => verdict,
+        }
     }
 
     /// Reads up to `limit` messages before `before`, and what became of them later.

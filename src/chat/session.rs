@@ -19,10 +19,11 @@ use super::{
     cursor::{Cursor, Pace},
     ear::{Ear, Stay},
     hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
-    ports::{MessageLog, Path},
+    ports::MessageLog,
     room::Room,
     stats::Stats,
     types::{Author, Message, RoomName, Seq},
+    witness::Path,
 };
 
 /// A socket, as the pump sees it.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
-use super::ports::Witness;
+use super::witness::Witness;
 
 /// A number that only grows.
 #[derive(Debug, Default)]

@@ -14,9 +14,10 @@ pub(super) async fn healthz() -> &'static str {
 ///
 /// It is not ready while it drains or cannot read the log. A log that takes no
 /// messages, or a bus that is down, is said and no more: it is so on every node, and all would go at once.
+/// It waits for nothing, so that a node with much to do is no node that is away.
 pub(super) async fn readyz(State(http): State<Http>) -> (StatusCode, Json<Value>) {
-    let readable = http.chat.log().position().await.is_ok();
-    let (writable, bus) = (http.chat.log().is_writable(), http.bus.is_up());
+    let log = http.chat.log();
+    let (readable, writable, bus) = (log.is_readable(), log.is_writable(), http.bus.is_up());
     let (status, word) = match (http.draining.is_cancelled(), readable, writable && bus) {
         (true, ..) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (_, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    LAST_WITHIN,
     contract::{Stored, append, draft, line, next, to},
+    looks::{LIST_MAX, ROOM_MAX, ROOM_MIN},
     page::AMENDMENT_BYTES_MAX,
 };
 use crate::chat::{
@@ -21,6 +21,7 @@ macro_rules! tests {
             amendments_are_those_of_a_page_that_lie_beyond_it
             of_many_amendments_the_newest_are_told
             a_list_of_rooms_has_the_newest_ordinary_message_of_each
+            a_list_of_rooms_looks_at_so_many_messages_and_then_at_few_of_each_room
         }
     };
     ($make:ident: $($check:ident)*) => {
@@ -104,20 +105,44 @@ pub(crate) async fn of_many_amendments_the_newest_are_told(log: &dyn MessageLog,
     assert_eq!(told.iter().map(|message| message.seq.0).collect::<Vec<_>>(), [4, 5, 6, 7]);
 }
 
+/// The listed rooms after one, each with its newest ordinary message.
+async fn last(log: &dyn MessageLog, after: Option<&str>) -> Vec<String> {
+    let after = after.map(|room| room.parse().unwrap());
+    let rooms = log.rooms(after.as_ref(), 10).await.unwrap();
+    let line = |last: &Option<Arc<Message>>| last.as_ref().map_or("-".to_owned(), |last| line([last]));
+    rooms.iter().map(|room| format!("{} {}", room.room, line(&room.last))).collect()
+}
+
 pub(crate) async fn a_list_of_rooms_has_the_newest_ordinary_message_of_each(log: &dyn MessageLog, _: Stored) {
-    let last = async || {
-        let rooms = log.rooms(None, 10).await.unwrap();
-        let line = |last: &Option<Arc<Message>>| last.as_ref().map_or("-".to_owned(), |last| line([last]));
-        rooms.iter().map(|room| format!("{} {}", room.room, line(&room.last))).collect::<Vec<_>>()
-    };
     append(
         log,
         vec![draft("", "one"), to("den", draft("", "hello")), draft("", "two"), amend("react", 1, "a")],
     )
     .await;
-    assert_eq!(last().await, ["den 1:hello", "lobby 2:two"]);
+    assert_eq!(last(log, None).await, ["den 1:hello", "lobby 2:two"]);
     append(log, vec![amend("edit", 2, "zwei"), amend("delete", 1, "")]).await;
-    assert_eq!(last().await, ["den 1:hello", "lobby 2:two"], "as it was said");
-    append(log, (0..LAST_WITHIN).map(|_| amend("react", 1, "a")).collect()).await;
-    assert_eq!(last().await, ["den 1:hello", "lobby -"], "it is not looked for any further");
+    assert_eq!(last(log, None).await, ["den 1:hello", "lobby 2:two"], "as it was said");
+    append(log, (0..ROOM_MAX).map(|_| amend("react", 1, "a")).collect()).await;
+    assert_eq!(last(log, None).await, ["den 1:hello", "lobby -"], "it is not looked for any further");
+}
+
+pub(crate) async fn a_list_of_rooms_looks_at_so_many_messages_and_then_at_few_of_each_room(
+    log: &dyn MessageLog,
+    _: Stored,
+) {
+    let fill = async |room: &str, reactions: u64| {
+        let run = std::iter::once(draft("", "x")).chain((0..reactions).map(|_| amend("react", 1, "a")));
+        append(log, run.map(|draft| to(room, draft)).collect()).await;
+    };
+    let busy: Vec<_> = (0..LIST_MAX / ROOM_MAX).map(|n| format!("busy-{n}")).collect();
+    for room in &busy {
+        fill(room, ROOM_MAX - 1).await;
+    }
+    fill("far", ROOM_MIN).await;
+    fill("near", ROOM_MIN - 1).await;
+
+    let mut expected: Vec<_> = busy.iter().map(|room| format!("{room} 1:x")).collect();
+    expected.extend(["far -".to_owned(), "near 1:x".to_owned()]);
+    assert_eq!(last(log, None).await, expected);
+    assert_eq!(last(log, Some("busy-0")).await[busy.len() - 1..], ["far 1:x", "near 1:x"], "of a list alone");
 }

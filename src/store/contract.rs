@@ -360,7 +360,7 @@ pub(crate) async fn a_closed_log_refuses_to_store_and_still_reads(log: &dyn Mess
     log.close().await;
     let refused = log.append(vec![draft("b", "two")]).await;
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
-    assert!(!log.is_writable());
+    assert!(!log.is_writable() && log.is_readable());
     assert_eq!(read(log, "lobby", 0, 10).await, "1:one");
 }
 

@@ -10,8 +10,8 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 
 use super::{
-    LAST_WITHIN,
     digest::Digest,
+    looks::Looks,
     page::{AMENDMENT_BYTES_MAX, Page},
     retention::{KEPT_MIN, Retention},
 };
@@ -94,10 +94,13 @@ impl Room {
         Found { messages: page.in_order(), more: false }
     }
 
-    fn listed(&self, room: RoomName) -> ListedRoom {
-        let newest = self.messages.iter().rev().take(LAST_WITHIN);
-        let last = newest.into_iter().find(|message| message.draft.kind.is_text()).cloned();
-        ListedRoom { room, extent: self.extent(), last }
+    fn listed(&self, room: RoomName, looks: &mut Looks) -> ListedRoom {
+        let extent = self.extent();
+        let after = looks.after(extent);
+        let mut newest = self.messages.iter().rev().take_while(|message| after < message.seq);
+        let last = newest.find(|message| message.draft.kind.is_text()).cloned();
+        looks.count(extent, after, last.as_deref());
+        ListedRoom { room, extent, last }
     }
 }
 
@@ -213,6 +216,10 @@ impl MessageLog for MemoryLog {
         Ok(appended)
     }
 
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        Ok(self.state().nonces.contains_key(&(room.clone(), author.clone(), nonce.clone())))
+    }
+
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         let state = self.state();
         let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
@@ -266,7 +273,8 @@ impl MessageLog for MemoryLog {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let rooms = state.rooms.range((start, Bound::Unbounded)).take(limit);
-        Ok(rooms.map(|(name, room)| room.listed(name.clone())).collect())
+        let mut looks = Looks::new();
+        Ok(rooms.map(|(name, room)| room.listed(name.clone(), &mut looks)).collect())
     }
 
     async fn position(&self) -> Result<Position, ReadError> {
@@ -288,6 +296,10 @@ impl MessageLog for MemoryLog {
 
     fn is_writable(&self) -> bool {
         !self.state().closed
+    }
+
+    fn is_readable(&self) -> bool {
+        true
     }
 
     async fn close(&self) {

@@ -6,6 +6,7 @@
 //! over the chat.db of the server that Chorus succeeds.
 
 mod digest;
+mod looks;
 mod page;
 mod retention;
 
@@ -36,10 +37,6 @@ use crate::{
     },
     config,
 };
-
-/// A list of rooms looks for a room's newest ordinary message among so many of its newest messages:
-/// behind more reactions than that it finds none.
-const LAST_WITHIN: usize = 1_000;
 
 /// Opens the log that `log.url` names; what it stores is also sent to
 /// `commits`. It blocks, as long as another process makes the same log.

@@ -50,6 +50,10 @@ impl Page {
         self.limit <= self.messages.len() || self.bytes_max <= self.bytes
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     pub(super) fn push(&mut self, message: Arc<Message>) {
         self.bytes += message.draft.text.as_str().len();
         self.messages.push(message);

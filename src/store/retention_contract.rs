@@ -83,6 +83,7 @@ macro_rules! tests {
             what_is_left_is_read_without_a_hole
             without_a_retention_messages_stay
             a_nonce_is_remembered_for_its_time
+            a_nonce_is_known_beyond_its_message_in_its_room_and_for_its_author_alone
             a_log_that_is_too_large_loses_its_oldest
             the_newest_messages_stay_however_large_they_are
         }
@@ -181,6 +182,28 @@ pub(crate) async fn a_nonce_is_remembered_for_its_time(make: fn(config::Log) -> 
     assert_eq!(append(&*aging.log, vec![draft("a", "x"), draft("b", "x")]).await, "=1 =2");
     (aging.after)(HOUR + LITTLE);
     assert_eq!(append(&*aging.log, vec![later(HOUR, draft("a", "x")), draft("b", "x")]).await, "3 =2");
+}
+
+pub(crate) async fn a_nonce_is_known_beyond_its_message_in_its_room_and_for_its_author_alone(
+    make: fn(config::Log) -> Aging,
+) {
+    let aging = make(keep(HOUR, 2 * HOUR));
+    let knows = async |room: &str, author: &str, nonce: &str| {
+        let (room, author, nonce) = (room.parse().unwrap(), author.parse().unwrap(), nonce.parse().unwrap());
+        aging.log.knows(&room, &author, &nonce).await.unwrap()
+    };
+    assert!(!knows("lobby", "ada", "a").await, "there is nothing");
+    append(&*aging.log, vec![draft("a", "x"), to("den", draft("b", "y"))]).await;
+    for time in [Duration::ZERO, HOUR + LITTLE, 2 * HOUR] {
+        (aging.after)(time);
+        assert!(knows("lobby", "ada", "a").await && knows("den", "ada", "b").await, "after {time:?}");
+        for (room, author, nonce) in [("lobby", "ada", "b"), ("lobby", "bob", "a"), ("den", "ada", "a")] {
+            assert!(!knows(room, author, nonce).await, "{room} {author} {nonce}");
+        }
+    }
+    assert_eq!(aging.extent("lobby").await.pruned, Seq(1));
+    (aging.after)(2 * HOUR + LITTLE);
+    assert!(!knows("lobby", "ada", "a").await, "it is forgotten");
 }
 
 /// A log of so many kilobytes, and messages of about one.

@@ -4,7 +4,8 @@
 //! `foreign` say which not, `schema` what is in it); `queue` brings runs to
 //! the `writer`, which takes the `lock` between processes and gives messages
 //! their `place`; `readers`, `search` and `growth` answer questions beside it; the
-//! `janitor` tidies up by its `calendar`, and `backup` copies the log while all this goes on.
+//! `janitor` tidies up by its `calendar` and fills the `index` of words, and `backup` copies the log
+//! while all this goes on.
 
 pub(super) mod database;
 mod filesystem;
@@ -24,6 +25,7 @@ mod readers;
 mod search;
 
 mod calendar;
+mod index;
 mod janitor;
 mod worker;
 
@@ -36,9 +38,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use async_trait::async_trait;
-use tokio::{task::spawn_blocking, time::timeout};
+use rusqlite::Connection;
+use tokio::task::spawn_blocking;
 
 use self::{
     database::Database, growth::Watcher, health::Health, janitor::Janitor, queue::Queue, readers::Readers,
@@ -51,7 +54,7 @@ use crate::{
             Space,
         },
         search::SearchQuery,
-        types::{Draft, Epoch, Message, Position, RoomName, Seq},
+        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
     },
     config,
     telemetry::{metrics, trace},
@@ -65,7 +68,6 @@ pub struct SqliteLog {
     queue: Queue,
     health: Arc<Health>,
     readers: Readers,
-    searching: tokio::sync::Mutex<()>,
     watcher: Arc<Mutex<Watcher>>,
     writer: Worker,
     janitor: Worker,
@@ -105,7 +107,6 @@ impl SqliteLog {
         Ok(Arc::new(Self {
             queue,
             health,
-            searching: tokio::sync::Mutex::default(),
             readers: Readers::new(database.clone(), settings.readers),
             watcher: Arc::new(Mutex::new(Watcher::new(database.clone()))),
             writer: Worker::spawn("log-writer", move || writer.work()).context("no writer thread")?,
@@ -148,6 +149,11 @@ impl MessageLog for SqliteLog {
         answer
     }
 
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        let (room, author, nonce) = (room.clone(), author.clone(), nonce.clone());
+        self.readers.ask(move |connection| readers::knows(connection, &room, &author, &nonce)).await
+    }
+
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         let room = room.clone();
         self.readers.ask(move |connection| readers::read(connection, &room, after, limit)).await
@@ -182,10 +188,8 @@ impl MessageLog for SqliteLog {
         limit: usize,
     ) -> Result<Found, ReadError> {
         let (room, query) = (room.clone(), query.clone());
-        // One at a time: a costly one must not take all readers.
-        let turn = timeout(readers::WAIT_MAX, self.searching.lock()).await;
-        let _turn = turn.map_err(|_| ReadError(anyhow!("others are searching")))?;
-        self.readers.ask(move |connection| search::search(connection, &room, &query, before, limit)).await
+        let search = move |connection: &Connection| search::search(connection, &room, &query, before, limit);
+        self.readers.ask_in_turn(search).await
     }
 
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError> {
@@ -203,13 +207,20 @@ impl MessageLog for SqliteLog {
     }
 
     async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
-        let watcher = self.watcher.clone();
-        let look = spawn_blocking(move || watcher.lock().unwrap_or_else(PoisonError::into_inner).look(after));
+        let (watcher, health) = (self.watcher.clone(), self.health.clone());
+        let look = spawn_blocking(move || {
+            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            health.while_looking(|| watcher.look(after))
+        });
         look.await.context("the look at the log panicked").flatten().map_err(ReadError)
     }
 
     fn is_writable(&self) -> bool {
         self.health.is_writable() && self.queue.is_open() && self.writer.is_running()
+    }
+
+    fn is_readable(&self) -> bool {
+        self.health.is_readable()
     }
 
     fn space(&self) -> Option<Space> {

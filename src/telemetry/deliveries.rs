@@ -17,8 +17,9 @@ use metrics::counter;
 
 use super::{metrics as told, trace};
 use crate::chat::{
-    ports::{Clock, Path, Witness},
+    ports::Clock,
     types::{Message, NodeId, Seq, TraceContext},
+    witness::{Path, Witness},
 };
 
 /// Upper bounds of the buckets, in milliseconds: from a message that met nobody to one that met an outage.

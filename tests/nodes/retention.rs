@@ -102,6 +102,24 @@ async fn who_comes_back_below_the_cut_is_told_and_gets_what_is_left() {
     assert_eq!(seqs(&eve.messages(1).await), [11]);
 }
 
+#[tokio::test]
+async fn a_retry_of_a_reaction_is_known_though_its_message_was_pruned_meanwhile() {
+    let cluster = Cluster::of(2).without_redis().set("log.retention", "2s").start().await;
+    let react = |nonce: &str, text: &str| json!({ "room": "lobby", "nonce": nonce, "kind": "react", "of": 1, "text": text });
+    let mut ada = cluster.nodes[0].native(json!({})).await;
+    ada.say("old").await;
+    let acked = ada.ask("post", react("r", "+1")).await;
+    assert_eq!(acked["ok"]["seq"], 2, "{acked}");
+    until_all_is_pruned(&cluster.nodes[1]).await;
+
+    let mut again = cluster.nodes[1].native(json!({ "token": ada.session["token"] })).await;
+    assert_eq!(again.ask("post", react("r", "+1")).await, acked);
+    for (nonce, text, code) in [("r", "-1", "nonce_conflict"), ("new", "+1", "no_such_message")] {
+        assert_eq!(again.ask("post", react(nonce, text)).await["error"]["code"], code, "{nonce} {text}");
+    }
+    assert_eq!(heads(&cluster.nodes[1].get("/api/rooms").await.json()), ["lobby 2"], "nothing was stored");
+}
+
 /// Freezes a node where it holds neither of the locks that the others need.
 async fn freeze_outside_of_locks(cluster: &Cluster, node: &Node) {
     loop {

@@ -8,7 +8,7 @@ use chorus::{
     chat::{
         ports::{AppendError, Appended, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError},
         search::SearchQuery,
-        types::{Draft, Epoch, Message, Position, RoomName, Seq},
+        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
     },
     store::memory::MemoryLog,
 };
@@ -198,6 +198,10 @@ impl MessageLog for Handle {
         appended
     }
 
+    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+        self.0.ask(self.0.disk.memory.knows(room, author, nonce)).await
+    }
+
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
         self.0.ask(self.0.disk.memory.read(room, after, limit)).await
     }
@@ -249,6 +253,10 @@ impl MessageLog for Handle {
 
     fn is_writable(&self) -> bool {
         !self.0.disk.weather.rages(Effect::LogFailing, self.0.node)
+    }
+
+    fn is_readable(&self) -> bool {
+        !self.0.disk.weather.rages(Effect::LogUnreadable, self.0.node)
     }
 
     async fn close(&self) {

@@ -16,9 +16,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::{
     calendar::Calendar,
     database::{Database, used_bytes},
+    index,
     lock::SideLock,
     place::{from_sql, to_sql},
-    search,
 };
 use crate::{
     chat::{ports::Clock, types::UnixMs},
@@ -108,8 +108,8 @@ impl Janitor {
             }
             self.warned = is_stuck;
         }
-        steps.take(search::has_gone, |log| search::forget_gone(log))?;
-        steps.take(search::is_behind, |log| search::index(log))?;
+        steps.take(index::has_gone, |log| index::forget_gone(log))?;
+        steps.take(index::is_behind, |log| index::advance(log))?;
         checkpoint(steps.connection, &self.lock, &self.database)?;
         Ok(true)
     }

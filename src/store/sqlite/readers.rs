@@ -1,7 +1,7 @@
 //! The connections that read, apart from the writer, and what they are asked.
 //!
-//! Each question is one statement of bounded size: a read transaction that
-//! stays open would keep the WAL from being checkpointed.
+//! Each question has an end: what it looks at is bounded, or the time that it may take. A read
+//! transaction that stays open would keep the WAL from being checkpointed.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,16 +19,16 @@ use super::{
 use crate::{
     chat::{
         ports::{Extent, ListedRoom, ReadError},
-        types::{Message, Position, RoomName, Seq},
+        types::{Message, Nonce, Position, RoomName, Seq, UserId},
     },
     store::{
-        LAST_WITHIN,
+        looks::Looks,
         page::{AMENDMENT_BYTES_MAX, Page},
     },
 };
 
 /// How long a question waits for a free connection before it fails.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What a row is that cannot be read as one.
 const NO_MESSAGE: &str = "the log holds what is no message";
@@ -38,11 +38,14 @@ pub(super) struct Readers {
     database: Database,
     idle: Arc<Mutex<Vec<Connection>>>,
     free: Arc<Semaphore>,
+    /// Whose it is to ask what may be costly.
+    turn: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(database: Database, connections: usize) -> Self {
-        Self { database, idle: Arc::default(), free: Arc::new(Semaphore::new(connections)) }
+        let (free, turn) = (Arc::new(Semaphore::new(connections)), Arc::new(Semaphore::new(1)));
+        Self { database, idle: Arc::default(), free, turn }
     }
 
     /// Asks `question` on a connection of its own, on a thread that may block.
@@ -50,12 +53,12 @@ impl Readers {
         &self,
         question: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let turn = timeout(WAIT_MAX, self.free.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| ReadError(anyhow!("all readers are busy")))?;
+        let place = timeout(WAIT_MAX, self.free.clone().acquire_owned()).await;
+        let place = place.map_err(|_| ReadError(anyhow!("all readers are busy")))?;
         let (database, idle) = (self.database.clone(), self.idle.clone());
         let answer = spawn_blocking(move || {
             // It goes when the question is answered, also when nobody waits for that.
-            let _turn = turn;
+            let _place = place;
             let kept = pool(&idle).pop();
             let connection = kept.map_or_else(|| database.reader(), Ok)?;
             let answer = question(&connection)?;
@@ -65,10 +68,39 @@ impl Readers {
         });
         answer.await.context("the reader panicked").flatten().map_err(ReadError)
     }
+
+    /// Asks a `question` that may be costly, one at a time, so that such ones never take all connections.
+    pub(super) async fn ask_in_turn<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let turn = timeout(WAIT_MAX, self.turn.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| ReadError(anyhow!("others take too long")))?;
+        let in_turn = move |connection: &Connection| {
+            // As above.
+            let _turn = turn;
+            question(connection)
+        };
+        self.ask(in_turn).await
+    }
 }
 
 fn pool(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether something was stored under a nonce that is remembered.
+pub(super) fn knows(
+    connection: &Connection,
+    room: &RoomName,
+    author: &UserId,
+    nonce: &Nonce,
+) -> anyhow::Result<bool> {
+    let mut find = connection.prepare_cached(
+        "SELECT 1 FROM nonce
+         WHERE room_id = (SELECT id FROM room WHERE name = ?1) AND author_id = ?2 AND nonce = ?3",
+    )?;
+    Ok(find.exists([room.as_str(), author.as_str(), nonce.as_str()])?)
 }
 
 /// One page after a place, ascending.
@@ -157,24 +189,26 @@ pub(super) fn rooms(
     let mut list = view
         .prepare_cached("SELECT pruned, head, name, id FROM room WHERE ?1 < name ORDER BY name LIMIT ?2")?;
     let mut rows = list.query(params![after.map_or("", RoomName::as_str), to_sql(limit as u64)])?;
-    let mut list = Vec::new();
+    let (mut list, mut looks) = (Vec::new(), Looks::new());
     while let Some(row) = rows.next()? {
         let extent = Extent { pruned: Seq(from_sql(row.get(0)?)), head: Seq(from_sql(row.get(1)?)) };
         let room: RoomName = row.get_ref(2)?.as_str()?.parse()?;
-        let last = last(&view, row.get(3)?, &room, extent.head)?.map(Arc::new);
+        let after = looks.after(extent);
+        let last = last(&view, row.get(3)?, &room, after)?.map(Arc::new);
+        looks.count(extent, after, last.as_deref());
         list.push(ListedRoom { room, extent, last });
     }
     Ok(list)
 }
 
-/// The newest ordinary message of a room, if it is near enough to its head.
-fn last(connection: &Connection, id: i64, room: &RoomName, head: Seq) -> anyhow::Result<Option<Message>> {
+/// The newest ordinary message of a room after a place.
+fn last(connection: &Connection, id: i64, room: &RoomName, after: Seq) -> anyhow::Result<Option<Message>> {
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS} FROM message
          WHERE room_id = ?1 AND ?2 < seq AND kind = 'text' ORDER BY seq DESC LIMIT 1"
     );
     let mut find = connection.prepare_cached(&sql)?;
-    let mut rows = find.query(params![id, to_sql(head.0.saturating_sub(LAST_WITHIN as u64))])?;
+    let mut rows = find.query(params![id, to_sql(after.0)])?;
     rows.next()?.map(|row| message(room, row).context(NO_MESSAGE)).transpose()
 }
 
@@ -183,4 +217,30 @@ pub(super) fn position(connection: &Connection) -> anyhow::Result<Position> {
     let mut find = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'message'")?;
     let found: Option<i64> = find.query_row([], |row| row.get(0)).optional()?;
     Ok(Position(found.map_or(0, from_sql)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::store::sqlite::tests::Fixture;
+
+    #[tokio::test]
+    async fn costly_questions_take_one_connection_also_when_nobody_waits_for_them() {
+        let fixture = Fixture::new();
+        let readers = Readers::new(fixture.database(), 2);
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..3 {
+            let held = held.clone();
+            let costly = readers.ask_in_turn(move |_| Ok(held.lock().unwrap().recv()?));
+            assert!(timeout(Duration::from_millis(50), costly).await.is_err(), "it is given up");
+        }
+        assert_eq!(readers.free.available_permits(), 1);
+        readers.ask(position).await.unwrap();
+
+        drop(release);
+        readers.ask_in_turn(position).await.unwrap();
+    }
 }

@@ -1,35 +1,40 @@
-//! Finds messages by their words: an index that the janitor fills, and a look at what is not in it yet.
+//! Finds messages by their words: in the index, and by a look at what is not in it yet.
 //!
 //! Neither is trusted about what a message says now: each that may be found is read, with its newest
 //! text, and must have the words.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
-use super::place::{MESSAGE_COLUMNS, from_sql, message, to_sql};
+use super::{
+    index::{Change, change, room_word, watermark},
+    place::{MESSAGE_COLUMNS, from_sql, message, to_sql},
+};
 use crate::{
     chat::{
         ports::Found,
-        search::{SearchQuery, words},
-        types::{Kind, Message, MessageText, RoomName, Seq},
+        search::SearchQuery,
+        types::{Message, MessageText, RoomName, Seq},
     },
     store::page::Page,
 };
 
+/// A search lasts no longer: it takes one of the readers, and others wait for their turn. What it has found by then
+/// is answered; one that has found nothing is refused.
+const TIME_MAX: Duration = Duration::from_secs(2);
+
+/// So many of SQLite's instructions lie between two looks at the clock.
+const LOOK_STEPS: i32 = 200;
+
 /// So many of a room's messages that are not indexed yet are looked at, the newest: some seconds' worth.
 /// What lies between these and the index is found once the janitor has come so far.
 const SCAN_ROWS_MAX: usize = 5_000;
-
-/// Messages that one step of the janitor indexes,
-const STEP_ROWS_MAX: u64 = 250;
-
-/// or so much text: a step holds the lock for some milliseconds.
-const STEP_BYTES_MAX: usize = 64 * 1024;
-
-/// Rows that one step takes out of the index.
-const STEP_GONE_MAX: u64 = 500;
 
 /// Ordinary messages of a room before a place that a query finds, newest first.
 pub(super) fn search(
@@ -39,12 +44,47 @@ pub(super) fn search(
     before: Seq,
     limit: usize,
 ) -> anyhow::Result<Found> {
+    let end = Instant::now() + TIME_MAX;
+    search_until(move || end <= Instant::now(), connection, room, query, before, limit)
+}
+
+/// The same until `is_over`, which is asked again and again.
+fn search_until(
+    is_over: impl FnMut() -> bool + Send + 'static,
+    connection: &Connection,
+    room: &RoomName,
+    query: &SearchQuery,
+    before: Seq,
+    limit: usize,
+) -> anyhow::Result<Found> {
+    let mut page = Page::new(limit);
+    connection.progress_handler(LOOK_STEPS, Some(is_over))?;
+    let filled = fill(&mut page, connection, room, query, before);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    let more = match filled {
+        Err(error) if is_interruption(&error) && !page.is_empty() => true,
+        filled => filled.context("the search failed, or took too long")?,
+    };
+    Ok(Found { messages: page.in_order(), more })
+}
+
+fn is_interruption(error: &anyhow::Error) -> bool {
+    let code = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(ErrorCode::OperationInterrupted)
+}
+
+/// Fills a page, and says whether more is found than it takes.
+fn fill(
+    page: &mut Page,
+    connection: &Connection,
+    room: &RoomName,
+    query: &SearchQuery,
+    before: Seq,
+) -> anyhow::Result<bool> {
     // One view for all questions.
     let view = connection.unchecked_transaction()?;
     let mut find = view.prepare_cached("SELECT id FROM room WHERE name = ?1")?;
-    let Some(id) = find.query_row([room.as_str()], |row| row.get(0)).optional()? else {
-        return Ok(Found::default());
-    };
+    let Some(id) = find.query_row([room.as_str()], |row| row.get(0)).optional()? else { return Ok(false) };
     let room = Room { view: &view, id, name: room };
     let mut fresh = room.not_indexed(before)?;
     let mut find = view.prepare_cached(
@@ -56,7 +96,6 @@ pub(super) fn search(
     let mut rows = find.query(params![expression(id, query), id, to_sql(before.0)])?;
     let mut indexed = next(&mut rows)?;
 
-    let mut page = Page::new(limit);
     // Both descend; what is in both is looked at once.
     while let Some(seq) = fresh.last().copied().max(indexed) {
         fresh.remove(&seq);
@@ -67,11 +106,11 @@ pub(super) fn search(
             continue;
         };
         if page.is_full() {
-            return Ok(Found { messages: page.in_order(), more: true });
+            return Ok(true);
         }
         page.push(Arc::new(message));
     }
-    Ok(Found { messages: page.in_order(), more: false })
+    Ok(false)
 }
 
 fn next(rows: &mut rusqlite::Rows<'_>) -> anyhow::Result<Option<Seq>> {
@@ -82,10 +121,6 @@ fn next(rows: &mut rusqlite::Rows<'_>) -> anyhow::Result<Option<Seq>> {
 fn expression(room: i64, query: &SearchQuery) -> String {
     let words = query.words().map(|word| format!(" AND \"{word}\" *"));
     std::iter::once(format!("\"{}\"", room_word(room))).chain(words).collect()
-}
-
-fn room_word(room: i64) -> String {
-    format!("_{room}")
 }
 
 /// A room in one view of the log.
@@ -135,211 +170,27 @@ impl Room<'_> {
     }
 }
 
-/// What became of a message's text.
-enum Change {
-    Edited(String),
-    Deleted,
-}
-
-/// What its author made of a message's text: a deletion is final, and else the newest edit counts.
-fn change(log: &Connection, room: i64, seq: Seq, author: &str) -> rusqlite::Result<Option<Change>> {
-    let mut find = log.prepare_cached(
-        "SELECT kind, text FROM message INDEXED BY message_change
-         WHERE room_id = ?1 AND of = ?2 AND kind IN ('edit', 'delete') AND author_id = ?3
-         ORDER BY kind, seq DESC LIMIT 1",
-    )?;
-    let changed = |row: &Row<'_>| {
-        let is_deleted = row.get_ref(0)?.as_str()? == Kind::DELETE;
-        Ok(if is_deleted { Change::Deleted } else { Change::Edited(row.get(1)?) })
-    };
-    find.query_row(params![room, to_sql(seq.0), author], changed).optional()
-}
-
-/// Up to where the log is indexed.
-fn watermark(log: &Connection) -> rusqlite::Result<i64> {
-    let mut find = log.prepare_cached("SELECT value FROM meta WHERE key = 'search'")?;
-    Ok(find.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-/// Whether there is something to index.
-pub(super) fn is_behind(log: &Connection) -> rusqlite::Result<bool> {
-    log.prepare_cached("SELECT 1 FROM message WHERE ?1 < position LIMIT 1")?.exists([watermark(log)?])
-}
-
-/// Indexes what comes next.
-pub(super) fn index(log: &Connection) -> rusqlite::Result<()> {
-    let (mut mark, mut bytes) = (watermark(log)?, 0);
-    let mut find = log.prepare_cached(
-        "SELECT position, room_id, kind, of, text FROM message WHERE ?1 < position ORDER BY position LIMIT ?2",
-    )?;
-    let mut rows = find.query(params![mark, to_sql(STEP_ROWS_MAX)])?;
-    while bytes < STEP_BYTES_MAX
-        && let Some(row) = rows.next()?
-    {
-        let (position, room, kind) = (row.get(0)?, row.get(1)?, row.get_ref(2)?.as_str()?);
-        let text = row.get_ref(4)?.as_str()?;
-        match (kind, row.get::<_, Option<i64>>(3)?) {
-            (Kind::TEXT, _) => put(log, position, room, text)?,
-            (Kind::EDIT | Kind::DELETE, Some(of)) => index_anew(log, room, of)?,
-            _ => {}
-        }
-        (mark, bytes) = (position, bytes + text.len());
-    }
-    let mut set = log.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES ('search', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-    )?;
-    set.execute([mark])?;
-    Ok(())
-}
-
-/// Indexes what a message says now in place of what it said before.
-fn index_anew(log: &Connection, room: i64, seq: i64) -> rusqlite::Result<()> {
-    let mut find = log.prepare_cached(
-        "SELECT position, author_id, text FROM message WHERE room_id = ?1 AND seq = ?2 AND kind = 'text'",
-    )?;
-    let target = find.query_row([room, seq], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    });
-    // It was pruned, or is no ordinary message.
-    let Some((position, author, text)) = target.optional()? else { return Ok(()) };
-    log.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([position])?;
-    match change(log, room, Seq(from_sql(seq)), &author)? {
-        Some(Change::Deleted) => Ok(()),
-        Some(Change::Edited(text)) => put(log, position, room, &text),
-        None => put(log, position, room, &text),
-    }
-}
-
-fn put(log: &Connection, position: i64, room: i64, text: &str) -> rusqlite::Result<()> {
-    // Each word once: how often a text has it says nothing here.
-    let words: BTreeSet<_> = words(text).chain([room_word(room)]).collect();
-    let words = words.into_iter().collect::<Vec<_>>().join(" ");
-    let mut insert = log.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
-    insert.execute(params![position, words])?;
-    Ok(())
-}
-
-/// The first position that is there.
-const OLDEST: &str =
-    "(SELECT COALESCE(MIN(position), (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'message'))
-     FROM message)";
-
-/// Whether messages are indexed that were pruned, by whichever node.
-pub(super) fn has_gone(log: &Connection) -> rusqlite::Result<bool> {
-    let sql = format!("SELECT 1 FROM search_docsize WHERE id < {OLDEST} LIMIT 1");
-    log.prepare_cached(&sql)?.exists([])
-}
-
-/// Takes some of them out of the index.
-pub(super) fn forget_gone(log: &Connection) -> rusqlite::Result<()> {
-    let sql = format!(
-        "DELETE FROM search WHERE rowid IN (SELECT id FROM search_docsize WHERE id < {OLDEST} ORDER BY id LIMIT ?1)"
-    );
-    log.prepare_cached(&sql)?.execute([to_sql(STEP_GONE_MAX)])?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use tokio::time::timeout;
 
     use super::*;
     use crate::{
         chat::ports::MessageLog as _,
         store::{
-            amendment_contract::amend,
             contract::{append, draft},
-            sqlite::{janitor::Janitor, tests::Fixture},
+            sqlite::{
+                index::{advance, is_behind},
+                tests::Fixture,
+            },
         },
     };
-
-    fn round(fixture: &Fixture) {
-        let (_runs, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        while !janitor.round(&stop).unwrap() {}
-    }
-
-    fn ask(fixture: &Fixture, question: &str) -> i64 {
-        fixture.connection().query_row(question, [], |row| row.get(0)).unwrap()
-    }
-
-    /// The seqs in the index that have a word, whatever is said there now.
-    fn hits(fixture: &Fixture, word: &str) -> Vec<i64> {
-        let connection = fixture.connection();
-        let sql = "SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid";
-        let mut find = connection.prepare(sql).unwrap();
-        find.query_map([word], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-    }
-
-    #[tokio::test]
-    async fn an_edit_takes_the_old_words_out_of_the_index_and_a_deletion_all() {
-        let fixture = Fixture::new();
-        let log = fixture.open();
-        append(&*log, vec![draft("", "one"), draft("", "two")]).await;
-        round(&fixture);
-        assert_eq!(
-            (hits(&fixture, "one"), hits(&fixture, "two"), hits(&fixture, "_1")),
-            (vec![1], vec![2], vec![1, 2])
-        );
-        append(&*log, vec![amend("edit", 1, "uno"), amend("delete", 2, ""), amend("edit", 9, "nothing")])
-            .await;
-        round(&fixture);
-        assert_eq!(
-            (hits(&fixture, "one"), hits(&fixture, "uno"), hits(&fixture, "_1")),
-            (vec![], vec![1], vec![1])
-        );
-        assert_eq!(ask(&fixture, "SELECT value FROM meta WHERE key = 'search'"), 5);
-    }
-
-    #[tokio::test]
-    async fn pruned_messages_leave_the_index_also_if_a_node_pruned_that_knows_of_none() {
-        let mut fixture = Fixture::new();
-        fixture.settings.retention = Duration::from_secs(3_600);
-        let log = fixture.open();
-        append(&*log, (0..STEP_GONE_MAX + 3).map(|n| draft("", &format!("n{n}"))).collect()).await;
-        round(&fixture);
-        fixture.connection().execute("DELETE FROM message WHERE position <= 2", []).unwrap();
-        round(&fixture);
-        assert_eq!(ask(&fixture, "SELECT MIN(id) FROM search_docsize"), 3);
-        fixture.clock.set_after(Duration::from_secs(7_200));
-        round(&fixture);
-        assert_eq!(ask(&fixture, "SELECT COUNT(*) FROM search_docsize"), 0);
-        assert_eq!(hits(&fixture, "n7"), [] as [i64; 0]);
-    }
-
-    #[tokio::test]
-    async fn a_backlog_is_indexed_in_steps() {
-        let fixture = Fixture::new();
-        let log = fixture.open();
-        append(&*log, (0..STEP_ROWS_MAX + 1).map(|_| draft("", "x")).collect()).await;
-        let connection = fixture.connection();
-        index(&connection).unwrap();
-        assert_eq!(watermark(&connection).unwrap(), to_sql(STEP_ROWS_MAX));
-        let long = "word ".repeat(STEP_BYTES_MAX / 5 + 1);
-        append(&*log, vec![draft("", &long), draft("", &long)]).await;
-        index(&connection).unwrap();
-        assert_eq!(watermark(&connection).unwrap(), to_sql(STEP_ROWS_MAX) + 2, "so much text is a step's");
-        assert!(is_behind(&connection).unwrap());
-        index(&connection).unwrap();
-        assert!(!is_behind(&connection).unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_backup_has_the_index() {
-        let fixture = Fixture::new();
-        let log = fixture.open();
-        append(&*log, vec![draft("", "one"), draft("", "two")]).await;
-        round(&fixture);
-        let file = fixture.folder.path().join("copy.db");
-        crate::store::sqlite::backup(&fixture.settings, &file).unwrap();
-        let copy = Connection::open(file).unwrap();
-        let found = |word: &str| -> Option<i64> {
-            let sql = "SELECT rowid FROM search WHERE search MATCH ?1";
-            copy.query_row(sql, [word], |row| row.get(0)).optional().unwrap()
-        };
-        assert_eq!((found("two"), found("three")), (Some(2), None));
-        assert_eq!(watermark(&copy).unwrap(), 2);
-    }
 
     #[tokio::test]
     async fn of_a_long_backlog_the_newest_are_found_at_once() {
@@ -357,8 +208,62 @@ mod tests {
         assert_eq!((found("hay").await, found("needle").await), (2, 0));
         let connection = fixture.connection();
         while is_behind(&connection).unwrap() {
-            index(&connection).unwrap();
+            let step = connection.unchecked_transaction().unwrap();
+            advance(&step).unwrap();
+            step.commit().unwrap();
         }
         assert_eq!(found("needle").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_search_ends_in_time_with_what_it_has_found_or_is_refused() {
+        let fixture = Fixture::new();
+        let _turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
+        let log = fixture.open();
+        append(&*log, (0..300).map(|n| draft("", &format!("hay {n}"))).collect()).await;
+        let connection = fixture.database().reader().unwrap();
+        // Over at the nth look at the clock.
+        let found_by = |n: usize| {
+            let looks = Arc::new(AtomicUsize::new(0));
+            let is_over = move || n <= looks.fetch_add(1, Ordering::Relaxed);
+            search_until(
+                is_over,
+                &connection,
+                &RoomName::lobby(),
+                &"hay".parse().unwrap(),
+                Seq(u64::MAX),
+                500,
+            )
+        };
+        let whole = found_by(usize::MAX).unwrap();
+        assert_eq!((whole.messages.len(), whole.more), (300, false));
+        assert!(found_by(0).is_err(), "nothing was found: there is no place to go on from");
+
+        let mut cut = (0..).map(found_by).skip_while(Result::is_err).map(Result::unwrap);
+        let cut: Vec<_> = cut.by_ref().take_while(|found| found.more).collect();
+        assert!(!cut.is_empty());
+        for found in &cut {
+            assert!(!found.messages.is_empty() && whole.messages.starts_with(&found.messages));
+        }
+        assert_eq!(found_by(usize::MAX).unwrap(), whole, "the connection goes on");
+    }
+
+    #[tokio::test]
+    async fn a_search_waits_for_its_turn_and_keeps_nobody_else_waiting() {
+        let mut fixture = Fixture::new();
+        fixture.settings.readers = 2;
+        let log = fixture.open();
+        let (release, held) = mpsc::channel::<()>();
+        let other = log.readers.ask_in_turn(move |_| Ok(held.recv()?));
+        let meanwhile = async {
+            let room = RoomName::lobby();
+            let query = "hay".parse().unwrap();
+            let search = log.search(&room, &query, Seq(u64::MAX), 2);
+            assert!(timeout(Duration::from_millis(50), search).await.is_err(), "it waits");
+            log.extent(&room).await.unwrap();
+            drop(release);
+            log.search(&room, &query, Seq(u64::MAX), 2).await.unwrap();
+        };
+        futures_util::join!(other, meanwhile).0.unwrap_err();
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc as channel;
 
@@ -244,6 +243,23 @@ async fn a_log_that_cannot_be_written_from_its_start_on_says_so_unasked() {
     until("not writable", || !log.is_writable()).await;
     other.execute_batch("ROLLBACK").unwrap();
     until("writable", || log.is_writable()).await;
+}
+
+#[tokio::test]
+async fn a_log_whose_readers_are_all_busy_is_readable() {
+    let mut fixture = Fixture::new();
+    fixture.settings.readers = 1;
+    let log = fixture.open();
+    let (release, held) = mpsc::channel::<()>();
+    let busy = log.readers.ask(move |_| Ok(held.recv()?));
+    let meanwhile = async {
+        assert!(tokio::time::timeout(Duration::from_millis(50), log.position()).await.is_err(), "it waits");
+        log.growth(Position(0)).await.unwrap();
+        assert!(log.is_readable());
+        drop(release);
+    };
+    let (busy, ()) = futures_util::join!(busy, meanwhile);
+    assert!(busy.is_err() && log.is_readable());
 }
 
 #[tokio::test]
