@@ -45,8 +45,7 @@ pub(super) async fn new_session(
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let Json(NewSession { name, color: hue }) = body.map_err(|error| body_error(&error))?;
     let name = name.map(|name| name.parse()).transpose()?;
-    let user = new_guest(name, color(hue.as_ref())?);
-    let user = user.map_err(|error| Refusal::new("unavailable", error.to_string()))?;
+    let user = new_guest(name, color(hue.as_ref())?)?;
     let token = http.tokens.issue(&user, http.chat.clock().now());
     Ok((StatusCode::CREATED, Json(identity_json(&user, &token))))
 }
