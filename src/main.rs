@@ -10,12 +10,11 @@ use self::cli::{Arguments, Command};
 
 mod cli;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let settings = Settings::load(arguments.config.as_deref()).context("invalid settings")?;
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings).await,
+        Command::Serve => lifecycle::run(serve(settings))?,
         Command::Errand(errand) => errand.run(&settings).map(|()| ExitCode::SUCCESS),
     }
 }
