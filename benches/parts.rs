@@ -19,7 +19,7 @@ use chorus::{
         types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
     },
     cluster::{
-        memory::{MemoryBus, presence::MemoryPresence},
+        memory::{MemoryCluster, presence::MemoryPresence},
         wire::Wire,
     },
     config,
@@ -106,7 +106,8 @@ fn hub(c: &mut Criterion) {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (to_commits, commits) = mpsc::channel(1_024);
         let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
-        let (stats, bus) = (Arc::new(Stats::default()), Arc::new(MemoryBus::alone()));
+        let (stats, bus) =
+            (Arc::new(Stats::default()), Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)));
         let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tasks.clone(), stop.clone());
         let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
         let node: NodeId = "bench".parse().expect("a name");
@@ -150,8 +151,14 @@ fn who(c: &mut Criterion) {
             Arc::new(Stats::default()),
         );
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let hub =
-            Hub::new(log.clone(), Arc::new(MemoryBus::alone()), stats.clone(), TAIL, tasks, stop.clone());
+        let hub = Hub::new(
+            log.clone(),
+            Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)),
+            stats.clone(),
+            TAIL,
+            tasks,
+            stop.clone(),
+        );
         let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
         let node: NodeId = "bench".parse().expect("a name");
         let chat = ChatService::new(log, hub, Arc::new(SystemClock), node.clone(), stats.clone(), rules);
