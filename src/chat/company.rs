@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ear::{Ear, News},
-    hub::lock,
     ports::{Clock, NodeStatus, PresenceStore, Said, Whisper},
     presence::{self, NodeRun, People, RoomPresence, Roster},
     rate_limit::RateLimit,
     stats::Stats,
     types::{Author, NodeId, RoomName, UnixMs},
 };
+use crate::sync::lock;
 
 use self::members::Members;
 

@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 
 use super::{
     company::Company,
-    hub::lock,
     presence::{Change, Person},
     types::{Author, RoomName},
 };
+use crate::sync::lock;
 
 /// What a session is told of the people in its rooms.
 #[derive(Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ pub mod presence;
 pub mod cursor;
 pub mod gather;
 pub mod rate_limit;
+mod retry;
 pub mod search;
 pub mod sender;
 pub mod sender_order;

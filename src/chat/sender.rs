@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::{
-    hub::lock,
     ports::Receipt,
     post::{Post, PostError, Saying},
     rate_limit::RateLimit,
@@ -13,6 +12,7 @@ use super::{
     service::ChatService,
     types::{Author, Draft},
 };
+use crate::sync::lock;
 
 /// Who posts on one socket, and what of it waits for a retry.
 pub struct Sender {
@@ -138,7 +138,7 @@ mod tests {
             testing::draft,
             types::{Epoch, RoomName, UnixMs},
         },
-        cluster::memory::MemoryBus,
+        cluster::memory::MemoryCluster,
         store::memory::MemoryLog,
     };
 
@@ -162,7 +162,7 @@ mod tests {
         let (clock, stats) = (Arc::new(SetClock::default()), Arc::new(Stats::default()));
         let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
         let (tail, stop) = (TailLimit { messages: 8, bytes: 1_000 }, CancellationToken::new());
-        let bus = Arc::new(MemoryBus::alone());
+        let bus = Arc::new(MemoryCluster::default().join(mpsc::channel(1).0));
         let hub = Hub::new(log.clone(), bus, stats.clone(), tail, TaskTracker::new(), stop);
         let rules = Rules { rooms_per_session: 1, messages_per_second: 1 };
         let node = "n1".parse().unwrap();

@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cursor::{Cursor, Pace},
     ear::{Ear, Stay},
-    hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
+    hub::Membership,
     ports::{MessageLog, Path},
+    retry::Retry,
     room::Room,
     stats::Stats,
     types::{Author, Message, RoomName, Seq},
 };
+use crate::sync::lock;
 
 /// A socket, as the pump sees it.
 #[async_trait]
@@ -162,7 +164,7 @@ impl Session {
     pub async fn pump(&self, log: &dyn MessageLog, outlet: &dyn Outlet, stall_timeout: Duration) {
         let run = pin!(async {
             let mut moved_at = Instant::now();
-            let mut retry = RETRY_MIN;
+            let mut retry = Retry::FIRST;
             loop {
                 let (mut moved, mut blocked, mut unread) = (false, false, false);
                 // Kept no longer than they are looked at: a room that was left is forgotten with its last holder.
@@ -176,7 +178,7 @@ impl Session {
                     }
                 }
                 if moved {
-                    (moved_at, retry) = (Instant::now(), RETRY_MIN);
+                    (moved_at, retry) = (Instant::now(), Retry::FIRST);
                     continue;
                 }
                 if !blocked && !unread {
@@ -192,7 +194,7 @@ impl Session {
                         biased;
                         () = tokio::time::sleep_until(deadline) => return false,
                         () = outlet.drained(), if blocked => {}
-                        () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
+                        () = tokio::time::sleep(retry.pause()), if unread => retry = retry.next(),
                         () = self.wake.notified() => {}
                     }
                     true

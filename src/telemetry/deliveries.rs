@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt::{self, Write as _},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -16,9 +16,12 @@ use std::{
 use metrics::counter;
 
 use super::{metrics as told, trace};
-use crate::chat::{
-    ports::{Clock, Path, Witness},
-    types::{Message, NodeId, Seq, TraceContext},
+use crate::{
+    chat::{
+        ports::{Clock, Path, Witness},
+        types::{Message, NodeId, Seq, TraceContext},
+    },
+    sync::lock,
 };
 
 /// Upper bounds of the buckets, in milliseconds: from a message that met nobody to one that met an outage.
@@ -109,7 +112,7 @@ impl Deliveries {
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<TraceContext, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

@@ -6,7 +6,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Company, LEASE, State};
-use crate::chat::{hub::lock, ports::PresenceError, presence::Roster, types::RoomName};
+use crate::{
+    chat::{ports::PresenceError, presence::Roster, types::RoomName},
+    sync::lock,
+};
 
 /// Pause between two renewals of the lease, and two looks at who else lives.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
