@@ -25,7 +25,7 @@ pub struct Sender {
 
 impl Sender {
     pub(super) fn new(chat: Arc<ChatService>, author: Author, waits: bool, per_second: u32) -> Self {
-        let rate = RateLimit::new(per_second, chat.clock().now());
+        let rate = RateLimit::new(per_second, Instant::now());
         Self { chat, author, order: waits.then(Arc::default), rate }
     }
 
@@ -97,7 +97,7 @@ impl Sender {
             self.refused(index, post);
             return Err(PostError::RetryFirst);
         };
-        let admitted = match self.rate.take(self.chat.clock().now()) {
+        let admitted = match self.rate.take(Instant::now()) {
             Ok(()) => self.chat.check(&self.author.id, post).await,
             Err(retry_after_ms) => Err(PostError::RateLimited { retry_after_ms }),
         };
@@ -175,10 +175,13 @@ mod tests {
         let refused = sender.post(numbered("b")).await.remove(0);
         assert_eq!(refused, Err(PostError::RateLimited { retry_after_ms: 1_000 }));
         clock.0.store(86_400_000, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(sender.post(numbered("c")).await[0], Err(PostError::RetryFirst));
         assert!(sender.post(numbered("b")).await[0].is_ok());
 
         clock.0.store(2 * 86_400_000, Ordering::Relaxed);
+        assert!(sender.post(numbered("c")).await[0].is_err(), "no clock that can be set refills its bucket");
+        tokio::time::advance(Duration::from_secs(1)).await;
         assert!(sender.post(numbered("c")).await[0].is_ok(), "it was refused for the sake of `b`");
         assert!(sender.post(numbered("d")).await[0].is_err());
         tokio::time::advance(SenderOrder::WAIT_MAX + Duration::from_millis(1)).await;
