@@ -198,7 +198,7 @@ impl Default for History {
 pub struct Limits {
     /// The longest text, in bytes of UTF-8; websocket frames follow it.
     pub max_message_bytes: usize,
-    /// Posts a second of one session; 0 has no limit.
+    /// Posts a second of one session, and of one user over HTTP; 0 has no limit.
     pub messages_per_second: u32,
     /// Rooms that one session is in at one time.
     pub rooms_per_session: usize,

@@ -30,6 +30,7 @@ pub mod sender;
 pub mod sender_order;
 pub mod stats;
 mod tails;
+pub mod user_limits;
 
 #[cfg(test)]
 pub(crate) mod testing;
