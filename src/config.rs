@@ -204,7 +204,8 @@ pub struct Limits {
     pub rooms_per_session: usize,
     /// Requests of one socket that wait for their answer; more are refused.
     pub requests_in_flight: usize,
-    /// How long a session that has messages waiting may take none, before it is cut to come back.
+    /// How long a session that has messages waiting may take none, before it is cut to come back; up to a quarter
+    /// longer, each session for itself, so that not all come back at once.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
     /// The newest messages of a room that a node keeps in memory.

@@ -47,8 +47,13 @@ pub trait Outlet: Send + Sync {
     fn cut(&self);
 }
 
+/// Sessions that come one after the other wait with so many different patiences.
+const PATIENCES: u32 = 64;
+
 /// One socket's rooms, and its place in each.
 pub struct Session {
+    /// Below [`PATIENCES`].
+    number: u32,
     wake: Arc<Notify>,
     /// Bounded by `limits.rooms_per_session`, which the service keeps.
     follows: Mutex<Vec<Arc<Follow>>>,
@@ -88,7 +93,15 @@ impl Session {
     #[must_use]
     pub fn new(ear: Option<Arc<Ear>>, stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
         stats.sessions.add(1);
-        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), ear, stats, ended })
+        let number = u32::try_from(stats.sessions.get().rem_euclid(PATIENCES.into())).unwrap_or(0);
+        Arc::new(Self { number, wake: Arc::default(), follows: Mutex::default(), ear, stats, ended })
+    }
+
+    /// How long it waits before it is cut: `stall_timeout`, and up to a quarter more by a number of its own.
+    /// Else all whom one outage of the log stops would come back in one moment.
+    #[must_use]
+    pub fn patience(&self, stall_timeout: Duration) -> Duration {
+        stall_timeout + stall_timeout / 4 * self.number / PATIENCES
     }
 
     /// What is woken when a room of it grows.
@@ -159,7 +172,7 @@ impl Session {
 
     /// Moves the cursors until the session ends; it then leaves all rooms.
     ///
-    /// If it has messages for the socket and cannot move for `stall_timeout`, it
+    /// If it has messages for the socket and cannot move for its [`patience`](Self::patience), it
     /// cuts the connection and ends: the client comes back and resumes.
     pub async fn pump(&self, log: &dyn MessageLog, outlet: &dyn Outlet, stall_timeout: Duration) {
         let run = pin!(async {
@@ -186,7 +199,7 @@ impl Session {
                     moved_at = Instant::now();
                     continue;
                 }
-                let deadline = moved_at + stall_timeout;
+                let deadline = moved_at + self.patience(stall_timeout);
                 // It has its own memory, which a session that waits for nothing gives back.
                 let waits = Box::pin(async {
                     // The deadline first: a room that wakes the session on and on does not put it off.
