@@ -22,7 +22,7 @@ use chorus::{
         types::{Author, Epoch, Message, MessageText, NodeId, RoomName, Seq},
         witness::Witness,
     },
-    cluster::memory::MemoryBus,
+    cluster::memory::MemoryCluster,
     gateway::protocol::answer::MessageJson,
     node::SystemClock,
     store::memory::MemoryLog,
@@ -71,7 +71,7 @@ async fn main() {
     let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let tail = TailLimit { messages: 1_024, bytes: 1_048_576 };
-    let bus = Arc::new(MemoryBus::alone());
+    let bus = Arc::new(MemoryCluster::default().join(mpsc::channel(1).0));
     let hub = Hub::new(log.clone(), bus, stats.clone(), tail, tasks.clone(), stop.clone());
     let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
     let chat = ChatService::new(log.clone(), hub.clone(), clock.clone(), node, stats, rules);

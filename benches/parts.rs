@@ -1,4 +1,4 @@
-//! What the parts cost alone, in time: cursor and hub, the log's append, the wire, an event's JSON.
+//! What the parts cost alone, in time: cursor and hub, who is in a room, the log's append, the wire, an event's JSON.
 //!
 //!     cargo bench --bench parts
 //!     cargo bench --bench parts -- append
@@ -8,7 +8,9 @@ use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chorus::{
     chat::{
+        company::Company,
         cursor::{Cursor, Pace, RoomOrder, Tail, TailLimit},
+        ear::Ear,
         hub::Hub,
         ports::MessageLog,
         service::{ChatService, Rules, Start},
@@ -16,7 +18,10 @@ use chorus::{
         stats::Stats,
         types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
     },
-    cluster::{memory::MemoryBus, wire::Wire},
+    cluster::{
+        memory::{MemoryCluster, presence::MemoryPresence},
+        wire::Wire,
+    },
     config,
     gateway::protocol::answer::MessageJson,
     node::SystemClock,
@@ -101,7 +106,8 @@ fn hub(c: &mut Criterion) {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (to_commits, commits) = mpsc::channel(1_024);
         let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
-        let (stats, bus) = (Arc::new(Stats::default()), Arc::new(MemoryBus::alone()));
+        let (stats, bus) =
+            (Arc::new(Stats::default()), Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)));
         let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tasks.clone(), stop.clone());
         let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
         let node: NodeId = "bench".parse().expect("a name");
@@ -131,6 +137,55 @@ fn hub(c: &mut Criterion) {
             });
         });
         stop.cancel();
+    }
+    group.finish();
+}
+
+/// Who is in a room that someone has just come to.
+fn who(c: &mut Criterion) {
+    let mut group = c.benchmark_group("who");
+    for people in [1, 100, 10_000] {
+        let runtime = Runtime::new().expect("a runtime");
+        let (log, stats) = (
+            Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0)),
+            Arc::new(Stats::default()),
+        );
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let hub = Hub::new(
+            log.clone(),
+            Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)),
+            stats.clone(),
+            TAIL,
+            tasks,
+            stop.clone(),
+        );
+        let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
+        let node: NodeId = "bench".parse().expect("a name");
+        let chat = ChatService::new(log, hub, Arc::new(SystemClock), node.clone(), stats.clone(), rules);
+        let store = Arc::new(MemoryPresence::default().join(mpsc::channel(1).0));
+        let company = Company::new(store, Arc::new(SystemClock), stats, node);
+        let join = |n: u64| {
+            let name = format!("u{n}");
+            let author = Author {
+                id: name.parse().expect("a name"),
+                name: name.parse().expect("a name"),
+                color: None,
+            };
+            let session = chat.session_of(Ear::new(&company, author), stop.child_token());
+            let entered = runtime.block_on(chat.join(&session, &RoomName::lobby(), Start::Newest(0)));
+            entered.expect("the log is in memory").follow();
+            session
+        };
+        let sessions: Vec<_> = (1..people).map(join).collect();
+        group.bench_function(BenchmarkId::from_parameter(people), |b| {
+            b.iter(|| {
+                let last = join(0);
+                let who = company.known(&RoomName::lobby());
+                last.leave(&RoomName::lobby());
+                who
+            });
+        });
+        drop(sessions);
     }
     group.finish();
 }
@@ -179,5 +234,5 @@ fn json(c: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, cursor, hub, append, wire, json);
+criterion_group!(parts, cursor, hub, who, append, wire, json);
 criterion_main!(parts);

@@ -198,13 +198,14 @@ impl Default for History {
 pub struct Limits {
     /// The longest text, in bytes of UTF-8; websocket frames follow it.
     pub max_message_bytes: usize,
-    /// Posts a second of one session; 0 has no limit.
+    /// Posts a second of one session, and of one user over HTTP; 0 has no limit.
     pub messages_per_second: u32,
     /// Rooms that one session is in at one time.
     pub rooms_per_session: usize,
     /// Requests of one socket that wait for their answer; more are refused.
     pub requests_in_flight: usize,
-    /// How long a session that has messages waiting may take none, before it is cut to come back.
+    /// How long a session that has messages waiting may take none, before it is cut to come back; up to a quarter
+    /// longer, each session for itself, so that not all come back at once.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
     /// The newest messages of a room that a node keeps in memory.

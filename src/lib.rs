@@ -19,6 +19,8 @@ pub mod node;
 pub mod config;
 pub mod telemetry;
 
+mod sync;
+
 /// The commit that this was built from, or `unknown`.
 pub const COMMIT: &str = env!("CHORUS_COMMIT");
 

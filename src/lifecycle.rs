@@ -1,10 +1,26 @@
-//! How a node lives and stops: signals, the stages of stopping, and its tasks.
+//! How a node lives and stops: its runtime, signals, the stages of stopping, and its tasks.
 
-use std::fmt;
+use std::{fmt, io};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Runs a life to its end, and waits for nothing that is left of it then: a read of a disk that hangs, or a
+/// long search, would hold the process beyond the drain's limit.
+///
+/// # Errors
+///
+/// The system has no threads for it.
+pub fn run<T>(life: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(life);
+    runtime.shutdown_background();
+    Ok(outcome)
+}
 
 /// The stages of stopping, in order, shared by every task of a node.
 #[derive(Clone, Debug, Default)]
@@ -84,11 +100,36 @@ impl fmt::Display for Cause {
 /// # Errors
 ///
 /// The system does not let the process listen for signals.
-pub async fn stop_signal(life: &Lifecycle) -> std::io::Result<Cause> {
+pub async fn stop_signal(life: &Lifecycle) -> io::Result<Cause> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {
         _ = terminate.recv() => Cause::Signal("SIGTERM"),
         _ = interrupt.recv() => Cause::Signal("SIGINT"),
         () = life.crashed.cancelled() => Cause::Crash,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_life_that_is_over_waits_for_no_read_that_hangs() {
+        let began = Instant::now();
+        let outcome = run(async {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            drop(tokio::task::spawn_blocking(|| {
+                begun.send(()).unwrap();
+                thread::sleep(Duration::from_secs(20));
+            }));
+            begins.await
+        });
+        assert!(outcome.unwrap().is_ok());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
 }

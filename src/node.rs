@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,6 +20,7 @@ use crate::{
         service::{ChatService, Rules},
         stats::Stats,
         types::{Message, NodeId, UnixMs},
+        user_limits::UserLimits,
     },
     cluster::{
         memory::{MemoryCluster, presence::MemoryPresence},
@@ -164,10 +165,11 @@ impl Node {
         let addr = SocketAddr::new(settings.server.host, settings.server.port);
         let listener = listen(addr).with_context(|| format!("server.host and server.port: {addr}"))?;
         let addr = listener.local_addr()?;
+        let posting = Arc::new(Mutex::new(UserLimits::new(limits.messages_per_second, Instant::now())));
         let draining = life.draining.clone();
         let (text_bytes_max, sticky_cookie) =
             (limits.max_message_bytes, settings.server.sticky_cookie.as_str().into());
-        let http = Http { chat, tokens, bus, metrics, draining, text_bytes_max, sticky_cookie };
+        let http = Http { chat, tokens, posting, bus, metrics, draining, text_bytes_max, sticky_cookie };
         let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
         life.spawn_vital("accept", serve(listener, app, settings.server.clone(), life.clone()));
         Ok(Self { addr, settings, life, log, links })

@@ -5,7 +5,7 @@
 //! third takes what other nodes whisper.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     mem,
     sync::{Arc, Mutex},
     time::Duration,
@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ear::{Ear, News},
-    hub::lock,
     ports::{Clock, NodeStatus, PresenceStore, Said, Whisper},
-    presence::{self, NodeRun, People, Person, RoomPresence, Roster},
+    presence::{self, NodeRun, People, RoomPresence, Roster},
     rate_limit::RateLimit,
     stats::Stats,
-    types::{Author, NodeId, RoomName, UnixMs, UserId},
+    types::{Author, NodeId, RoomName, UnixMs},
 };
+use crate::sync::lock;
+
+use self::members::Members;
 
 /// How long a node that says nothing is taken to live. With [`BEAT`](keeper::BEAT), [`presence::GRACE`] and
 /// [`SHOW_PAUSE`], the people of one that was killed have left within 12 seconds.
@@ -41,6 +43,7 @@ const QUESTIONS_MAX: usize = 16;
 const TYPING_PER_SECOND: u32 = 5;
 
 mod keeper;
+mod members;
 #[cfg(test)]
 mod tests;
 
@@ -72,7 +75,7 @@ struct State {
 }
 
 struct Room {
-    ears: BTreeMap<u64, Arc<Ear>>,
+    members: Members,
     presence: RoomPresence,
     /// What the store was told last; `None` if that is not known.
     told: Option<Roster>,
@@ -82,15 +85,8 @@ struct Room {
 }
 
 impl Room {
-    fn here(&self) -> BTreeMap<UserId, Person> {
-        let mut here = BTreeMap::new();
-        self.ears.values().for_each(|ear| presence::add(&mut here, ear.person()));
-        here
-    }
-
     fn people(&mut self) -> People {
-        let here = self.here();
-        self.presence.people(here)
+        self.presence.people(&self.members.roster())
     }
 }
 
@@ -137,28 +133,33 @@ impl Company {
     pub(super) fn enter(&self, name: &RoomName, ear: &Arc<Ear>) {
         let mut state = lock(&self.state);
         let room = state.rooms.entry(name.clone()).or_insert_with(|| Room {
-            ears: BTreeMap::new(),
+            members: Members::default(),
             presence: RoomPresence::default(),
             told: Some(Roster::default()),
             asked: false,
-            typing: RateLimit::new(TYPING_PER_SECOND, self.clock.now()),
+            typing: RateLimit::new(TYPING_PER_SECOND, Instant::now()),
         });
-        room.ears.insert(ear.id(), ear.clone());
+        room.members.put(ear);
         self.mark(&mut state, name);
     }
 
-    pub(super) fn leave(&self, name: &RoomName, ear: u64) {
+    pub(super) fn leave(&self, name: &RoomName, ear: &Ear) {
         let mut state = lock(&self.state);
         if let Some(room) = state.rooms.get_mut(name) {
-            room.ears.remove(&ear);
+            room.members.remove(ear);
             self.mark(&mut state, name);
         }
     }
 
     /// Someone in these rooms is called something else now.
-    pub(super) fn look_at(&self, rooms: &[RoomName]) {
+    pub(super) fn rename(&self, rooms: &[RoomName], ear: &Ear) {
         let mut state = lock(&self.state);
-        rooms.iter().for_each(|name| self.mark(&mut state, name));
+        for name in rooms {
+            if let Some(room) = state.rooms.get_mut(name) {
+                room.members.rename(ear);
+                self.mark(&mut state, name);
+            }
+        }
     }
 
     fn mark(&self, state: &mut State, name: &RoomName) {
@@ -180,11 +181,11 @@ impl Company {
             let mut state = lock(&self.state);
             let Some(room) = state.rooms.get_mut(name) else { return false };
             // In a crowd someone always is, and each sign of it would go to all.
-            let is_crowd = presence::PEOPLE_TOLD < room.ears.len();
-            if is_crowd || room.typing.take(self.clock.now()).is_err() {
+            let is_crowd = presence::PEOPLE_TOLD < room.members.count();
+            if is_crowd || room.typing.take(Instant::now()).is_err() {
                 return false;
             }
-            room.ears.values().filter(|ear| ear.person().author.id != author.id).cloned().collect()
+            room.members.ears().filter(|ear| ear.person().author.id != author.id).cloned().collect()
         };
         self.stats.typing_told.add(self.send(&ears, News::Typing(name.clone(), author.clone())));
         true
@@ -230,7 +231,7 @@ impl Company {
         // Nobody here is in it: nothing of it is kept.
         let mut presence = RoomPresence::default();
         presence.learn(rosters, asked);
-        Who { people: presence.people(BTreeMap::new()), complete: true }
+        Who { people: presence.people(&Roster::default()), complete: true }
     }
 
     /// Who is in a room as far as this node can tell.
@@ -271,16 +272,17 @@ impl Company {
     fn show_room(&self, name: &RoomName) {
         let (ears, change) = {
             let mut state = lock(&self.state);
-            let Some(room) = state.rooms.get_mut(name).filter(|room| !room.ears.is_empty()) else { return };
-            let here = room.here();
-            let (change, again) = room.presence.look(here, Instant::now());
+            let Some(room) = state.rooms.get_mut(name).filter(|room| !room.members.is_empty()) else {
+                return;
+            };
+            let (change, again) = room.presence.look(&room.members.roster(), Instant::now());
             let Some(change) = change else {
                 if again {
                     state.look.insert(name.clone());
                 }
                 return;
             };
-            let ears: Vec<_> = room.ears.values().cloned().collect();
+            let ears: Vec<_> = room.members.ears().cloned().collect();
             if again {
                 state.look.insert(name.clone());
             }

@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 
 use super::{
     company::Company,
-    hub::lock,
     presence::{Change, Person},
     types::{Author, RoomName},
 };
+use crate::sync::lock;
 
 /// What a session is told of the people in its rooms.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Ear {
     /// Is called something else from now on; it is the same user.
     pub(super) fn rename(&self, author: Author, rooms: &[RoomName]) {
         *lock(&self.person) = Person { author, since: self.company.now() };
-        self.company.look_at(rooms);
+        self.company.rename(rooms, self);
     }
 
     /// Tells the others in a room that this one is typing.
@@ -109,6 +109,6 @@ pub(super) struct Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.ear.company.leave(&self.room, self.ear.id);
+        self.ear.company.leave(&self.room, &self.ear);
     }
 }

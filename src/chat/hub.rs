@@ -7,7 +7,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,24 +22,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     cursor::TailLimit,
     ports::{ClusterBus, Extent, Hint, MessageLog, ReadError},
+    retry::Retry,
     room::Room,
     stats::Stats,
     tails::Tails,
     types::{Message, Position, RoomName, Seq},
 };
+use crate::sync::lock;
 
 /// How long a hole may close by itself before the log is asked: nodes' hints overtake each other by about this much.
 const REPAIR_GRACE: Duration = Duration::from_millis(20);
-/// Pauses between two tries to read a log that is out: the first, and the longest.
-pub(super) const RETRY_MIN: Duration = Duration::from_millis(50);
-pub(super) const RETRY_MAX: Duration = Duration::from_secs(1);
 /// Messages that a repair reads at once.
 const REPAIR_PAGE: usize = 256;
-
-/// Locks, also behind a panic: every section leaves its data whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The rooms that have members on this node.
 pub struct Hub {
@@ -236,7 +230,7 @@ impl Hub {
     }
 
     async fn fill(&self, room: &Arc<Room>) {
-        let mut pause = RETRY_MIN;
+        let mut retry = Retry::FIRST;
         tokio::time::sleep(REPAIR_GRACE).await;
         while let Some((after, known)) = room.hole() {
             // What would leave the tail at once is left to the cursors, which read the log themselves.
@@ -248,7 +242,7 @@ impl Hub {
                     // All of it was pruned meanwhile: the cursors say so to their clients.
                     Ok(extent) if after < extent.pruned => room.skip_to(extent.pruned),
                     Ok(_) => room.forget_missing(known),
-                    Err(_) => pause = wait(pause).await,
+                    Err(_) => retry = wait(retry).await,
                 },
                 Ok(messages) => {
                     // Where history was pruned, the first lies further on.
@@ -256,16 +250,16 @@ impl Hub {
                     room.offer(&messages, &self.stats);
                     self.bound_tails();
                     self.stats.gap_repairs.add(1);
-                    pause = RETRY_MIN;
+                    retry = Retry::FIRST;
                 }
-                Err(_) => pause = wait(pause).await,
+                Err(_) => retry = wait(retry).await,
             }
         }
     }
 }
 
 /// Waits so long, and says how long to wait the next time.
-async fn wait(pause: Duration) -> Duration {
-    tokio::time::sleep(pause).await;
-    (pause * 2).min(RETRY_MAX)
+async fn wait(retry: Retry) -> Retry {
+    tokio::time::sleep(retry.pause()).await;
+    retry.next()
 }

@@ -24,11 +24,13 @@ pub mod presence;
 pub mod cursor;
 pub mod gather;
 pub mod rate_limit;
+mod retry;
 pub mod search;
 pub mod sender;
 pub mod sender_order;
 pub mod stats;
 mod tails;
+pub mod user_limits;
 pub mod witness;
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub enum PostError {
     /// An earlier post of this socket was refused for a reason that passes, and has not come back.
     #[error("an earlier message to this room was refused: send that one again first")]
     RetryFirst,
-    /// The session posts faster than it may.
+    /// The session, or over HTTP the user, posts faster than it may.
     #[error("too many messages; retry in {retry_after_ms} ms")]
     RateLimited {
         /// Wait this long before the next try.

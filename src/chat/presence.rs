@@ -40,14 +40,7 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The roster of these people, each of whom is named once.
-    #[must_use]
-    pub fn of(people: BTreeMap<UserId, Person>) -> Self {
-        let count = people.len();
-        Self { people: by_name(people.into_values()), count }
-    }
-
-    /// What another node told: at most so many people as any tells, and no fewer than it names.
+    /// The first by name of so many people: no more than any node names, and no fewer than are named.
     #[must_use]
     pub fn told(mut people: Vec<Person>, count: usize) -> Self {
         people.truncate(PEOPLE_TOLD);
@@ -68,12 +61,19 @@ impl Roster {
     }
 }
 
+impl Person {
+    /// Of two names of one user, the one with the greater rank counts.
+    #[must_use]
+    pub fn rank(&self) -> (UnixMs, &UserName) {
+        (self.since, &self.author.name)
+    }
+}
+
 /// Adds someone, unless they are there under a later name.
-pub fn add(people: &mut BTreeMap<UserId, Person>, person: Person) {
-    let is_later = |than: &Person| (than.since, &than.author.name) < (person.since, &person.author.name);
+fn add(people: &mut BTreeMap<UserId, Person>, person: Person) {
     match people.entry(person.author.id.clone()) {
         Entry::Vacant(place) => drop(place.insert(person)),
-        Entry::Occupied(mut there) if is_later(there.get()) => drop(there.insert(person)),
+        Entry::Occupied(mut there) if there.get().rank() < person.rank() => drop(there.insert(person)),
         Entry::Occupied(_) => {}
     }
 }
@@ -110,8 +110,8 @@ pub struct People {
 
 /// One room, as a node sees it: what the others say of it, and what its own members have been told.
 ///
-/// The node's own people are given with each look. A user on several nodes, or with several sessions, is
-/// one; only of a node that has more people than it names, some may be counted twice.
+/// What the node says of its own people is given with each look. A user on several nodes is one; only of a
+/// node that has more people than it names, this one or another, some may be counted twice.
 #[derive(Debug, Default)]
 pub struct RoomPresence {
     elsewhere: BTreeMap<NodeRun, (Roster, Instant)>,
@@ -152,8 +152,12 @@ impl RoomPresence {
     }
 
     /// What the members are to be told now, if anything, and whether to look again soon in any case.
-    pub fn look(&mut self, here: BTreeMap<UserId, Person>, now: Instant) -> (Option<Change>, bool) {
+    pub fn look(&mut self, here: &Roster, now: Instant) -> (Option<Change>, bool) {
         let (people, unnamed) = self.gather(here);
+        let there = people.len() + unnamed;
+        if PEOPLE_TOLD < there {
+            return self.look_at_crowd(there, now);
+        }
         let is_missing = |id: &&UserId| !people.contains_key(*id);
         for id in self.told.keys().chain(self.named.keys()).filter(is_missing) {
             self.away.entry(id.clone()).or_insert(now);
@@ -162,7 +166,7 @@ impl RoomPresence {
         let is_gone = |since: &Instant| GRACE <= now.saturating_duration_since(*since);
         let left: Vec<_> =
             self.away.iter().filter(|(_, since)| is_gone(since)).map(|(id, _)| id.clone()).collect();
-        let count = people.len() + self.away.len() - left.len() + unnamed;
+        let count = there + self.away.len() - left.len();
         if PEOPLE_TOLD < count {
             self.look_at_crowd(count, now)
         } else {
@@ -172,11 +176,13 @@ impl RoomPresence {
 
     /// Who is here, those included who are away for a moment, also if nobody has looked since: they may be
     /// back before their members are told anything. Who is named here is told to have left later, also if
-    /// members were told of them by nothing else.
-    pub fn people(&mut self, here: BTreeMap<UserId, Person>) -> People {
+    /// members were told of them by nothing else. Of a crowd nobody can say who of those is away.
+    pub fn people(&mut self, here: &Roster) -> People {
         let (mut people, unnamed) = self.gather(here);
-        for author in self.told.values().chain(self.named.values()) {
-            add(&mut people, Person { author: author.clone(), since: UnixMs(0) });
+        if people.len() + unnamed <= PEOPLE_TOLD {
+            for author in self.told.values().chain(self.named.values()) {
+                add(&mut people, Person { author: author.clone(), since: UnixMs(0) });
+            }
         }
         let count = people.len() + unnamed;
         let members: Vec<_> = by_name(people.into_values()).into_iter().map(|person| person.author).collect();
@@ -188,9 +194,10 @@ impl RoomPresence {
     }
 
     /// The people of all nodes, and how many more there are that are not named.
-    fn gather(&self, here: BTreeMap<UserId, Person>) -> (BTreeMap<UserId, Person>, usize) {
-        let (mut people, mut unnamed) = (here, 0);
-        for (roster, _) in self.elsewhere.values() {
+    fn gather(&self, here: &Roster) -> (BTreeMap<UserId, Person>, usize) {
+        let (mut people, mut unnamed) = (BTreeMap::new(), 0);
+        let elsewhere = self.elsewhere.values().map(|(roster, _)| roster);
+        for roster in [here].into_iter().chain(elsewhere) {
             roster.people.iter().for_each(|person| add(&mut people, person.clone()));
             unnamed += roster.count - roster.people.len();
         }

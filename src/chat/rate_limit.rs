@@ -1,23 +1,24 @@
-//! How fast one session may post: a token bucket, pure.
+//! How fast someone may post: a token bucket, pure.
 
-use super::types::UnixMs;
+use tokio::time::Instant;
 
 /// A bucket of one second's worth of posts, refilled steadily.
 #[derive(Debug)]
 pub struct RateLimit {
     per_second: u32,
-    /// Thousandths of a post.
+    /// Billionths of a post.
     level: u64,
-    filled_at: UnixMs,
+    /// Never goes back, so that no time refills it twice.
+    filled_at: Instant,
 }
 
-/// A post in thousandths, so that a bucket refills by the millisecond in whole numbers.
-const POST: u64 = 1_000;
+/// A post in billionths, so that a bucket refills by the nanosecond in whole numbers.
+const POST: u64 = 1_000_000_000;
 
 impl RateLimit {
     /// A full bucket; `per_second` 0 has no limit.
     #[must_use]
-    pub fn new(per_second: u32, now: UnixMs) -> Self {
+    pub fn new(per_second: u32, now: Instant) -> Self {
         Self { per_second, level: u64::from(per_second) * POST, filled_at: now }
     }
 
@@ -25,31 +26,46 @@ impl RateLimit {
     ///
     /// # Errors
     ///
-    /// The milliseconds until there is one. A clock that goes backwards refills nothing.
-    pub fn take(&mut self, now: UnixMs) -> Result<(), u64> {
+    /// The milliseconds until there is one.
+    pub fn take(&mut self, now: Instant) -> Result<(), u64> {
         if self.per_second == 0 {
             return Ok(());
         }
-        let (rate, full) = (u64::from(self.per_second), u64::from(self.per_second) * POST);
-        let elapsed_ms = now.0.saturating_sub(self.filled_at.0);
-        self.level = self.level.saturating_add(elapsed_ms.saturating_mul(rate)).min(full);
-        self.filled_at = now;
+        self.level = self.level_at(now);
+        self.filled_at = self.filled_at.max(now);
         if self.level < POST {
-            return Err((POST - self.level).div_ceil(rate));
+            let wait_ns = (POST - self.level).div_ceil(u64::from(self.per_second));
+            return Err(wait_ns.div_ceil(1_000_000));
         }
         self.level -= POST;
         Ok(())
+    }
+
+    /// Whether it is as a new one would be: after a second without a post it is.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.level_at(now) == u64::from(self.per_second) * POST
+    }
+
+    fn level_at(&self, now: Instant) -> u64 {
+        let (rate, elapsed) = (u64::from(self.per_second), now.saturating_duration_since(self.filled_at));
+        let elapsed_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        self.level.saturating_add(elapsed_ns.saturating_mul(rate)).min(rate * POST)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// Takes at each time and writes `.` for yes, or the wait in ms.
+    /// Takes at each time, in ms, and writes `.` for yes, or the wait in ms.
     fn trace(per_second: u32, times: &[u64]) -> String {
-        let mut limit = RateLimit::new(per_second, UnixMs(1_000));
-        let step = |at: &u64| limit.take(UnixMs(*at)).map_or_else(|ms| ms.to_string(), |()| ".".to_owned());
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut limit = RateLimit::new(per_second, at(1_000));
+        let step = |ms: &u64| limit.take(at(*ms)).map_or_else(|ms| ms.to_string(), |()| ".".to_owned());
         times.iter().map(step).collect::<Vec<_>>().join(" ")
     }
 
@@ -65,7 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_gives_nothing() {
-        assert_eq!(trace(1, &[1_000, 500, 1_400]), ". 1000 100");
+    fn a_time_that_is_gone_over_again_refills_once() {
+        assert_eq!(trace(1, &[1_000, 500, 1_400]), ". 1000 600");
+        assert_eq!(trace(1, &[1_000, 1_900, 1_000, 1_900, 1_000, 1_900, 2_000]), ". 100 100 100 100 100 .");
+    }
+
+    #[test]
+    fn many_tries_in_one_millisecond_lose_no_time() {
+        let start = Instant::now();
+        let mut limit = RateLimit::new(1, start);
+        let tries = (0..=10_000).map(|n| limit.take(start + Duration::from_micros(100 * n)));
+        assert_eq!(tries.filter(Result::is_ok).count(), 2);
     }
 }

@@ -17,11 +17,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     cursor::RoomOrder,
     gather::{Gather, Wake},
-    hub::lock,
     stats::Stats,
     tails::HeldTail,
     types::{Message, RoomName, Seq},
 };
+use crate::sync::lock;
 
 /// One room, as this node shows it.
 pub struct Room {

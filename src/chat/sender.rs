@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::{
-    hub::lock,
     ports::Receipt,
     post::{Post, PostError, Saying},
     rate_limit::RateLimit,
@@ -13,6 +12,7 @@ use super::{
     service::ChatService,
     types::{Author, Draft},
 };
+use crate::sync::lock;
 
 /// Who posts on one socket, and what of it waits for a retry.
 pub struct Sender {
@@ -25,7 +25,7 @@ pub struct Sender {
 
 impl Sender {
     pub(super) fn new(chat: Arc<ChatService>, author: Author, waits: bool, per_second: u32) -> Self {
-        let rate = RateLimit::new(per_second, chat.clock().now());
+        let rate = RateLimit::new(per_second, Instant::now());
         Self { chat, author, order: waits.then(Arc::default), rate }
     }
 
@@ -97,7 +97,7 @@ impl Sender {
             self.refused(index, post);
             return Err(PostError::RetryFirst);
         };
-        let admitted = match self.rate.take(self.chat.clock().now()) {
+        let admitted = match self.rate.take(Instant::now()) {
             Ok(()) => self.chat.check(&self.author.id, post).await,
             Err(retry_after_ms) => Err(PostError::RateLimited { retry_after_ms }),
         };
@@ -138,7 +138,7 @@ mod tests {
             testing::draft,
             types::{Epoch, RoomName, UnixMs},
         },
-        cluster::memory::MemoryBus,
+        cluster::memory::MemoryCluster,
         store::memory::MemoryLog,
     };
 
@@ -162,7 +162,7 @@ mod tests {
         let (clock, stats) = (Arc::new(SetClock::default()), Arc::new(Stats::default()));
         let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
         let (tail, stop) = (TailLimit { messages: 8, bytes: 1_000 }, CancellationToken::new());
-        let bus = Arc::new(MemoryBus::alone());
+        let bus = Arc::new(MemoryCluster::default().join(mpsc::channel(1).0));
         let hub = Hub::new(log.clone(), bus, stats.clone(), tail, TaskTracker::new(), stop);
         let rules = Rules { rooms_per_session: 1, messages_per_second: 1 };
         let node = "n1".parse().unwrap();
@@ -175,10 +175,13 @@ mod tests {
         let refused = sender.post(numbered("b")).await.remove(0);
         assert_eq!(refused, Err(PostError::RateLimited { retry_after_ms: 1_000 }));
         clock.0.store(86_400_000, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(sender.post(numbered("c")).await[0], Err(PostError::RetryFirst));
         assert!(sender.post(numbered("b")).await[0].is_ok());
 
         clock.0.store(2 * 86_400_000, Ordering::Relaxed);
+        assert!(sender.post(numbered("c")).await[0].is_err(), "no clock that can be set refills its bucket");
+        tokio::time::advance(Duration::from_secs(1)).await;
         assert!(sender.post(numbered("c")).await[0].is_ok(), "it was refused for the sake of `b`");
         assert!(sender.post(numbered("d")).await[0].is_err());
         tokio::time::advance(SenderOrder::WAIT_MAX + Duration::from_millis(1)).await;

@@ -18,13 +18,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cursor::{Cursor, Pace},
     ear::{Ear, Stay},
-    hub::{Membership, RETRY_MAX, RETRY_MIN, lock},
+    hub::Membership,
     ports::MessageLog,
+    retry::Retry,
     room::Room,
     stats::Stats,
     types::{Author, Message, RoomName, Seq},
     witness::Path,
 };
+use crate::sync::lock;
 
 /// A socket, as the pump sees it.
 #[async_trait]
@@ -46,8 +48,13 @@ pub trait Outlet: Send + Sync {
     fn cut(&self);
 }
 
+/// Sessions that come one after the other wait with so many different patiences.
+const PATIENCES: u32 = 64;
+
 /// One socket's rooms, and its place in each.
 pub struct Session {
+    /// Below [`PATIENCES`].
+    number: u32,
     wake: Arc<Notify>,
     /// Bounded by `limits.rooms_per_session`, which the service keeps.
     follows: Mutex<Vec<Arc<Follow>>>,
@@ -87,7 +94,15 @@ impl Session {
     #[must_use]
     pub fn new(ear: Option<Arc<Ear>>, stats: Arc<Stats>, ended: CancellationToken) -> Arc<Self> {
         stats.sessions.add(1);
-        Arc::new(Self { wake: Arc::default(), follows: Mutex::default(), ear, stats, ended })
+        let number = u32::try_from(stats.sessions.get().rem_euclid(PATIENCES.into())).unwrap_or(0);
+        Arc::new(Self { number, wake: Arc::default(), follows: Mutex::default(), ear, stats, ended })
+    }
+
+    /// How long it waits before it is cut: `stall_timeout`, and up to a quarter more by a number of its own.
+    /// Else all whom one outage of the log stops would come back in one moment.
+    #[must_use]
+    pub fn patience(&self, stall_timeout: Duration) -> Duration {
+        stall_timeout + stall_timeout / 4 * self.number / PATIENCES
     }
 
     /// What is woken when a room of it grows.
@@ -158,12 +173,12 @@ impl Session {
 
     /// Moves the cursors until the session ends; it then leaves all rooms.
     ///
-    /// If it has messages for the socket and cannot move for `stall_timeout`, it
+    /// If it has messages for the socket and cannot move for its [`patience`](Self::patience), it
     /// cuts the connection and ends: the client comes back and resumes.
     pub async fn pump(&self, log: &dyn MessageLog, outlet: &dyn Outlet, stall_timeout: Duration) {
         let run = pin!(async {
             let mut moved_at = Instant::now();
-            let mut retry = RETRY_MIN;
+            let mut retry = Retry::FIRST;
             loop {
                 let (mut moved, mut blocked, mut unread) = (false, false, false);
                 // Kept no longer than they are looked at: a room that was left is forgotten with its last holder.
@@ -177,7 +192,7 @@ impl Session {
                     }
                 }
                 if moved {
-                    (moved_at, retry) = (Instant::now(), RETRY_MIN);
+                    (moved_at, retry) = (Instant::now(), Retry::FIRST);
                     continue;
                 }
                 if !blocked && !unread {
@@ -185,7 +200,7 @@ impl Session {
                     moved_at = Instant::now();
                     continue;
                 }
-                let deadline = moved_at + stall_timeout;
+                let deadline = moved_at + self.patience(stall_timeout);
                 // It has its own memory, which a session that waits for nothing gives back.
                 let waits = Box::pin(async {
                     // The deadline first: a room that wakes the session on and on does not put it off.
@@ -193,7 +208,7 @@ impl Session {
                         biased;
                         () = tokio::time::sleep_until(deadline) => return false,
                         () = outlet.drained(), if blocked => {}
-                        () = tokio::time::sleep(retry), if unread => retry = (retry * 2).min(RETRY_MAX),
+                        () = tokio::time::sleep(retry.pause()), if unread => retry = retry.next(),
                         () = self.wake.notified() => {}
                     }
                     true

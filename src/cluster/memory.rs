@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         ports::{ClusterBus, Hint, Hints},
         types::{Message, RoomName},
     },
+    sync::lock,
     telemetry::metrics,
 };
 
@@ -19,16 +20,6 @@ pub mod presence;
 pub struct MemoryBus {
     cluster: MemoryCluster,
     place: usize,
-}
-
-impl MemoryBus {
-    /// The bus of a cluster of one: it publishes to nobody and is always up.
-    #[must_use]
-    pub fn alone() -> Self {
-        // No one else is in its cluster, so that nothing is ever sent here.
-        let (hints, _) = tokio::sync::mpsc::channel(1);
-        MemoryCluster::default().join(hints)
-    }
 }
 
 /// Nodes of one process that tell each other. A subscription takes effect
@@ -51,7 +42,7 @@ impl MemoryCluster {
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -125,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_cluster_of_one_is_up_and_speaks_to_nobody() {
-        let bus = MemoryBus::alone();
+        let bus = MemoryCluster::default().join(mpsc::channel(1).0);
         bus.subscribe(&message("red", 1).draft.room);
         bus.publish(&[message("red", 1)]);
         assert!(bus.is_up());

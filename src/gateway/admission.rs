@@ -45,7 +45,7 @@ impl Hello {
                 user.color = color.or(user.color);
                 user
             }
-            None => new_guest(name, color).map_err(|error| Refusal::new("unavailable", error.to_string()))?,
+            None => new_guest(name, color)?,
         };
         Ok(Self { user, rooms: rooms(auth, rooms_max)? })
     }

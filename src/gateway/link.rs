@@ -242,10 +242,11 @@ pub struct Links {
 }
 
 impl Links {
-    /// No sessions, and places for so many that begin by polling.
+    /// No sessions, and places for so many that begin by polling, as far as a semaphore can count.
     #[must_use]
     pub fn new(polling_max: usize) -> Self {
-        Self { by_sid: Mutex::default(), places: Arc::new(Semaphore::new(polling_max)) }
+        let places = Semaphore::new(polling_max.min(Semaphore::MAX_PERMITS));
+        Self { by_sid: Mutex::default(), places: Arc::new(places) }
     }
 
     /// A place for a session that begins by polling, if one is left.

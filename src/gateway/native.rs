@@ -317,8 +317,8 @@ impl Gateway {
                 }
             }
         };
-        let entered =
-            session.ended().run_until_cancelled(tokio::time::timeout(self.stall_timeout, tries)).await?;
+        let patience = session.patience(self.stall_timeout);
+        let entered = session.ended().run_until_cancelled(tokio::time::timeout(patience, tries)).await?;
         entered.unwrap_or_else(|_| {
             link.cut(Cut::LogUnreadable);
             session.ended().cancel();

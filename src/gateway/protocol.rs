@@ -103,11 +103,29 @@ impl From<ReadError> for Refusal {
     }
 }
 
+/// A new guest needs random numbers.
+impl From<getrandom::Error> for Refusal {
+    fn from(error: getrandom::Error) -> Self {
+        Self::passing("unavailable", error)
+    }
+}
+
 impl From<JoinError> for Refusal {
     fn from(error: JoinError) -> Self {
         match error {
             JoinError::TooManyRooms(_) => Self::new("too_many_rooms", error.to_string()),
             JoinError::Read(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_who_cannot_be_made_now_may_come_again() {
+        let refusal = Refusal::from(getrandom::Error::UNSUPPORTED);
+        assert_eq!((refusal.code, refusal.retry_after_ms), ("unavailable", Some(RETRY_AFTER_MS)));
     }
 }

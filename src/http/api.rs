@@ -14,12 +14,14 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
     auth::new_guest,
     chat::{
-        post::Post,
+        ports::Receipt,
+        post::{Post, PostError},
         types::{Author, Nonce, RoomName, Seq},
     },
     gateway::protocol::{
@@ -27,6 +29,7 @@ use crate::{
         answer::{history_json, identity_json, page_json, receipt_json, rooms_json},
         request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, saying},
     },
+    sync::lock,
     telemetry::trace::Root,
 };
 
@@ -45,8 +48,7 @@ pub(super) async fn new_session(
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let Json(NewSession { name, color: hue }) = body.map_err(|error| body_error(&error))?;
     let name = name.map(|name| name.parse()).transpose()?;
-    let user = new_guest(name, color(hue.as_ref())?);
-    let user = user.map_err(|error| Refusal::new("unavailable", error.to_string()))?;
+    let user = new_guest(name, color(hue.as_ref())?)?;
     let token = http.tokens.issue(&user, http.chat.clock().now());
     Ok((StatusCode::CREATED, Json(identity_json(&user, &token))))
 }
@@ -160,12 +162,19 @@ pub(super) async fn post_message(
     let saying = saying(kind.as_deref(), of, text.as_deref(), http.text_bytes_max)?;
     let trace = root.as_ref().map(Root::context);
     let post = Post { room: room_of(room)?, nonce, saying, trace };
-    let posted = http.chat.post(&author, post).instrument(Root::log_span([&root])).await;
+    let posted = store(&http, &author, post).instrument(Root::log_span([&root])).await;
     let posted = posted.map_err(Refusal::from);
     if let Some(root) = root {
         root.end(posted.as_ref().map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
     }
     Ok((StatusCode::CREATED, Json(receipt_json(posted?))))
+}
+
+/// Stores a post, if its author does not post faster than a session may.
+async fn store(http: &Http, author: &Author, post: Post) -> Result<Receipt, PostError> {
+    let turn = lock(&http.posting).take(&author.id, Instant::now());
+    turn.map_err(|retry_after_ms| PostError::RateLimited { retry_after_ms })?;
+    http.chat.post(author, post).await
 }
 
 /// What a request asks for beside its path.

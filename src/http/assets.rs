@@ -6,7 +6,7 @@
 
 use std::{
     io::Write as _,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex},
 };
 
 use axum::{
@@ -27,7 +27,7 @@ use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 
 use self::shell::Shell;
-use crate::gateway::protocol::Refusal;
+use crate::{gateway::protocol::Refusal, sync::lock};
 
 mod shell;
 
@@ -137,8 +137,7 @@ fn answer(content: Bytes, hash: [u8; 32], mime: &str, keep: &'static str, asked:
 
 /// Packs a content once; later it is remembered.
 fn packed(content: &[u8], hash: [u8; 32]) -> Bytes {
-    // Nothing panics while it is held, and what is in it is whole.
-    let mut known = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&PACKED);
     if let Some((_, bytes)) = known.iter().find(|(of, _)| *of == hash) {
         return bytes.clone();
     }

@@ -1,6 +1,6 @@
 //! HTTP: the page, the API, the probes, and the way to the sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::{
     auth::Tokens,
-    chat::{ports::ClusterBus, service::ChatService},
+    chat::{ports::ClusterBus, service::ChatService, user_limits::UserLimits},
     gateway::{engine, link::Links},
     telemetry::metrics::Metrics,
 };
@@ -35,6 +35,8 @@ pub struct Http {
     pub chat: Arc<ChatService>,
     /// Who someone is.
     pub tokens: Arc<Tokens>,
+    /// How fast they may post.
+    pub posting: Arc<Mutex<UserLimits>>,
     /// Whether other nodes can be reached.
     pub bus: Arc<dyn ClusterBus>,
     /// What `/metrics` says.

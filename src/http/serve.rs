@@ -21,6 +21,10 @@ use crate::{config, gateway::connection::Stream, lifecycle::Lifecycle};
 /// kernel finds no place for is refused or comes late. It grants `net.core.somaxconn` at most.
 const BACKLOG: u32 = 65_535;
 
+/// The largest head of a request, in bytes; hyper keeps what it has read of one. A longer one is refused with 431.
+/// Bodies may be larger: they are handed on as they come.
+const HEAD_BYTES_MAX: usize = 32_768;
+
 /// Pause after the system refused a connection, so that it does not spin while no file is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -75,7 +79,7 @@ async fn connection(stream: Stream, app: Router, settings: config::Server, life:
         app.clone().oneshot(request.map(|body| DeadlineBody::new(settings.body_timeout, body)))
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).max_buf_size(HEAD_BYTES_MAX);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).with_upgrades();
     tokio::pin!(served);
     // An error is the client's: it went away, or did not speak HTTP.

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt::{self, Write as _},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -16,10 +16,13 @@ use std::{
 use metrics::counter;
 
 use super::{metrics as told, trace};
-use crate::chat::{
-    ports::Clock,
-    types::{Message, NodeId, Seq, TraceContext},
-    witness::{Path, Witness},
+use crate::{
+    chat::{
+        ports::Clock,
+        types::{Message, NodeId, Seq, TraceContext},
+        witness::{Path, Witness},
+    },
+    sync::lock,
 };
 
 /// Upper bounds of the buckets, in milliseconds: from a message that met nobody to one that met an outage.
@@ -110,7 +113,7 @@ impl Deliveries {
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<TraceContext, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

@@ -240,12 +240,11 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_presence_news_total", "news" => "people").absolute(stats.people_told.get());
     counter!("chorus_presence_news_total", "news" => "typing").absolute(stats.typing_told.get());
     counter!("chorus_presence_dropped_total", "reason" => "session_full").absolute(stats.news_dropped.get());
-    let level = |level: i64| i32::try_from(level).map_or(f64::MAX, f64::from);
-    gauge!("chorus_presence_complete").set(level(stats.presence_complete.get()));
-    gauge!("chorus_rooms").set(level(stats.rooms.get()));
-    gauge!("chorus_tail_bytes").set(level(stats.tail_bytes.get()));
-    gauge!("chorus_cursors").set(level(stats.cursors.get()));
-    gauge!("chorus_sessions_catching_up").set(level(stats.catching_up.get()));
+    gauge!("chorus_presence_complete").set(stats.presence_complete.get() as f64);
+    gauge!("chorus_rooms").set(stats.rooms.get() as f64);
+    gauge!("chorus_tail_bytes").set(stats.tail_bytes.get() as f64);
+    gauge!("chorus_cursors").set(stats.cursors.get() as f64);
+    gauge!("chorus_sessions_catching_up").set(stats.catching_up.get() as f64);
     gauge!("chorus_log_writable").set(f64::from(u8::from(log.is_writable())));
     if let Some(space) = log.space() {
         gauge!("chorus_log_file_bytes").set(space.file_bytes as f64);
@@ -345,4 +344,23 @@ pub fn bus_lag_seconds(seconds: f64) {
 /// So many spans were sent, or not.
 pub fn trace_spans(outcome: &'static str, count: usize) {
     counter!("chorus_trace_spans_total", "outcome" => outcome).increment(count as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{chat::types::Epoch, store::memory::MemoryLog};
+
+    #[test]
+    fn a_level_is_told_however_high_it_is() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let (stats, handle) = (Stats::default(), recorder.handle());
+        stats.tail_bytes.set(3_000_000_000);
+        let log = MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0);
+        metrics::with_local_recorder(&recorder, || read(&stats, &log));
+        let told = handle.render();
+        assert!(told.contains("\nchorus_tail_bytes 3000000000\n"), "{told}");
+    }
 }

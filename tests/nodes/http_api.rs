@@ -6,6 +6,7 @@ use crate::common::{
     client::{heads, texts},
     http::request,
     node::{Cluster, Node},
+    until_async,
 };
 
 const LOBBY: &str = "/api/rooms/lobby/messages";
@@ -143,6 +144,22 @@ async fn a_message_is_amended_over_http_by_its_author_and_reacted_to_by_all() {
     assert_eq!(post(&ada, r#"{"kind":"edit","of":1,"text":"uno"}"#).await, (201, Some(2)));
     assert_eq!(post(&bob, r#"{"kind":"react","of":1,"text":"+1"}"#).await, (201, Some(3)));
     assert_eq!(post(&ada, r#"{"kind":"delete","of":1}"#).await, (201, Some(4)));
+}
+
+#[tokio::test]
+async fn a_user_who_posts_too_fast_over_http_is_refused_with_a_time() {
+    let cluster = Cluster::of(1).without_redis().set("limits.messages_per_second", 1).start().await;
+    let node = &cluster.nodes[0];
+    let (ada, bob) = (bearer(node).await, bearer(node).await);
+    let post =
+        async |bearer: &str| node.post(LOBBY, &[JSON, ("Authorization", bearer)], r#"{"text":"x"}"#).await;
+    let answers = [post(&ada).await, post(&ada).await, post(&ada).await];
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("three in a second are too many");
+    assert_eq!(refused.code(), "rate_limited");
+    assert!(refused.json()["error"]["retryAfterMs"].as_u64().is_some_and(|ms| ms <= 1_000), "{refused:?}");
+    assert!(refused.head.contains("retry-after: 1"), "{refused:?}");
+    assert_eq!(post(&bob).await.status, 201, "another's limit is another");
+    until_async("it passes", async || post(&ada).await.status == 201).await;
 }
 
 #[tokio::test]

@@ -80,6 +80,33 @@ async fn the_events_of_a_socket_that_wait_are_bounded_in_bytes_and_the_rest_is_r
     assert!((200.0..=400.0).contains(&refused), "{refused} were refused");
 }
 
+/// What a node answers to a head with so many bytes of one header, which ends so.
+async fn answer_to_head(node: &Node, bytes: usize, end: &str) -> String {
+    let mut tcp = TcpStream::connect(node.addr()).await.unwrap();
+    let head =
+        format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {}", "x".repeat(bytes));
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    tcp.write_all(end.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    within("the connection is closed", tcp.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_head_is_refused_as_soon_as_it_is_too_long_and_a_body_may_be_longer() {
+    let cluster = Cluster::of(1).without_redis().set("server.header_timeout", "10m").start().await;
+    let node = &cluster.nodes[0];
+    assert!(answer_to_head(node, 24_000, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    assert!(answer_to_head(node, 40_000, "").await.starts_with("HTTP/1.1 431"));
+
+    let json = ("Content-Type", "application/json");
+    let session = node.post("/api/sessions", &[json], "{}").await.json();
+    let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+    let longest = format!(r#"{{"text":"{}"}}"#, "\\u0061".repeat(8_192));
+    let posted = node.post("/api/rooms/lobby/messages", &[json, ("Authorization", &bearer)], &longest).await;
+    assert_eq!(posted.status, 201, "{posted:?}");
+}
+
 #[tokio::test]
 async fn a_body_that_never_comes_holds_its_connection_for_so_long() {
     let plan = Cluster::of(1).without_redis().set("server.body_timeout", "300ms");

@@ -6,7 +6,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Company, LEASE, State};
-use crate::chat::{hub::lock, ports::PresenceError, presence::Roster, types::RoomName};
+use crate::{
+    chat::{ports::PresenceError, presence::Roster, types::RoomName},
+    sync::lock,
+};
 
 /// Pause between two renewals of the lease, and two looks at who else lives.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
@@ -117,7 +120,7 @@ impl Company {
         // Only now: as long as it has a room, this node knows that the store may have people in it.
         let mut state = lock(&self.state);
         for (name, roster) in &rosters {
-            let is_over = state.rooms.get(name).is_some_and(|room| room.ears.is_empty());
+            let is_over = state.rooms.get(name).is_some_and(|room| room.members.is_empty());
             if roster.count() == 0 && is_over {
                 state.rooms.remove(name);
             }
@@ -133,11 +136,11 @@ impl Company {
         let mut rosters = Vec::new();
         for name in names {
             let Some(room) = state.rooms.get_mut(&name) else { continue };
-            let roster = Roster::of(room.here());
+            let roster = room.members.roster();
             if room.told.as_ref() != Some(&roster) {
                 room.told = Some(roster.clone());
                 rosters.push((name, roster));
-            } else if room.ears.is_empty() {
+            } else if room.members.is_empty() {
                 // Who came had left again before anybody was told.
                 state.rooms.remove(&name);
             }

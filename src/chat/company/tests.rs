@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     chat::{
         ports::PresenceError,
-        presence::{GRACE, PEOPLE_TOLD},
+        presence::{GRACE, PEOPLE_TOLD, Person},
         testing::FixedClock,
     },
     cluster::memory::presence::{MemoryPlace, MemoryPresence},

@@ -10,13 +10,14 @@ fn person(word: &str) -> Person {
     Person { author, since: UnixMs(since.parse().unwrap()) }
 }
 
-fn people(words: &str) -> BTreeMap<UserId, Person> {
+fn people(words: &str) -> Roster {
     let mut people = BTreeMap::new();
     words.split_whitespace().for_each(|word| add(&mut people, person(word)));
-    people
+    let count = people.len();
+    Roster::told(by_name(people.into_values()), count)
 }
 
-fn many(count: usize) -> BTreeMap<UserId, Person> {
+fn many(count: usize) -> Roster {
     people(&(0..count).map(|n| format!("p{n}")).collect::<Vec<_>>().join(" "))
 }
 
@@ -44,16 +45,16 @@ impl Scene {
     }
 
     fn hear(&mut self, run: u64, words: &str) -> &mut Self {
-        self.room.hear(NodeRun(run), Roster::of(people(words)), self.now);
+        self.room.hear(NodeRun(run), people(words), self.now);
         self
     }
 
     fn look(&mut self, here: &str) -> String {
-        line(self.room.look(people(here), self.now).0)
+        line(self.room.look(&people(here), self.now).0)
     }
 
     fn who(&mut self, here: &str) -> String {
-        let People { members, count } = self.room.people(people(here));
+        let People { members, count } = self.room.people(&people(here));
         let names = members.iter().map(|author| author.name.to_string());
         names.chain([format!("={count}")]).collect::<Vec<_>>().join(" ")
     }
@@ -108,10 +109,10 @@ fn who_is_away_between_two_looks_is_in_the_answer() {
 #[test]
 fn who_is_away_is_looked_for_again() {
     let mut scene = Scene::new();
-    assert!(!scene.room.look(people("ada bob"), scene.now).1);
-    assert!(scene.room.look(people("ada"), scene.now).1);
+    assert!(!scene.room.look(&people("ada bob"), scene.now).1);
+    assert!(scene.room.look(&people("ada"), scene.now).1);
     scene.after(2_000);
-    assert!(!scene.room.look(people("ada"), scene.now).1);
+    assert!(!scene.room.look(&people("ada"), scene.now).1);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn an_answer_replaces_what_was_heard_before_it_was_asked_for() {
     scene.hear(1, "bob").hear(2, "eve");
     let asked = scene.after(10).now;
     scene.after(10).hear(3, "joe");
-    let told = |run, words| (NodeRun(run), Roster::of(people(words)));
+    let told = |run, words| (NodeRun(run), people(words));
     scene.room.learn(vec![told(1, "bob kim"), told(3, ""), told(4, "lea")], asked);
     assert_eq!(scene.who("ada"), "ada bob joe kim lea =5");
 }
@@ -149,7 +150,7 @@ fn of_a_crowd_only_the_count_is_told_and_not_too_often() {
     let mut scene = Scene::new();
     let mut look = |count, ms| {
         scene.after(ms);
-        let (change, again) = scene.room.look(many(count), scene.now);
+        let (change, again) = scene.room.look(&many(count), scene.now);
         let told = change.map(|change| (change.joined.len(), change.left.len(), change.count));
         (told, again)
     };
@@ -165,13 +166,25 @@ fn of_a_crowd_only_the_count_is_told_and_not_too_often() {
 #[test]
 fn nodes_that_name_only_some_make_a_list_by_name_and_a_count() {
     let mut scene = Scene::new();
-    let roster = Roster::of(many(1_000));
+    let roster = many(1_000);
     assert_eq!((roster.people().len(), roster.count()), (PEOPLE_TOLD, 1_000));
     scene.room.hear(NodeRun(1), roster, scene.now);
-    let People { members, count } = scene.room.people(people("a z"));
+    let People { members, count } = scene.room.people(&people("a z"));
     assert_eq!((members.len(), count), (PEOPLE_TOLD, 1_002));
     assert_eq!(members[0].id.as_str(), "a");
     assert!(members.is_sorted_by(|a, b| a.name < b.name));
-    let lying = Roster::told(many(300).into_values().collect(), 0);
+    let lying = Roster::told((0..300).map(|n| person(&format!("p{n}"))).collect(), 0);
     assert_eq!((lying.people().len(), lying.count()), (PEOPLE_TOLD, PEOPLE_TOLD));
+}
+
+#[test]
+fn whom_a_room_knew_before_it_became_a_crowd_is_counted_once() {
+    let mut scene = Scene::new();
+    let crowd = "zed ".to_owned() + &(0..300).map(|n| format!("p{n}")).collect::<Vec<_>>().join(" ");
+    assert_eq!(scene.hear(1, "zed").look("ada"), "+ada +zed =2");
+    // Zed is there still, but no longer among the first by name.
+    assert!(scene.hear(1, &crowd).who("ada").ends_with(" =302"));
+    assert_eq!(scene.look("ada"), "=302");
+    assert_eq!(scene.hear(1, "").look(&crowd), "-", "not so soon again");
+    assert_eq!(scene.after(5_000).look(&crowd), "=301");
 }

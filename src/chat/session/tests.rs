@@ -51,6 +51,59 @@ impl Outlet for FickleSocket {
     }
 }
 
+/// A socket that takes nothing, and writes down when it is cut.
+struct StuckSocket(mpsc::UnboundedSender<Instant>);
+
+#[async_trait]
+impl Outlet for StuckSocket {
+    fn appetite(&self, _pace: Pace) -> usize {
+        0
+    }
+
+    fn deliver(&self, _room: &RoomName, _messages: &[Arc<Message>], _pace: Pace) -> usize {
+        0
+    }
+
+    fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+        false
+    }
+
+    async fn drained(&self) {
+        std::future::pending().await
+    }
+
+    fn cut(&self) {
+        self.0.send(Instant::now()).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_one_outage_stops_are_not_cut_in_one_moment() {
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(8).0));
+    log.append(vec![draft("lobby", "hello")]).await.unwrap();
+    let bus = Arc::new(MemoryCluster::default().join(mpsc::channel(1).0));
+    let (stats, limit) = (Arc::new(Stats::default()), TailLimit { messages: 8, bytes: 1_000 });
+    let hub = Hub::new(log.clone(), bus, stats.clone(), limit, tasks.clone(), stop.clone());
+    let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
+    let chat = ChatService::new(log.clone(), hub, Arc::new(FixedClock), "n1".parse().unwrap(), stats, rules);
+    let (to_cuts, mut cuts) = mpsc::unbounded_channel();
+    let (began, patience) = (Instant::now(), Duration::from_secs(20));
+    for _ in 0..PATIENCES {
+        let session = chat.session(stop.child_token());
+        chat.join(&session, &RoomName::lobby(), Start::Newest(1)).await.unwrap().follow();
+        let (log, out) = (log.clone(), StuckSocket(to_cuts.clone()));
+        tasks.spawn(async move { session.pump(log.as_ref(), &out, patience).await });
+    }
+    let mut waited = Vec::new();
+    for _ in 0..PATIENCES {
+        waited.push(cuts.recv().await.unwrap() - began);
+    }
+    assert!(waited.iter().all(|waited| patience <= *waited && *waited < patience * 5 / 4), "{waited:?}");
+    waited.dedup();
+    assert_eq!(waited.len(), PATIENCES as usize);
+}
+
 /// Two nodes over one log: half of the commits' hints are lost, and what is lost is found by the sweep.
 async fn converse(seed: u64) {
     let mut dice = Dice::new(seed);

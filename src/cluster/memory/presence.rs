@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use crate::{
         presence::{NodeRun, Roster},
         types::{Author, RoomName},
     },
+    sync::lock,
     telemetry::metrics,
 };
 
@@ -53,7 +54,7 @@ impl MemoryPresence {
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<NodeRun, Place>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether the bus is up, and who is told when that changes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use crate::telemetry::metrics;
+use crate::{sync::lock, telemetry::metrics};
 
 /// One half of the bus.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,6 @@ impl Health {
     }
 
     fn halves(&self) -> MutexGuard<'_, [Option<bool>; 2]> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -3,12 +3,12 @@
 use std::{
     collections::HashSet,
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
 
-use crate::{chat::types::RoomName, telemetry::metrics};
+use crate::{chat::types::RoomName, sync::lock, telemetry::metrics};
 
 /// The wanted rooms, changed by any caller and followed by one task.
 ///
@@ -83,7 +83,7 @@ impl Rooms {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
