@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use crate::{
     auth::{Tokens, new_guest},
-    chat::types::{Author, RoomName, Seq, UnixMs, UserName},
+    chat::{
+        service::JoinError,
+        types::{Author, RoomName, Seq, UnixMs, UserName},
+    },
 };
 
 use super::protocol::{
@@ -66,7 +69,7 @@ fn rooms(auth: &Value, rooms_max: usize) -> Result<Vec<(RoomName, Place)>, Refus
         Some(_) => return Err(Refusal::new("bad_request", "auth.rooms is an object of room: {epoch, seq}")),
     };
     if rooms_max < rooms.len() {
-        return Err(Refusal::new("too_many_rooms", format!("a session is in at most {rooms_max} rooms")));
+        return Err(JoinError::TooManyRooms(rooms_max).into());
     }
     rooms.iter().map(|(room, place)| Ok((room.parse()?, Place::parse(place)?))).collect()
 }

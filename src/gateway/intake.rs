@@ -6,7 +6,7 @@
 
 use std::{
     future::ready,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use socketioxide::{
@@ -15,7 +15,10 @@ use socketioxide::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{chat::sender_order::PostIndex, telemetry::trace::Root};
+use crate::{
+    sync::lock,
+    {chat::sender_order::PostIndex, telemetry::trace::Root},
+};
 
 use super::{
     connected::End,
@@ -115,5 +118,5 @@ pub(super) fn leave<T: Send + 'static>(socket: &SocketRef, what: T) {
 /// Takes what admission left.
 pub(super) fn take<T: Send + 'static>(socket: &SocketRef) -> Option<T> {
     let left = socket.extensions.remove::<Arc<Left<T>>>()?;
-    left.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(&left.0).take()
 }

@@ -13,7 +13,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -22,6 +22,7 @@ use socketioxide::socket::Sid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{connection::Connection, signal::Signal};
+use crate::sync::lock;
 
 /// Packets between two drains; twice this leaves room for heartbeats and the upgrade in a buffer of 128.
 pub const PACKETS_PER_DRAIN: usize = 48;
@@ -186,7 +187,7 @@ impl Link {
     }
 
     fn websocket(&self) -> MutexGuard<'_, Weak<Connection>> {
-        self.websocket.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.websocket)
     }
 
     /// Completes when the session is to come back.
@@ -256,7 +257,7 @@ impl Links {
 
     /// The session's link; made if it is the first to ask.
     pub fn link(self: &Arc<Self>, sid: Sid) -> Arc<Link> {
-        let mut by_sid = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_sid = lock(&self.by_sid);
         if let Some(link) = by_sid.get(&sid).and_then(Weak::upgrade) {
             return link;
         }
@@ -276,22 +277,17 @@ impl Links {
     /// The session's link, if it has one.
     #[must_use]
     pub fn get(&self, sid: Sid) -> Option<Arc<Link>> {
-        self.by_sid.lock().unwrap_or_else(PoisonError::into_inner).get(&sid).and_then(Weak::upgrade)
+        lock(&self.by_sid).get(&sid).and_then(Weak::upgrade)
     }
 
     /// All sessions now.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Link>> {
-        self.by_sid
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect()
+        lock(&self.by_sid).values().filter_map(Weak::upgrade).collect()
     }
 
     fn forget(&self, sid: Sid) {
-        let mut by_sid = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_sid = lock(&self.by_sid);
         // A new link may have taken the place of the one that is being dropped.
         if by_sid.get(&sid).is_some_and(|link| link.strong_count() == 0) {
             by_sid.remove(&sid);

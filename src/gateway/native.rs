@@ -21,6 +21,7 @@ use crate::{
         session::Session,
         types::{Author, Hue, RoomName, UserName},
     },
+    sync::lock,
     telemetry::{metrics, trace::Root},
 };
 
@@ -79,7 +80,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
     let (numbering, refusing) = (order.clone(), order);
     let (link, bytes_max) = (gateway.links.link(socket.id), gateway.limits.max_message_bytes);
     let held = link.clone();
-    let number = move || numbering.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
+    let number = move || lock(&numbering).number();
     let overflow = move |incoming: Incoming| {
         let Incoming { event, args, ack, index, .. } = incoming;
         let refusal = Refusal::from(PostError::Overloaded);
@@ -87,7 +88,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
         if let Some(Ok(Request::Post(room, nonce, _))) =
             args.map(|args| Request::parse(&event, &args, bytes_max))
         {
-            let mut order = refusing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut order = lock(&refusing);
             order.refused(index, &room, &nonce, Instant::now());
         }
         // Without room for the answer there is none: the client asks again.

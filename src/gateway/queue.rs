@@ -7,11 +7,13 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Poll, Waker},
 };
+
+use crate::sync::lock;
 
 /// An entry, and its part of the bytes that may wait; that is free again when this is dropped.
 pub(super) type Waiting<T> = (T, Held);
@@ -62,7 +64,7 @@ impl Drop for Held {
 
 impl<T> Shared<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn hold(&self, bytes: usize) -> Option<Held> {

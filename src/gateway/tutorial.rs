@@ -21,6 +21,7 @@ use crate::{
         session::{self, Session},
         types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
     },
+    sync::lock,
     telemetry::{metrics, trace::Root},
 };
 
@@ -42,7 +43,7 @@ pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
         let offset = server_offset(&auth.0.unwrap_or_default());
         let order = std::sync::Mutex::new(SenderOrder::default());
-        let number = move || order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).number();
+        let number = move || lock(&order).number();
         // An event for which there is no room is not answered: the client's own retry brings it again.
         let link = admitting.links.link(socket.id);
         let overflow = |_| metrics::refused(Refusal::from(PostError::Overloaded).code);

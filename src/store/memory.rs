@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use anyhow::anyhow;
@@ -25,6 +25,7 @@ use crate::{
         types::{Draft, Epoch, Kind, Message, MessageText, Nonce, Position, RoomName, Seq, UnixMs, UserId},
     },
     config,
+    sync::lock,
 };
 
 /// A log of one process. It keeps everything, as a disk would, unless it is told what to
@@ -118,7 +119,7 @@ impl MemoryLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if let Some((retention, clock)) = &self.retention {
             state.forget(retention, clock.now());
         }
@@ -126,7 +127,7 @@ impl MemoryLog {
     }
 
     fn commits(&self) -> MutexGuard<'_, Option<Commits>> {
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.commits)
     }
 }
 

@@ -34,7 +34,7 @@ mod backup;
 pub use backup::{Backup, backup};
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -209,7 +209,7 @@ impl MessageLog for SqliteLog {
     async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
         let (watcher, health) = (self.watcher.clone(), self.health.clone());
         let look = spawn_blocking(move || {
-            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut watcher = crate::sync::lock(&watcher);
             health.while_looking(|| watcher.look(after))
         });
         look.await.context("the look at the log panicked").flatten().map_err(ReadError)
@@ -231,7 +231,7 @@ impl MessageLog for SqliteLog {
     /// that is frozen. Then the threads end with their process.
     async fn close(&self) {
         self.queue.close();
-        self.janitor_runs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        crate::sync::lock(&self.janitor_runs).take();
         let ends = futures_util::join!(
             self.writer.ended(self.close_patience),
             self.janitor.ended(self.close_patience)

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU8, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
@@ -19,9 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::chat::{
-    ports::{AppendError, Appended},
-    types::Draft,
+use crate::{
+    chat::{
+        ports::{AppendError, Appended},
+        types::Draft,
+    },
+    sync::lock,
 };
 
 /// Runs that wait for the writer; the next one is refused as busy.
@@ -145,7 +148,7 @@ impl Queue {
     }
 
     fn sender(&self) -> std::sync::MutexGuard<'_, Option<SyncSender<Run>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.runs)
     }
 }
 

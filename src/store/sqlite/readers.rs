@@ -4,7 +4,7 @@
 //! transaction that stays open would keep the WAL from being checkpointed.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ use crate::{
         looks::Looks,
         page::{AMENDMENT_BYTES_MAX, Page},
     },
+    sync::lock,
 };
 
 /// How long a question waits for a free connection before it fails.
@@ -86,7 +87,7 @@ impl Readers {
 }
 
 fn pool(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(idle)
 }
 
 /// Whether something was stored under a nonce that is remembered.
