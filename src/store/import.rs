@@ -72,7 +72,7 @@ pub fn import(settings: &config::Log, seed: &Path, now: UnixMs) -> anyhow::Resul
 
 fn copy(seed: &Connection, transaction: &Connection, now: UnixMs) -> anyhow::Result<Imported> {
     let mut imported = Imported::default();
-    let mut places = Places::new(transaction);
+    let mut places = Places::new(transaction)?;
     let mut select = seed.prepare("SELECT id, client_offset, content FROM messages ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use crate::{
     chat::{
@@ -17,6 +17,9 @@ use crate::{
 pub(crate) struct Places<'c> {
     connection: &'c Connection,
     rooms: HashMap<RoomName, Room>,
+    nonces: Nonces<'c>,
+    /// Taken out of the connection's cache once, not for each of some hundred drafts.
+    insert: CachedStatement<'c>,
 }
 
 struct Room {
@@ -27,24 +30,27 @@ struct Room {
 
 impl<'c> Places<'c> {
     /// Nothing placed yet. `connection` is in a transaction that may write.
-    pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, rooms: HashMap::new() }
+    pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let insert = connection.prepare_cached(
+            "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text, of, author_color)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?;
+        Ok(Self { connection, rooms: HashMap::new(), nonces: Nonces::new(connection)?, insert })
     }
 
     /// Stores a draft at the next place of its room, or finds its nonce used.
     pub(crate) fn place(&mut self, draft: &Draft) -> rusqlite::Result<Appended> {
-        let connection = self.connection;
-        let room = self.room(&draft.room)?;
+        let room = room(&mut self.rooms, self.connection, &draft.room)?;
         let receipt = Receipt { seq: room.head.next(), at: draft.at };
         if let Some(nonce) = &draft.nonce {
             let key = NonceKey { room: room.id, author: &draft.author.id, nonce };
             let digest = Digest::of(draft);
-            if let Some(appended) = key.recall(connection, digest)? {
+            if let Some(appended) = self.nonces.recall(&key, digest)? {
                 return Ok(appended);
             }
-            key.remember(connection, receipt, digest)?;
+            self.nonces.remember(&key, receipt, digest)?;
         }
-        insert(connection, room.id, receipt.seq, draft)?;
+        insert(&mut self.insert, room.id, receipt.seq, draft)?;
         (room.head, room.grown) = (receipt.seq, true);
         Ok(Appended::Stored(receipt))
     }
@@ -57,14 +63,17 @@ impl<'c> Places<'c> {
         }
         Ok(())
     }
+}
 
-    fn room(&mut self, name: &RoomName) -> rusqlite::Result<&mut Room> {
-        if !self.rooms.contains_key(name) {
-            let room = find_or_create(self.connection, name)?;
-            self.rooms.insert(name.clone(), room);
-        }
-        Ok(self.rooms.get_mut(name).expect("it is there or was put there"))
+fn room<'r>(
+    rooms: &'r mut HashMap<RoomName, Room>,
+    connection: &Connection,
+    name: &RoomName,
+) -> rusqlite::Result<&'r mut Room> {
+    if !rooms.contains_key(name) {
+        rooms.insert(name.clone(), find_or_create(connection, name)?);
     }
+    Ok(rooms.get_mut(name).expect("it is there or was put there"))
 }
 
 fn find_or_create(connection: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
@@ -84,37 +93,43 @@ struct NonceKey<'d> {
     nonce: &'d Nonce,
 }
 
-impl NonceKey<'_> {
-    /// What an earlier use makes of a message that says what `digest` tells.
-    fn recall(&self, connection: &Connection, digest: Digest) -> rusqlite::Result<Option<Appended>> {
-        let mut find = connection.prepare_cached(
+/// What was said under which nonce.
+struct Nonces<'c> {
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+}
+
+impl<'c> Nonces<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let find = connection.prepare_cached(
             "SELECT seq, at, digest = ?4 FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3",
         )?;
-        let key = params![self.room, self.author.as_str(), self.nonce.as_str(), digest.as_bytes()];
-        let appended = find.query_row(key, |row| {
+        let insert = connection.prepare_cached(
+            "INSERT INTO nonce (room_id, author_id, nonce, seq, at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        Ok(Self { find, insert })
+    }
+
+    /// What an earlier use makes of a message that says what `digest` tells.
+    fn recall(&mut self, key: &NonceKey<'_>, digest: Digest) -> rusqlite::Result<Option<Appended>> {
+        let key = params![key.room, key.author.as_str(), key.nonce.as_str(), digest.as_bytes()];
+        let appended = self.find.query_row(key, |row| {
             let receipt = Receipt { seq: Seq(from_sql(row.get(0)?)), at: UnixMs(from_sql(row.get(1)?)) };
             Ok(if row.get(2)? { Appended::Known(receipt) } else { Appended::Conflict })
         });
         appended.optional()
     }
 
-    fn remember(&self, connection: &Connection, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO nonce (room_id, author_id, nonce, seq, at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        let (author, nonce) = (self.author.as_str(), self.nonce.as_str());
+    fn remember(&mut self, key: &NonceKey<'_>, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
+        let (author, nonce) = (key.author.as_str(), key.nonce.as_str());
         let (seq, at) = (to_sql(receipt.seq.0), to_sql(receipt.at.0));
-        insert.execute(params![self.room, author, nonce, seq, at, digest.as_bytes()])?;
+        self.insert.execute(params![key.room, author, nonce, seq, at, digest.as_bytes()])?;
         Ok(())
     }
 }
 
-fn insert(connection: &Connection, room: i64, seq: Seq, draft: &Draft) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text, of, author_color)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    insert.execute(params![
+fn insert(statement: &mut CachedStatement<'_>, room: i64, seq: Seq, draft: &Draft) -> rusqlite::Result<()> {
+    statement.execute(params![
         room,
         to_sql(seq.0),
         to_sql(draft.at.0),

@@ -4,7 +4,7 @@
 //! transaction that stays open would keep the WAL from being checkpointed.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -60,11 +60,11 @@ impl Readers {
         let answer = spawn_blocking(move || {
             // It goes when the question is answered, also when nobody waits for that.
             let _place = place;
-            let kept = pool(&idle).pop();
+            let kept = lock(&idle).pop();
             let connection = kept.map_or_else(|| database.reader(), Ok)?;
             let answer = question(&connection)?;
             // Only now: a connection that failed is not used again.
-            pool(&idle).push(connection);
+            lock(&idle).push(connection);
             anyhow::Ok(answer)
         });
         answer.await.context("the reader panicked").flatten().map_err(ReadError)
@@ -84,10 +84,6 @@ impl Readers {
         };
         self.ask(in_turn).await
     }
-}
-
-fn pool(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
-    lock(idle)
 }
 
 /// Whether something was stored under a nonce that is remembered.

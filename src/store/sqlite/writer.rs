@@ -196,7 +196,7 @@ fn fill(transaction: &Connection, batch: &[Run]) -> rusqlite::Result<Vec<Vec<App
             ON CONFLICT (key) DO UPDATE SET value = value + 1";
         transaction.execute(probe, [])?;
     }
-    let mut places = Places::new(transaction);
+    let mut places = Places::new(transaction)?;
     let mut place = |run: &Run| run.drafts.iter().map(|draft| places.place(draft)).collect();
     let appended = batch.iter().map(&mut place).collect::<Result<_, _>>()?;
     places.finish()?;
