@@ -11,6 +11,8 @@ pub(super) fn in_commit(runs: &[Run]) {
     if is_reached("stop_in_commit", runs) {
         let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         stopped.expect("a process may stop itself");
+        // Another thread may be the one that the signal reaches, and stops the others: until then this one stays here.
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
     #[cfg(not(feature = "failpoints"))]
     let _ = runs;
