@@ -15,10 +15,7 @@ use socketioxide::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    sync::lock,
-    {chat::sender_order::PostIndex, telemetry::trace::Root},
-};
+use crate::{chat::sender_order::PostIndex, sync::lock, telemetry::trace::Root};
 
 use super::{
     connected::End,

@@ -92,7 +92,7 @@ fn admit(gateway: &Arc<Gateway>, socket: &SocketRef, auth: &Value) -> Result<(),
             order.refused(index, &room, &nonce, Instant::now());
         }
         // Without room for the answer there is none: the client asks again.
-        if link.take(1) == 1 {
+        if link.take() {
             drop(ack.send(&refusal.to_json()));
         }
     };

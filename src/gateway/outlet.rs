@@ -57,7 +57,7 @@ impl Outlet {
 
     /// Emits one event if there is room for it; whether it was taken.
     pub(super) fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> bool {
-        self.link.take(1) == 1 && self.socket.emit(event, data).is_ok()
+        self.link.take() && self.socket.emit(event, data).is_ok()
     }
 
     /// Tells of history that was pruned before it was shown; whether it was taken.

@@ -58,7 +58,7 @@ impl NativeOutlet {
         let count = messages.iter().take(PAGE_MESSAGES).take_while(fits).count().max(1);
         let page: Vec<_> =
             messages[..count].iter().map(|m| MessageJson::new(m, Some(&self.reader))).collect();
-        if PAGES_UNACKED <= self.unacked.load(Ordering::Acquire) || self.outlet.link.take(1) == 0 {
+        if PAGES_UNACKED <= self.unacked.load(Ordering::Acquire) || !self.outlet.link.take() {
             return 0;
         }
         let Ok(ack) = self.outlet.socket.emit_with_ack::<_, serde::de::IgnoredAny>("messages", &(page,))
