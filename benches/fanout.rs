@@ -12,19 +12,17 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        cursor::{Pace, TailLimit},
-        hub::Hub,
-        ports::Clock as _,
-        post::{Post, Saying},
+        delivery::session::Outlet,
+        fanout::{cursor::Pace, hub::Hub, tail::TailLimit},
+        model::{Author, Epoch, Message, MessageText, NodeId, RoomName, Seq},
+        ports::{Clock as _, DeliveryObserver},
+        publish::post::{Post, PostBody},
         service::{ChatService, Rules, Start},
-        session::Outlet,
         stats::Stats,
-        types::{Author, Epoch, Message, MessageText, NodeId, RoomName, Seq},
-        witness::Witness,
     },
-    cluster::memory::MemoryCluster,
-    gateway::protocol::answer::MessageJson,
-    node::SystemClock,
+    clock::SystemClock,
+    cluster::memory::bus::MemoryCluster,
+    gateway::protocol::response::MessageJson,
     store::memory::MemoryLog,
     telemetry::deliveries::Deliveries,
 };
@@ -40,7 +38,7 @@ struct Encoder(mpsc::UnboundedSender<usize>);
 
 #[async_trait]
 impl Outlet for Encoder {
-    fn appetite(&self, _pace: Pace) -> usize {
+    fn capacity(&self, _pace: Pace) -> usize {
         48
     }
 
@@ -65,8 +63,9 @@ impl Outlet for Encoder {
 async fn main() {
     let watched = std::env::args().any(|argument| argument == "watched");
     let (clock, node) = (Arc::new(SystemClock), "bench".parse::<NodeId>().expect("a name"));
-    let witness = watched.then(|| Arc::new(Deliveries::new(node.clone(), clock.clone())) as Arc<dyn Witness>);
-    let stats = Arc::new(Stats { witness, ..Stats::default() });
+    let observer =
+        watched.then(|| Arc::new(Deliveries::new(node.clone(), clock.clone())) as Arc<dyn DeliveryObserver>);
+    let stats = Arc::new(Stats { observer, ..Stats::default() });
     let (to_commits, commits) = mpsc::channel(1_024);
     let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -87,7 +86,7 @@ async fn main() {
     }
     let text = MessageText::new("a line of the usual length, as people write them", 100).expect("a text");
     for _ in 0..MESSAGES {
-        let post = Post { room: lobby.clone(), nonce: None, saying: Saying::Text(text.clone()), trace: None };
+        let post = Post { room: lobby.clone(), nonce: None, body: PostBody::Text(text.clone()), trace: None };
         chat.post(&Author::anonymous(), post).await.expect("the log is in memory");
         for _ in 0..SESSIONS {
             wire.recv().await.expect("the sessions live");

@@ -8,23 +8,26 @@ use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        company::Company,
-        cursor::{Cursor, Pace, RoomOrder, Tail, TailLimit},
-        ear::Ear,
-        hub::Hub,
+        delivery::session::Outlet,
+        fanout::{
+            cursor::{Cursor, Pace},
+            hub::Hub,
+            reorder_buffer::ReorderBuffer,
+            tail::{Tail, TailLimit},
+        },
+        model::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
         ports::MessageLog,
+        presence::{subscription::PresenceSubscription, tracker::PresenceTracker},
         service::{ChatService, Rules, Start},
-        session::Outlet,
         stats::Stats,
-        types::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
     },
+    clock::SystemClock,
     cluster::{
-        memory::{MemoryCluster, presence::MemoryPresence},
+        memory::bus::{MemoryCluster, presence::MemoryPresenceCluster},
         wire::Wire,
     },
     config,
-    gateway::protocol::answer::MessageJson,
-    node::SystemClock,
+    gateway::protocol::response::MessageJson,
     store::{self, memory::MemoryLog},
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -56,7 +59,7 @@ fn cursor(c: &mut Criterion) {
     for sessions in [1, 100, 10_000] {
         group.throughput(Throughput::Elements(sessions));
         group.bench_function(BenchmarkId::from_parameter(sessions), |b| {
-            let (mut order, mut tail) = (RoomOrder::at(Seq(0)), Tail::new(TAIL));
+            let (mut order, mut tail) = (ReorderBuffer::at(Seq(0)), Tail::new(TAIL));
             let mut cursors: Vec<_> = (0..sessions).map(|_| Cursor::after(Seq(0))).collect();
             b.iter(|| {
                 let next = message(order.head().0 + 1);
@@ -78,7 +81,7 @@ struct Counter(mpsc::UnboundedSender<usize>);
 
 #[async_trait]
 impl Outlet for Counter {
-    fn appetite(&self, _pace: Pace) -> usize {
+    fn capacity(&self, _pace: Pace) -> usize {
         48
     }
 
@@ -162,8 +165,8 @@ fn who(c: &mut Criterion) {
         let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
         let node: NodeId = "bench".parse().expect("a name");
         let chat = ChatService::new(log, hub, Arc::new(SystemClock), node.clone(), stats.clone(), rules);
-        let store = Arc::new(MemoryPresence::default().join(mpsc::channel(1).0));
-        let company = Company::new(store, Arc::new(SystemClock), stats, node);
+        let store = Arc::new(MemoryPresenceCluster::default().join(mpsc::channel(1).0));
+        let company = PresenceTracker::new(store, Arc::new(SystemClock), stats, node);
         let join = |n: u64| {
             let name = format!("u{n}");
             let author = Author {
@@ -171,7 +174,7 @@ fn who(c: &mut Criterion) {
                 name: name.parse().expect("a name"),
                 color: None,
             };
-            let session = chat.session_of(Ear::new(&company, author), stop.child_token());
+            let session = chat.session_of(PresenceSubscription::new(&company, author), stop.child_token());
             let entered = runtime.block_on(chat.join(&session, &RoomName::lobby(), Start::Newest(0)));
             entered.expect("the log is in memory").follow();
             session

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use chorus::{
     chat::ports::Clock as _,
+    clock::SystemClock,
     config::Settings,
     http::healthcheck,
-    node::SystemClock,
     store::{import, sqlite},
 };
 use clap::{Parser, Subcommand};
@@ -27,12 +27,12 @@ pub(crate) enum Command {
     /// Run a node (the default)
     Serve,
     #[command(flatten)]
-    Errand(Errand),
+    OneShot(OneShotCommand),
 }
 
 /// What is done without a node, and ends by itself.
 #[derive(Subcommand)]
-pub(crate) enum Errand {
+pub(crate) enum OneShotCommand {
     /// Ask the node on this machine whether it is alive
     Healthcheck,
     /// Print the effective settings, secrets redacted
@@ -51,7 +51,7 @@ pub(crate) enum Errand {
     },
 }
 
-impl Errand {
+impl OneShotCommand {
     /// Does it, and prints what came of it.
     pub(crate) fn run(self, settings: &Settings) -> anyhow::Result<()> {
         match self {

@@ -13,12 +13,15 @@ pub mod auth;
 pub mod gateway;
 pub mod http;
 
+pub mod server;
+
 pub mod lifecycle;
 pub mod node;
 
 pub mod config;
 pub mod telemetry;
 
+pub mod clock;
 mod sync;
 
 /// The commit that this was built from, or `unknown`.

@@ -15,7 +15,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::load(arguments.config.as_deref()).context("invalid settings")?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => lifecycle::run(serve(settings))?,
-        Command::Errand(errand) => errand.run(&settings).map(|()| ExitCode::SUCCESS),
+        Command::OneShot(command) => command.run(&settings).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The composition root: makes the parts, joins them, binds; alone knows all.
+//! The composition root: makes the parts, joins them and binds. It alone knows all of them.
 
 use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -13,43 +13,49 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     auth::Tokens,
     chat::{
-        company::Company,
-        cursor::TailLimit,
-        hub::Hub,
-        ports::{Clock, ClusterBus, Hint, MessageLog, PresenceStore, Whisper},
-        service::{ChatService, Rules},
+        fanout::{
+            hub::{Hub, HubParts},
+            tail::TailLimit,
+        },
+        model::{LogPosition, Message, NodeId},
+        ports::{ClusterBus, Hint, MessageLog, PresenceStore, PresenceUpdate},
+        presence::{self, tracker::PresenceTracker},
+        publish::{appender::Appender, user_limits::UserLimits},
+        service::{ChatService, ServiceLimits},
         stats::Stats,
-        types::{Message, NodeId, UnixMs},
-        user_limits::UserLimits,
     },
+    clock::SystemClock,
     cluster::{
-        memory::{MemoryCluster, presence::MemoryPresence},
-        redis::{Ears, RedisBus},
+        memory::{bus::MemoryCluster, presence::MemoryPresenceCluster},
+        redis::{
+            bus::{RedisBus, RedisParts},
+            subscriber::BusSenders,
+        },
     },
     config::Settings,
     gateway::{
-        Gateway,
-        link::{Cut, Links},
+        self,
+        context::GatewayContext,
+        protocol::ErrorCode,
+        socketio::engine_session::{CloseReason, EngineSessions},
     },
-    http::{
-        self, Http,
-        serve::{listen, serve},
-    },
+    http::{self, Http},
     lifecycle::{Cause, Lifecycle},
+    server::listener::{listen, serve},
     store,
-    telemetry::{self, deliveries::Deliveries, metrics::Metrics},
+    telemetry::{self, deliveries::Deliveries, metrics::scrape::Metrics},
 };
 
-/// Commits that wait to be fanned out. Full: the newest is dropped, and the sweep brings it.
+/// Commits that wait to be fanned out. When it is full, the newest is dropped, and the sweep finds it.
 const COMMITS_MAX: usize = 1_024;
-/// Hints that wait to be looked at. Full: the bus drops, and the sweep brings it.
+/// Hints that wait to be handled. When it is full, the bus drops them, and the sweep finds the messages.
 const HINTS_MAX: usize = 4_096;
-/// What other nodes whisper of people and that waits. Full: it is dropped, and the next refresh brings it.
-const WHISPERS_MAX: usize = 1_024;
+/// Presence updates of other nodes that wait. When it is full, they are dropped; the next refresh makes up for it.
+const PRESENCE_UPDATES_MAX: usize = 1_024;
 
-/// Samples of histograms wait for a scrape, or for this.
+/// Pause between two times that histogram samples are folded in; a scrape does it, too.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-/// Pause between two batches of sessions that a drain cuts, on average.
+/// Mean pause between two batches of sessions that a drain cuts.
 const CUT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running node.
@@ -58,10 +64,10 @@ pub struct Node {
     settings: Settings,
     life: Lifecycle,
     log: Arc<dyn MessageLog>,
-    links: Arc<Links>,
+    engine_sessions: Arc<EngineSessions>,
 }
 
-/// A log, a bus, and what they say.
+/// A log, a bus and a presence store, each with the channel that it sends to.
 pub struct Adapters {
     /// The history.
     pub log: Arc<dyn MessageLog>,
@@ -69,41 +75,54 @@ pub struct Adapters {
     pub commits: mpsc::Receiver<Vec<Arc<Message>>>,
     /// The way to the other nodes.
     pub bus: Arc<dyn ClusterBus>,
-    /// What the bus heard.
+    /// What the bus received.
     pub hints: mpsc::Receiver<Hint>,
-    /// What nodes leave word of their people.
-    pub presence: Arc<dyn PresenceStore>,
-    /// What the other nodes whisper of theirs.
-    pub whispers: mpsc::Receiver<Whisper>,
+    /// Presence shared between nodes.
+    pub presence_store: Arc<dyn PresenceStore>,
+    /// What the presence store received.
+    pub presence_updates: mpsc::Receiver<PresenceUpdate>,
+}
+
+impl Adapters {
+    /// Opens the adapters that the settings name.
+    fn open(settings: &Settings, id: &NodeId, life: &Lifecycle) -> anyhow::Result<Self> {
+        let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
+        let log = store::open(&settings.log, Arc::new(SystemClock), to_commits)
+            .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?;
+        let (to_hints, hints) = mpsc::channel(HINTS_MAX);
+        let (to_updates, presence_updates) = mpsc::channel(PRESENCE_UPDATES_MAX);
+        let (bus, presence_store): (Arc<dyn ClusterBus>, Arc<dyn PresenceStore>) =
+            if settings.bus.url.is_some() {
+                let parts = RedisParts {
+                    node: id.clone(),
+                    epoch: log.epoch(),
+                    log_key: log.key(),
+                    senders: BusSenders { hints: to_hints, presence_updates: to_updates },
+                    tracker: &life.tracker,
+                    stop: life.stopping.clone(),
+                };
+                let (bus, presence_store) = RedisBus::start(&settings.bus, parts)?;
+                (bus, presence_store)
+            } else {
+                let presence_store = MemoryPresenceCluster::default().join(to_updates);
+                (Arc::new(MemoryCluster::default().join(to_hints)), Arc::new(presence_store))
+            };
+        Ok(Self { log, commits, bus, hints, presence_store, presence_updates })
+    }
 }
 
 impl Node {
-    /// Picks the adapters that the settings name and starts a node.
+    /// Starts a node on the adapters that the settings name.
     ///
     /// # Errors
     ///
-    /// The log cannot be opened, or the address cannot be listened on. A bus that is down is no error.
+    /// The log cannot be opened, or the address cannot be bound. A bus that is down is no error.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         // First: the adapters count from their first moment on.
         telemetry::metrics::install()?;
         let (id, life) = (node_id(&settings)?, Lifecycle::default());
         telemetry::trace::install(&settings.telemetry, &id)?;
-        let (to_commits, commits) = mpsc::channel(COMMITS_MAX);
-        let (to_hints, hints) = mpsc::channel(HINTS_MAX);
-        let log = store::open(&settings.log, Arc::new(SystemClock), to_commits)
-            .with_context(|| format!("the log at {} cannot be opened", settings.log.url))?;
-        let (to_whispers, whispers) = mpsc::channel(WHISPERS_MAX);
-        let (bus, presence): (Arc<dyn ClusterBus>, Arc<dyn PresenceStore>) = if settings.bus.url.is_some() {
-            let (tracker, stop) = (&life.tracker, life.stopping.clone());
-            let ears = Ears { hints: to_hints, whispers: to_whispers };
-            let (bus, presence) =
-                RedisBus::start(&settings.bus, &id, log.epoch(), log.key(), ears, tracker, stop)?;
-            (bus, presence)
-        } else {
-            let presence = MemoryPresence::default().join(to_whispers);
-            (Arc::new(MemoryCluster::default().join(to_hints)), Arc::new(presence))
-        };
-        let adapters = Adapters { log, commits, bus, hints, presence, whispers };
+        let adapters = Adapters::open(&settings, &id, &life)?;
         Self::start_with(settings, id, adapters, life).await
     }
 
@@ -111,71 +130,74 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The log cannot be read, or the address cannot be listened on.
+    /// The log cannot be read, or the address cannot be bound.
     pub async fn start_with(
         settings: Settings,
         id: NodeId,
         adapters: Adapters,
         life: Lifecycle,
     ) -> anyhow::Result<Self> {
-        let Adapters { log, commits, bus, hints, presence, whispers } = adapters;
+        let Adapters { log, commits, bus, hints, presence_store, presence_updates } = adapters;
         let clock = Arc::new(SystemClock);
+        let stats = Arc::new(Stats::default());
         let deliveries = Arc::new(Deliveries::new(id.clone(), clock.clone()));
-        let stats = Arc::new(Stats { witness: Some(deliveries.clone()), ..Stats::default() });
-        let metrics = Metrics::new(deliveries)?;
+        let metrics = Metrics::new(deliveries.clone())?;
+        telemetry::metrics::preregister_refusals(ErrorCode::ALL.iter().map(|code| code.as_str()));
         telemetry::metrics::drain_stage(0);
+
         let limits = &settings.limits;
-        let tail = TailLimit { messages: limits.tail_messages, bytes: limits.tail_bytes };
-        let (tracker, stopping) = (life.tracker.clone(), life.stopping.clone());
-        let hub = Hub::new(log.clone(), bus.clone(), stats.clone(), tail, tracker, stopping);
-        let rules = Rules {
+        let hub = Hub::new(HubParts {
+            log: log.clone(),
+            bus: bus.clone(),
+            observer: deliveries,
+            stats: stats.clone(),
+            tail: TailLimit { messages: limits.tail_messages, bytes: limits.tail_bytes },
+            tracker: life.tracker.clone(),
+            stop: life.stopping.clone(),
+        });
+        let presence = PresenceTracker::new(presence_store, clock.clone(), stats.clone(), id.clone());
+        let service_limits = ServiceLimits {
             rooms_per_session: limits.rooms_per_session,
             messages_per_second: limits.messages_per_second,
         };
-        let company = Company::new(presence, clock.clone(), stats.clone(), id.clone());
-        let chat = ChatService::new(log.clone(), hub.clone(), clock, id, stats, rules);
+        let appender = Appender::new(log.clone(), clock, id, stats.clone());
+        let chat = ChatService::new(appender, hub.clone(), stats, service_limits);
         let tokens = Arc::new(tokens(&settings, log.as_ref()));
-        let links = Arc::new(Links::new(settings.server.max_connections));
-        let gateway = Gateway::new(
-            &settings,
-            chat.clone(),
-            company.clone(),
-            tokens.clone(),
-            links.clone(),
-            life.tracker.clone(),
-        );
+        let engine_sessions = Arc::new(EngineSessions::new(settings.server.max_connections));
+        let context = Arc::new(GatewayContext {
+            chat: chat.clone(),
+            presence: presence.clone(),
+            tokens: tokens.clone(),
+            engine_sessions: engine_sessions.clone(),
+            limits: limits.clone(),
+            history: settings.history.clone(),
+            tracker: life.tracker.clone(),
+        });
 
         let position = log.position().await.context("the log cannot be read")?;
-        let upkeep = metrics.clone();
-        let keep_metrics = async move {
-            loop {
-                tokio::time::sleep(METRICS_UPKEEP).await;
-                upkeep.upkeep();
-            }
-        };
-        let stopping = life.stopping.clone();
-        life.tracker.spawn(async move { stopping.run_until_cancelled(keep_metrics).await });
-        life.tracker.spawn(company.clone().show(life.stopping.clone()));
-        life.tracker.spawn(company.clone().listen(whispers, life.stopping.clone()));
-        life.tracker.spawn(company.keep(life.stopping.clone()));
-        life.spawn_vital("commits", hub.clone().take_commits(commits));
-        life.spawn_vital("hints", hub.clone().take_hints(hints));
-        life.spawn_vital("sweep", hub.sweep(position, settings.log.sweep_interval));
+        spawn_upkeep(&life, metrics.clone());
+        spawn_presence(&life, &presence, presence_updates);
+        spawn_hub(&life, &hub, commits, hints, position, settings.log.sweep_interval);
 
         let addr = SocketAddr::new(settings.server.host, settings.server.port);
         let listener = listen(addr).with_context(|| format!("server.host and server.port: {addr}"))?;
         let addr = listener.local_addr()?;
-        let posting = Arc::new(Mutex::new(UserLimits::new(limits.messages_per_second, Instant::now())));
-        let draining = life.draining.clone();
-        let (text_bytes_max, sticky_cookie) =
-            (limits.max_message_bytes, settings.server.sticky_cookie.as_str().into());
-        let http = Http { chat, tokens, posting, bus, metrics, draining, text_bytes_max, sticky_cookie };
-        let app = http::router(http, gateway.layer(&settings.socketio), links.clone());
+        let http = Http {
+            chat,
+            tokens,
+            posting: Arc::new(Mutex::new(UserLimits::new(limits.messages_per_second, Instant::now()))),
+            bus,
+            metrics,
+            draining: life.draining.clone(),
+            text_bytes_max: limits.max_message_bytes,
+            sticky_cookie: settings.server.sticky_cookie.as_str().into(),
+        };
+        let app = http::router(http, |app| gateway::mount(app, &context, &settings.socketio));
         life.spawn_vital("accept", serve(listener, app, settings.server.clone(), life.clone()));
-        Ok(Self { addr, settings, life, log, links })
+        Ok(Self { addr, settings, life, log, engine_sessions })
     }
 
-    /// The address it listens on.
+    /// The address that it listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -187,8 +209,8 @@ impl Node {
         &self.life
     }
 
-    /// Stops in stages: readiness fails; the listener closes; the sockets are cut
-    /// over a while, so that their clients move to other nodes; the log is flushed.
+    /// Stops in stages: readiness fails; the listener closes; the sockets are cut over a while, so that their clients
+    /// move to other nodes; the log is flushed.
     pub async fn drain(self, cause: Cause) -> ExitCode {
         let drain = &self.settings.drain;
         let deadline = Instant::now() + drain.timeout;
@@ -208,7 +230,7 @@ impl Node {
         };
         let in_time = tokio::time::timeout_at(deadline, stages).await.is_ok();
         if !in_time {
-            tracing::warn!(timeout = ?drain.timeout, "the drain took too long; what was still open is cut");
+            tracing::warn!(timeout = ?drain.timeout, "drain.timeout is over; what is still open is cut");
         }
         match cause {
             Cause::Signal(_) if in_time => ExitCode::SUCCESS,
@@ -216,39 +238,56 @@ impl Node {
         }
     }
 
-    /// Cuts every session, in batches with jittered pauses over `spread`, and those that came meanwhile at its end.
+    /// Cuts every session, in batches with jittered pauses over `spread`, and at its end those that came meanwhile.
     async fn cut_all(&self, spread: Duration) {
-        let links = self.links.all();
+        let sessions = self.engine_sessions.all();
         let batches = (spread.as_millis() / CUT_PAUSE.as_millis()).max(1);
-        let batch = links.len().div_ceil(usize::try_from(batches).unwrap_or(usize::MAX)).max(1);
-        for batch in links.chunks(batch) {
-            batch.iter().for_each(|link| link.cut(Cut::Drain));
-            // From half to one and a half; without random numbers, without jitter.
+        let batch = sessions.len().div_ceil(usize::try_from(batches).unwrap_or(usize::MAX)).max(1);
+        for batch in sessions.chunks(batch) {
+            batch.iter().for_each(|session| session.cut(CloseReason::Drain));
+            // From half to one and a half of the mean; without random numbers, no jitter.
             let jitter = 128 + getrandom::u32().map_or(128, |random| random % 256);
             tokio::time::sleep(CUT_PAUSE * jitter / 256).await;
         }
-        self.links.all().iter().for_each(|link| link.cut(Cut::Drain));
+        self.engine_sessions.all().iter().for_each(|session| session.cut(CloseReason::Drain));
     }
 }
 
-/// The system's clock.
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
-    fn now(&self) -> UnixMs {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
+fn spawn_upkeep(life: &Lifecycle, metrics: Metrics) {
+    let upkeep = async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            metrics.upkeep();
+        }
+    };
+    let stopping = life.stopping.clone();
+    life.tracker.spawn(async move { stopping.run_until_cancelled(upkeep).await });
 }
 
-fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).context("the system has no random numbers")?;
-    Ok(bytes)
+fn spawn_presence(
+    life: &Lifecycle,
+    presence: &Arc<PresenceTracker>,
+    updates: mpsc::Receiver<PresenceUpdate>,
+) {
+    life.tracker.spawn(presence.clone().notify_members(life.stopping.clone()));
+    life.tracker.spawn(presence.clone().receive_updates(updates, life.stopping.clone()));
+    life.tracker.spawn(presence::sync::run(presence.clone(), life.stopping.clone()));
 }
 
-/// The name that was set, or the host's and a random part.
+fn spawn_hub(
+    life: &Lifecycle,
+    hub: &Arc<Hub>,
+    commits: mpsc::Receiver<Vec<Arc<Message>>>,
+    hints: mpsc::Receiver<Hint>,
+    position: LogPosition,
+    sweep_interval: Duration,
+) {
+    life.spawn_vital("commits", hub.clone().take_commits(commits));
+    life.spawn_vital("hints", hub.clone().take_hints(hints));
+    life.spawn_vital("sweep", hub.clone().sweep(position, sweep_interval));
+}
+
+/// The configured name, or the host's and a random part.
 fn node_id(settings: &Settings) -> anyhow::Result<NodeId> {
     if let Some(id) = &settings.node.id {
         return id.parse().context("node.id");
@@ -260,7 +299,9 @@ fn node_id(settings: &Settings) -> anyhow::Result<NodeId> {
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(NodeId::BYTES_MAX - 5)
         .collect();
-    let [a, b] = random()?;
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).context("the system has no random numbers")?;
+    let [a, b] = random;
     format!("{host}-{a:02x}{b:02x}").parse().context("a name made of the host's")
 }
 
@@ -275,21 +316,25 @@ fn tokens(settings: &Settings, log: &dyn MessageLog) -> Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{chat::types::Epoch, lifecycle::stop_signal, store::memory::MemoryLog};
+    use crate::{chat::model::Epoch, lifecycle::stop_signal, store::memory::MemoryLog};
 
     #[tokio::test]
     async fn a_node_that_accepts_no_more_stops_as_crashed() {
         let mut settings = Settings::default();
         (settings.server.host, settings.server.port) = ([127, 0, 0, 1].into(), 0);
-        // Beyond what a semaphore takes: the loop panics as it begins.
+        // More than a semaphore counts: the accept loop panics at once.
         settings.server.max_connections = usize::MAX;
         let (life, (to_commits, commits)) = (Lifecycle::default(), mpsc::channel(1));
         let (to_hints, hints) = mpsc::channel(1);
-        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], to_commits));
-        let bus = Arc::new(MemoryCluster::default().join(to_hints));
-        let (to_whispers, whispers) = mpsc::channel(1);
-        let presence = Arc::new(MemoryPresence::default().join(to_whispers));
-        let adapters = Adapters { log, commits, bus, hints, presence, whispers };
+        let (to_updates, presence_updates) = mpsc::channel(1);
+        let adapters = Adapters {
+            log: Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], to_commits)),
+            commits,
+            bus: Arc::new(MemoryCluster::default().join(to_hints)),
+            hints,
+            presence_store: Arc::new(MemoryPresenceCluster::default().join(to_updates)),
+            presence_updates,
+        };
         let _node = Node::start_with(settings, "n1".parse().unwrap(), adapters, life.clone()).await.unwrap();
         let cause = tokio::time::timeout(Duration::from_secs(10), stop_signal(&life)).await;
         assert_eq!(cause.expect("it is noticed").unwrap(), Cause::Crash);

@@ -16,8 +16,8 @@ use std::{
 
 use chorus::{
     chat::{
+        model::{Author, Draft, Kind, Message, MessageText, RoomName, Seq, UnixMs},
         ports::{AppendError, Appended, Clock, MessageLog},
-        types::{Author, Draft, Kind, Message, MessageText, RoomName, Seq, UnixMs},
     },
     config,
     store::sqlite::SqliteLog,

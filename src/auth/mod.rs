@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::chat::types::{Author, Hue, UnixMs, UserId, UserName};
+use crate::chat::model::{Author, Hue, UnixMs, UserId, UserName};
 
 /// Signs and reads tokens: `v1.<claims>.<HMAC-SHA256 of "v1.<claims>">`, both in URL-safe base64.
 pub struct Tokens {

@@ -1,37 +1,23 @@
-//! The domain: rooms, their order, and each session's place in it.
+//! The domain: rooms, their order, and each session's position in them.
 //!
-//! No framework and no I/O crate is named here. What it needs of the outside
-//! it says as traits in [`ports`], and what it decides is plain data, so that
-//! every schedule of loss, repetition and outage can be tested by hand.
-
-pub mod types;
-
-pub mod ports;
+//! It names no framework and no I/O crate. What it needs from outside are the traits in [`ports`]; its decisions
+//! are made on plain data, so that every schedule of loss, repetition and outage can be tested.
 
 pub mod service;
 
-pub mod session;
+pub mod model;
+pub mod ports;
 
-pub mod hub;
-pub mod room;
+pub mod publish;
 
-pub mod post;
+pub mod fanout;
 
-pub mod company;
-pub mod ear;
+pub mod delivery;
+
 pub mod presence;
 
-pub mod cursor;
-pub mod gather;
-pub mod rate_limit;
 mod retry;
-pub mod search;
-pub mod sender;
-pub mod sender_order;
 pub mod stats;
-mod tails;
-pub mod user_limits;
-pub mod witness;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,65 +1,71 @@
-//! The verbs: join, leave, post, history, rooms.
+//! The domain's verbs: join, leave, post, history, search, rooms.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    ear::Ear,
-    hub::{Hub, Membership},
-    ports::{AppendError, Appended, Clock, Extent, Found, ListedRoom, MessageLog, ReadError, Receipt},
-    post::{Post, PostError},
-    search::SearchQuery,
-    sender::Sender,
-    session::Session,
+use crate::chat::{
+    delivery::session::Session,
+    fanout::hub::{Hub, Membership},
+    model::{Author, Epoch, Message, NodeId, RoomName, SearchQuery, Seq},
+    ports::{Clock, Extent, ListedRoom, MessageLog, ReadError, Receipt, SearchResult},
+    presence::participant::Participant,
+    publish::{
+        appender::Appender,
+        ordered_sender::OrderedSender,
+        post::{Post, PostError},
+        sender::Sender,
+    },
     stats::Stats,
-    types::{Author, Draft, Epoch, Message, NodeId, RoomName, Seq, UserId},
 };
 
-/// The newest amendments that come with a page of history; of more, the oldest are not told.
+/// The most amendments that come with a page of history: the newest; earlier ones are left out.
 const AMENDMENTS_MAX: usize = 1_000;
 
-/// What clients can do, on whichever edge they come in.
+/// What clients can do, whichever way they connect.
 pub struct ChatService {
-    log: Arc<dyn MessageLog>,
+    appender: Arc<Appender>,
     hub: Arc<Hub>,
-    clock: Arc<dyn Clock>,
-    node: NodeId,
     stats: Arc<Stats>,
-    rules: Rules,
+    limits: ServiceLimits,
+    /// Sessions opened so far; gives each its number.
+    opened: AtomicU32,
 }
 
-/// The limits that the service keeps.
+/// What one session may do.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// Rooms that one session is in at one time.
+pub struct ServiceLimits {
+    /// Rooms at one time.
     pub rooms_per_session: usize,
-    /// Posts a second of one session; 0 has no limit.
+    /// Posts per second; 0 means no limit.
     pub messages_per_second: u32,
 }
 
 /// Where a session wants to begin in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With so many of the newest messages.
+    /// With this many of the newest messages.
     Newest(u64),
-    /// After the last one it has.
+    /// After the last message that its client has.
     After {
-        /// The log that the place is in; `None` if the client cannot say.
+        /// The log that `seq` belongs to; `None` if the client cannot tell.
         epoch: Option<Epoch>,
-        /// The last place it has.
+        /// The last message that the client has.
         seq: Seq,
-        /// So many of the newest if that place means nothing here.
+        /// How many of the newest messages to send if that position is of no use here.
         or_newest: u64,
     },
 }
 
-/// Where a session begins.
+/// The result of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
-    /// The newest place when it joined.
+    /// The room's head when the session joined.
     pub head: Seq,
-    /// It gets all that follows the place it named. Always true for one that named none.
+    /// The session gets everything after the position that it named. Always true if it named none.
     pub recovered: bool,
 }
 
@@ -74,89 +80,76 @@ pub enum JoinError {
     Read(#[from] ReadError),
 }
 
-/// A page that was read back.
+/// A page of history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// Ascending.
     pub messages: Vec<Arc<Message>>,
     /// There are earlier ones.
     pub more: bool,
-    /// What became of them after the page's end, ascending: edits, deletions, reactions.
+    /// Amendments of these messages that come after the page, ascending.
     pub amendments: Vec<Arc<Message>>,
 }
 
 impl ChatService {
     /// The service of one node.
     #[must_use]
-    pub fn new(
-        log: Arc<dyn MessageLog>,
-        hub: Arc<Hub>,
-        clock: Arc<dyn Clock>,
-        node: NodeId,
-        stats: Arc<Stats>,
-        rules: Rules,
-    ) -> Arc<Self> {
-        Arc::new(Self { log, hub, clock, node, stats, rules })
+    pub fn new(appender: Appender, hub: Arc<Hub>, stats: Arc<Stats>, limits: ServiceLimits) -> Arc<Self> {
+        Arc::new(Self { appender: Arc::new(appender), hub, stats, limits, opened: AtomicU32::new(0) })
     }
 
-    /// The log itself, for whoever pumps sessions or asks how it is.
+    /// The log.
     #[must_use]
     pub fn log(&self) -> &Arc<dyn MessageLog> {
-        &self.log
+        self.appender.log()
     }
 
     /// This node's name.
     #[must_use]
     pub fn node(&self) -> &NodeId {
-        &self.node
+        self.appender.node()
     }
 
-    /// What the domain counts.
+    /// The domain's counters.
     #[must_use]
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
 
-    /// The clock that messages are dated by.
+    /// The clock that dates messages.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
+        self.appender.clock()
     }
 
-    /// A session without rooms; it ends with `ended`, and the caller runs its pump.
+    /// Opens a session without rooms. It ends with `ended`; the caller runs its pump.
     #[must_use]
-    pub fn session(&self, ended: CancellationToken) -> Arc<Session> {
-        Session::new(None, self.stats.clone(), ended)
+    pub fn session(&self, participant: Option<Participant>, ended: CancellationToken) -> Arc<Session> {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        Session::new(number, participant, self.hub.observer().clone(), self.stats.clone(), ended)
     }
 
-    /// The same of someone among the people of its rooms.
-    #[must_use]
-    pub fn session_of(&self, ear: Arc<Ear>, ended: CancellationToken) -> Arc<Session> {
-        Session::new(Some(ear), self.stats.clone(), ended)
-    }
-
-    /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can answer first.
+    /// Enters a room. Nothing of it is emitted before [`Entered::follow`], so that the caller can respond first.
     ///
-    /// A place is taken for what it is only if the log, asked now, is the
-    /// one it is from and reaches as far; else the session starts with the newest, and
-    /// is told that its recovery is incomplete.
+    /// A position counts only if the log, asked now, is the one that it belongs to and reaches that far. Otherwise the
+    /// session starts with the newest messages and is told that its recovery is incomplete.
     ///
     /// # Errors
     ///
-    /// [`JoinError`]; the session is not in this room then, nor in one that it was in before.
+    /// [`JoinError`]; the session is then not in this room, even if it was before.
     pub async fn join(
         &self,
         session: &Arc<Session>,
         room: &RoomName,
         start: Start,
     ) -> Result<Entered, JoinError> {
-        let limit = self.rules.rooms_per_session;
+        let limit = self.limits.rooms_per_session;
         if limit <= session.rooms() && !session.is_in(room) {
             return Err(JoinError::TooManyRooms(limit));
         }
         session.leave(room);
         let (membership, extent) = self.hub.enter(room, session.wake()).await?;
-        let (shown, recovered) = begin(start, extent, self.log.epoch());
+        let (shown, recovered) = begin(start, extent, self.log().epoch());
         if let Start::After { .. } = start {
             let count = if recovered { &self.stats.resumed } else { &self.stats.incomplete };
             count.add(1);
@@ -165,13 +158,16 @@ impl ChatService {
         Ok(Entered { session: session.clone(), membership, shown, joined })
     }
 
-    /// Starts a sender: one socket's posts, in their order.
-    ///
-    /// `waits` also keeps the order across refusals: later posts are refused until the refused one
-    /// returns. It is not for clients that may never send that one again.
+    /// A sender for a socket whose client may never repeat a refused post.
     #[must_use]
-    pub fn sender(self: &Arc<Self>, author: Author, waits: bool) -> Sender {
-        Sender::new(self.clone(), author, waits, self.rules.messages_per_second)
+    pub fn sender(&self, author: Author) -> Sender {
+        Sender::new(self.appender.clone(), author, self.limits.messages_per_second)
+    }
+
+    /// A sender for a socket whose client repeats refused posts: later ones wait for them.
+    #[must_use]
+    pub fn ordered_sender(&self, author: Author) -> OrderedSender {
+        OrderedSender::new(self.sender(author))
     }
 
     /// Stores one message that is part of no socket's order.
@@ -180,46 +176,22 @@ impl ChatService {
     ///
     /// [`PostError`] says whether the same post may succeed later.
     pub async fn post(&self, author: &Author, post: Post) -> Result<Receipt, PostError> {
-        self.check(&author.id, &post).await?;
-        let outcomes = self.append(vec![self.draft(author, post)]).await?;
-        outcomes.into_iter().next().expect("a log answers for each draft")
+        self.appender.post(author, post).await
     }
 
-    /// Whether the log has what a post is about, and lets its author amend it. Ordinary messages ask the log nothing.
-    ///
-    /// What a post is about may have been pruned since an earlier try of it was stored, whose ack was lost: where
-    /// the log knows its nonce, it may go on, to be told its place.
-    pub(super) async fn check(&self, author: &UserId, post: &Post) -> Result<(), PostError> {
-        let Some(of) = post.saying.of() else { return Ok(()) };
-        let unchecked = |error: ReadError| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "an amendment could not be checked");
-            PostError::Unavailable
-        };
-        let there = self.log.read(&post.room, Seq(of.0 - 1), 1).await.map_err(unchecked)?;
-        let verdict = post.saying.check(author, there.first().map(Arc::as_ref));
-        match (&verdict, &post.nonce) {
-            (Err(PostError::NoSuchMessage), Some(nonce))
-                if self.log.knows(&post.room, author, nonce).await.map_err(unchecked)? =>
-            {
-                Ok(())
-            }
-            _ => verdict,
-        }
-    }
-
-    /// Reads up to `limit` messages before `before`, and what became of them later.
+    /// Reads up to `limit` messages before `before`, and their later amendments.
     ///
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
     pub async fn history(&self, room: &RoomName, before: Seq, limit: usize) -> Result<History, ReadError> {
-        let messages = self.log.read_before(room, before, limit).await?;
+        let messages = self.log().read_before(room, before, limit).await?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else {
             return Ok(History::default());
         };
         let (first, last) = (first.seq, last.seq);
-        let more = self.log.extent(room).await?.pruned.next() < first;
-        let amendments = self.log.amendments(room, first, last, AMENDMENTS_MAX).await?;
+        let more = self.log().extent(room).await?.pruned.next() < first;
+        let amendments = self.log().amendments(room, first, last, AMENDMENTS_MAX).await?;
         Ok(History { messages, more, amendments })
     }
 
@@ -234,11 +206,11 @@ impl ChatService {
         query: &SearchQuery,
         before: Seq,
         limit: usize,
-    ) -> Result<Found, ReadError> {
-        self.log.search(room, query, before, limit).await
+    ) -> Result<SearchResult, ReadError> {
+        self.log().search(room, query, before, limit).await
     }
 
-    /// Reads up to `limit` messages after `after`, ascending, and whether there are more after them.
+    /// Reads up to `limit` messages after `after`, ascending, and whether more follow.
     ///
     /// # Errors
     ///
@@ -249,65 +221,30 @@ impl ChatService {
         after: Seq,
         limit: usize,
     ) -> Result<(Vec<Arc<Message>>, bool), ReadError> {
-        let messages = self.log.read(room, after, limit).await?;
-        let head = self.log.extent(room).await?.head;
+        let messages = self.log().read(room, after, limit).await?;
+        let head = self.log().extent(room).await?.head;
         let more = messages.last().is_some_and(|last| last.seq < head);
         Ok((messages, more))
     }
 
-    /// Up to `limit` rooms after the one named `after`, by name.
+    /// Lists up to `limit` rooms after the one named `after`, by name.
     ///
     /// # Errors
     ///
     /// [`ReadError`] if the log cannot be read now.
     pub async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
-        self.log.rooms(after, limit).await
-    }
-
-    pub(super) fn draft(&self, author: &Author, post: Post) -> Draft {
-        let Post { room, nonce, saying, trace } = post;
-        let (kind, of, text) = saying.into_parts();
-        let (author, node, at) = (author.clone(), self.node.clone(), self.clock.now());
-        Draft { room, kind, of, author, nonce, text, at, node, trace }
-    }
-
-    /// Stores a run and says what became of each draft; a failure of the log is that of the whole run.
-    pub(super) async fn append(
-        &self,
-        drafts: Vec<Draft>,
-    ) -> Result<Vec<Result<Receipt, PostError>>, PostError> {
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let outcomes = self.log.append(drafts).await.map_err(|error| {
-            if !matches!(error, AppendError::Busy) {
-                tracing::warn!(error = &error as &dyn std::error::Error, "messages were not stored");
-            }
-            PostError::from(&error)
-        })?;
-        let settle = |outcome| match outcome {
-            Appended::Stored(receipt) => {
-                self.stats.accepted.add(1);
-                Ok(receipt)
-            }
-            Appended::Known(receipt) => {
-                self.stats.known.add(1);
-                Ok(receipt)
-            }
-            Appended::Conflict => Err(PostError::NonceConflict),
-        };
-        Ok(outcomes.into_iter().map(settle).collect())
+        self.log().rooms(after, limit).await
     }
 }
 
-/// Where a session begins in a room of this extent, and whether it gets all it missed.
+/// Where a session begins in a room of this extent, and whether it gets everything that it missed.
 fn begin(start: Start, extent: Extent, epoch: Epoch) -> (Seq, bool) {
-    let newest = |count: u64| Seq(extent.head.0.saturating_sub(count)).max(extent.pruned);
+    let newest = |count: u64| extent.head.back(count).max(extent.pruned);
     match start {
         Start::Newest(count) => (newest(count), true),
-        Start::After { epoch: of, seq, or_newest } => {
-            let another_log = of.is_some_and(|of| of != epoch) || extent.head < seq;
-            if another_log {
+        Start::After { epoch: claimed, seq, or_newest } => {
+            let is_of_another_log = claimed.is_some_and(|claimed| claimed != epoch) || extent.head < seq;
+            if is_of_another_log {
                 (newest(or_newest), false)
             } else {
                 (seq.max(extent.pruned), extent.pruned <= seq)
@@ -316,7 +253,7 @@ fn begin(start: Start, extent: Extent, epoch: Epoch) -> (Seq, bool) {
     }
 }
 
-/// A session that has entered a room and does not follow it yet; dropped, it has left again.
+/// A session that has entered a room and does not follow it yet. Dropped, it has left again.
 pub struct Entered {
     session: Arc<Session>,
     membership: Membership,
@@ -331,7 +268,7 @@ impl Entered {
         self.membership.room().name()
     }
 
-    /// What the client is told.
+    /// The response for the client.
     #[must_use]
     pub fn joined(&self) -> Joined {
         self.joined
@@ -341,7 +278,7 @@ impl Entered {
     pub fn follow(self) {
         let name = self.name().clone();
         self.session.follow(self.membership, self.shown);
-        // A session that ended meanwhile has left its rooms already: this one, too.
+        // A session that ended meanwhile has already left its rooms, and must leave this one, too.
         if self.session.ended().is_cancelled() {
             self.session.leave(&name);
         }

@@ -1,11 +1,6 @@
-//! What the domain counts; the telemetry reads it when it is asked.
+//! The domain's counters. Telemetry reads them; nothing in the domain depends on their values.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
-};
-
-use super::witness::Witness;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -29,12 +24,12 @@ impl Count {
 pub struct Level(AtomicI64);
 
 impl Level {
-    /// Adds `more`, which may be less than nothing.
+    /// Adds `more`, which may be negative.
     pub fn add(&self, more: i64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Makes it this.
+    /// Replaces it.
     pub fn set(&self, now: i64) {
         self.0.store(now, Ordering::Relaxed);
     }
@@ -46,39 +41,37 @@ impl Level {
     }
 }
 
-/// All that the domain counts.
+/// All counters of the domain.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Messages stored for this node's clients.
     pub accepted: Count,
     /// Retries of a message that was stored already.
     pub known: Count,
-    /// Who is told of each emit, if anybody is.
-    pub witness: Option<Arc<dyn Witness>>,
     /// Holes that were filled from the log.
     pub gap_repairs: Count,
-    /// Rooms whose growth the sweep told before any hint did.
+    /// Rooms that the sweep found to have grown before any hint came.
     pub sweep_hits: Count,
     /// Cursors that follow a room.
     pub cursors: Level,
-    /// Those of them that are behind its head.
+    /// Cursors that are behind their room's head.
     pub catching_up: Level,
-    /// Joins with a place that got all they missed.
+    /// Joins with a position that were continued without a gap.
     pub resumed: Count,
-    /// Joins with a place that could not.
+    /// Joins with a position that could not be.
     pub incomplete: Count,
     /// Connected sockets, of both namespaces.
     pub sessions: Level,
-    /// Changes of a room's people that sessions were told.
-    pub people_told: Count,
-    /// Those who are typing that sessions were told.
-    pub typing_told: Count,
-    /// What was not told of people, since a session had too much of it waiting.
-    pub news_dropped: Count,
-    /// 1 if other nodes' people can be asked for.
+    /// Membership changes sent to sessions.
+    pub members_sent: Count,
+    /// Typing notices sent to sessions.
+    pub typing_sent: Count,
+    /// Presence events that were dropped because a session's queue was full.
+    pub presence_dropped: Count,
+    /// 1 if the presence of other nodes can be fetched.
     pub presence_complete: Level,
     /// Rooms with members on this node.
     pub rooms: Level,
-    /// Bytes of messages that all rooms' tails hold, about.
+    /// Bytes of messages in all rooms' tails, roughly.
     pub tail_bytes: Level,
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::types::{
-    Author, Draft, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs, UserId, UserName,
+use crate::chat::{
+    model::{Author, Draft, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs, UserId, UserName},
+    ports::Clock,
 };
 
-/// A draft by `ada` that says `text`, without a nonce.
+/// A draft by `ada` with this text and no nonce.
 pub(crate) fn draft(room: &str, text: &str) -> Draft {
     let id: UserId = "ada".parse().expect("a valid id");
     let name: UserName = "Ada".parse().expect("a valid name");
@@ -14,8 +15,8 @@ pub(crate) fn draft(room: &str, text: &str) -> Draft {
     let room: RoomName = room.parse().expect("a valid room");
     let text = MessageText::new(text, 1_000).expect("a valid text");
     let author = Author { id, name, color: None };
-    let (kind, at) = (Kind::text(), UnixMs(1));
-    Draft { room, kind, of: None, author, nonce: None, text, at, node, trace: None }
+    let (kind, at) = (Kind::Text, UnixMs(1));
+    Draft { room, kind, target: None, author, nonce: None, text, at, node, trace: None }
 }
 
 /// The message at `seq` of `room`, whose text has three bytes.
@@ -26,8 +27,25 @@ pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
 /// A clock that stands still.
 pub(crate) struct FixedClock;
 
-impl crate::chat::ports::Clock for FixedClock {
+impl Clock for FixedClock {
     fn now(&self) -> UnixMs {
         UnixMs(1)
+    }
+}
+
+/// A small random number generator: the same seed gives the same schedule on every machine.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `bound`, by xorshift64*.
+    pub(crate) fn roll(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % bound
     }
 }

@@ -11,7 +11,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use crate::chat::types::Message;
+use crate::chat::model::Message;
 
 #[cfg(test)]
 mod testing;

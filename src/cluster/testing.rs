@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::types::{Author, Draft, Kind, Message, MessageText, Seq, UnixMs};
+use crate::chat::model::{Author, Draft, Kind, Message, MessageText, Seq, UnixMs};
 
 /// A small message at this place.
 pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
@@ -13,8 +13,8 @@ pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
 pub(crate) fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
     let draft = Draft {
         room: room.parse().unwrap(),
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author { id: "u-1".parse().unwrap(), name: "Ada ❤".parse().unwrap(), color: None },
         nonce: seq.is_multiple_of(2).then(|| format!("nonce {seq}").parse().unwrap()),
         text: MessageText::new(text, text.len()).unwrap(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use config::{Config, File, Source as _, Value, ValueKind};
 
-use super::Settings;
+use crate::config::Settings;
 
 /// The file that is read if it is there.
 const FILE: &str = "chorus.toml";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Rule, Settings};
+use crate::config::{Rule, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

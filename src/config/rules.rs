@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use humantime_serde::re::humantime::format_duration;
 
-use crate::chat::types::{NodeId, RoomName};
-
-use super::{Drain, Settings};
+use crate::{
+    chat::model::{NodeId, RoomName},
+    config::{Drain, Settings},
+};
 
 /// Less would be taken by nonces and the newest messages, which stay in any case.
 const RETENTION_BYTES_MIN: u64 = 16 * 1024 * 1024;

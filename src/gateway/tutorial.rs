@@ -1,152 +1,141 @@
-//! Namespace `/`: the Socket.IO tutorial's contract, to the letter, in the room `lobby`.
+//! Namespace `/`: the contract of the Socket.IO tutorial, to the letter, in the room `lobby`.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use socketioxide::{
     SocketIo,
-    extract::{AckSender, SocketRef, TryData},
+    extract::{SocketRef, TryData},
     handler::ConnectHandler as _,
 };
-use tracing::Instrument as _;
 
 use crate::{
     chat::{
-        cursor::Pace,
-        post::{Post, PostError, Saying},
-        sender::Sender,
-        sender_order::{PostIndex, SenderOrder},
+        delivery::session::{MessageSink, Session},
+        fanout::cursor::Pace,
+        model::{Author, Kind, Message, MessageText, Nonce, RoomName, Seq, ValidationError},
+        publish::{
+            post::{Post, PostBody},
+            sender::Sender,
+            sender_order::SenderOrder,
+        },
         service::{Entered, Start},
-        session::{self, Session},
-        types::{Author, Invalid, Message, MessageText, Nonce, RoomName, Seq},
+    },
+    gateway::{
+        context::{EVENTS_PER_TURN, GatewayContext},
+        posts::{AckForm, PendingPosts},
+        protocol::{ErrorCode, EventArgs, Refusal},
+        socketio::{
+            engine_session::CloseReason,
+            event_queue::{self, EventQueue, InboundEvent, QueuedEvent},
+            responder::Responder,
+            sink::SocketSink,
+        },
     },
     sync::lock,
-    telemetry::{metrics, trace::Root},
+    telemetry::metrics,
 };
 
-use super::{
-    Gateway, RUN_MAX,
-    admission::server_offset,
-    intake::{self, Incoming, Intake, Waiting},
-    link::Cut,
-    outlet::{Answers, Outlet},
-    protocol::{Refusal, args::Args},
-};
-
-/// The one event, both ways.
+/// The only event, in both directions.
 const CHAT_MESSAGE: &str = "chat message";
 
 /// Opens the namespace.
-pub(super) fn attach(io: &SocketIo, gateway: &Arc<Gateway>) {
-    let (admitting, connecting) = (gateway.clone(), gateway.clone());
+pub(super) fn attach(io: &SocketIo, context: &Arc<GatewayContext>) {
+    let (admitting, connecting) = (context.clone(), context.clone());
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
         let offset = server_offset(&auth.0.unwrap_or_default());
-        let order = std::sync::Mutex::new(SenderOrder::default());
+        let order = Mutex::new(SenderOrder::default());
         let number = move || lock(&order).number();
-        // An event for which there is no room is not answered: the client's own retry brings it again.
-        let link = admitting.links.link(socket.id);
-        let overflow = |_| metrics::refused(Refusal::from(PostError::Overloaded).code);
-        let intake = Intake::register(&socket, link, admitting.bounds(), number, overflow);
-        intake::leave(&socket, (offset, intake));
+        // An event for which there is no room is not acked: the client's own retry repeats it.
+        let engine_session = admitting.engine_sessions.get_or_insert(socket.id);
+        let overflow = |_| metrics::refused(ErrorCode::Overloaded.as_str());
+        let queue = EventQueue::register(&socket, engine_session, admitting.bounds(), number, overflow);
+        event_queue::stash(&socket, Admitted { offset, queue });
         std::future::ready(Ok::<(), Refusal>(()))
     };
     let connect = move |socket: SocketRef| {
-        if let Some((offset, intake)) = intake::take::<(Option<Seq>, Intake)>(&socket) {
-            connecting.tracker.spawn(run(connecting.clone(), socket, offset, intake));
+        if let Some(admitted) = event_queue::unstash::<Admitted>(&socket) {
+            connecting.tracker.spawn(run(connecting.clone(), socket, admitted));
         }
         std::future::ready(())
     };
     io.ns("/", connect.with(admit));
 }
 
-/// Lives as long as the socket. What was read of it before it went is still stored.
-async fn run(gateway: Arc<Gateway>, socket: SocketRef, offset: Option<Seq>, intake: Intake) {
-    let Intake { queue, ended, end } = intake;
-    let session = gateway.chat.session(ended.clone());
-    let out = TutorialOutlet(Outlet::new(socket, &gateway.links, "/", end));
-    let mut sender = gateway.chat.sender(Author::anonymous(), false);
-    let mut answers = Answers::new(&out.0.link, &ended, gateway.stall_timeout);
+/// A socket that is admitted and not connected yet.
+struct Admitted {
+    offset: Option<Seq>,
+    queue: EventQueue,
+}
 
-    let moves = pin!(session.pump(gateway.chat.log().as_ref(), &out, gateway.stall_timeout));
-    let events = pin!(async {
-        // What is rarely under way has its own memory, which an idle socket gives back.
-        Box::pin(begin(&gateway, &session, &out, offset)).await;
+/// Lives as long as the socket. Events that were read before its end are still handled.
+async fn run(context: Arc<GatewayContext>, socket: SocketRef, admitted: Admitted) {
+    let Admitted { offset, queue } = admitted;
+    let EventQueue { events, ended, reason } = queue;
+    let session = context.chat.session(None, ended.clone());
+    let sink = TutorialSink(SocketSink::new(socket, &context.engine_sessions, "/", reason));
+    let mut sender = context.chat.sender(Author::anonymous());
+    let mut responder = Responder::new(&sink.0.engine_session, &ended, context.stall_timeout());
+
+    let deliveries = pin!(session.pump(context.chat.log().as_ref(), &sink, context.stall_timeout()));
+    let requests = pin!(async {
+        // Boxed, so that an idle socket has no memory for what is rarely under way.
+        Box::pin(begin(&context, &session, &sink, offset)).await;
         loop {
-            match queue.take(RUN_MAX).await {
+            match events.take(EVENTS_PER_TURN).await {
                 batch if batch.is_empty() => break,
-                batch => Box::pin(take(&gateway, &mut sender, &mut answers, batch)).await,
+                batch => Box::pin(handle(&context, &mut sender, &mut responder, batch)).await,
             }
         }
     });
-    out.0.live(&ended, &queue, moves, events).await;
+    sink.0.run(&ended, &events, deliveries, requests).await;
 }
 
-/// Joins the lobby where the client says it is.
-async fn begin(gateway: &Gateway, session: &Arc<Session>, out: &TutorialOutlet, offset: Option<Seq>) {
-    let or_newest = u64::from(gateway.history.on_join);
+/// Joins the lobby at the client's offset.
+async fn begin(context: &GatewayContext, session: &Arc<Session>, sink: &TutorialSink, offset: Option<Seq>) {
+    let or_newest = u64::from(context.history.on_join);
     let start = match offset {
         None => Start::Newest(or_newest),
-        Some(Seq::ZERO) if 0 < gateway.history.tutorial_max => {
-            Start::Newest(u64::from(gateway.history.tutorial_max))
+        Some(Seq::ZERO) if 0 < context.history.tutorial_max => {
+            Start::Newest(u64::from(context.history.tutorial_max))
         }
         Some(seq) => Start::After { epoch: None, seq, or_newest },
     };
     let lobby = RoomName::lobby();
-    let Some(entered) = gateway.join(session, &lobby, start, &out.0.link).await else { return };
+    let Some(entered) = context.join(session, &lobby, start, &sink.0.engine_session).await else { return };
     if !entered.joined().recovered {
         let notice = json!({ "code": "incomplete_recovery", "room": lobby.as_str() });
-        out.0.emit_when_drained("notice", &notice, session.ended()).await;
+        sink.0.emit_when_drained("notice", &notice, session.ended()).await;
     }
     Entered::follow(entered);
 }
 
-/// Stores what was read, in its order, and acks what is durable.
-async fn take(gateway: &Gateway, sender: &mut Sender, answers: &mut Answers, batch: Vec<Waiting>) {
-    let mut run: Vec<(PostIndex, Post)> = Vec::new();
-    let mut acks: Vec<(AckSender, Option<Root>)> = Vec::new();
-    for (Incoming { event, args, ack, index, root }, _bytes) in batch {
+/// Stores the messages among the events, in their order, and acks what is durable.
+async fn handle(
+    context: &GatewayContext,
+    sender: &mut Sender,
+    responder: &mut Responder,
+    batch: Vec<QueuedEvent>,
+) {
+    let mut posts = PendingPosts::new(AckForm::Empty);
+    for (InboundEvent { event, args, ack, index, trace }, _bytes) in batch {
         if event != CHAT_MESSAGE {
             continue;
         }
-        match parse(args, gateway.limits.max_message_bytes) {
-            Ok(post) => {
-                root.iter().for_each(Root::taken);
-                run.push((index, Post { trace: root.as_ref().map(Root::context), ..post }));
-                acks.push((ack, root));
-            }
-            Err(refusal) => refuse(answers, ack, &refusal).await,
+        match parse(args, context.limits.max_message_bytes) {
+            Ok(post) => posts.push(index, post, ack, trace),
+            Err(refusal) => responder.refuse(ack, &refusal).await,
         }
     }
-    if run.is_empty() {
-        return;
-    }
-    let log_span = Root::log_span(acks.iter().map(|(_, root)| root));
-    let outcomes = sender.post(run).instrument(log_span).await;
-    acks.iter_mut().filter_map(|(_, root)| root.as_mut()).for_each(Root::answered);
-    for (outcome, (ack, root)) in outcomes.into_iter().zip(acks) {
-        let passes = outcome.as_ref().is_err_and(PostError::passes);
-        let outcome = outcome.map_err(Refusal::from);
-        match &outcome {
-            // No arguments: an empty array is a tuple of none.
-            Ok(_) => answers.send(ack, &([] as [(); 0])).await,
-            // No ack: the client's own retry brings it again.
-            Err(refusal) if passes => metrics::refused(refusal.code),
-            Err(refusal) => refuse(answers, ack, refusal).await,
-        }
-        if let Some(root) = root {
-            root.end(outcome.map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
-        }
-    }
+    posts.store(sender, responder).await;
 }
 
-async fn refuse(answers: &mut Answers, ack: AckSender, refusal: &Refusal) {
-    metrics::refused(refusal.code);
-    answers.send(ack, &refusal.to_json()).await;
-}
-
-/// Reads `content, clientOffset`. Without an offset each message is one of its own.
-fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
+/// Reads `content, clientOffset`. Without an offset each message is a new one.
+fn parse(args: Option<EventArgs>, text_bytes_max: usize) -> Result<Post, Refusal> {
     let args = args.map(|args| args.parse()).unwrap_or_default();
     let content = args.first().and_then(Value::as_str).unwrap_or_default();
     let text = MessageText::new(content, text_bytes_max)?;
@@ -156,31 +145,43 @@ fn parse(args: Option<Args>, text_bytes_max: usize) -> Result<Post, Refusal> {
         _ => None,
     };
     if offset.as_ref().is_some_and(|offset| Nonce::BYTES_MAX < offset.len()) {
-        return Err(Invalid::Nonce.into());
+        return Err(ValidationError::Nonce.into());
     }
     let nonce = offset.map(|offset| Nonce::of_tutorial(&offset, content));
-    Ok(Post { room: RoomName::lobby(), nonce, saying: Saying::Text(text), trace: None })
+    Ok(Post { room: RoomName::lobby(), nonce, body: PostBody::Text(text), trace: None })
 }
 
-/// The socket's way out, in the tutorial's words: message by message, and only texts.
-struct TutorialOutlet(Outlet);
+/// A client's offset, `{serverOffset: n}`. A string of digits counts as that number, anything else as absent.
+fn server_offset(auth: &Value) -> Option<Seq> {
+    let offset = auth.get("serverOffset")?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match offset {
+        Value::Number(number) => number.as_u64().map(Seq),
+        // Digits beyond 64 bits are a seq beyond any log's head.
+        Value::String(text) if !text.is_empty() && digits(text) => Some(text.parse().map_or(Seq::MAX, Seq)),
+        _ => None,
+    }
+}
+
+/// A socket of `/` on the way out: message by message, and ordinary messages only.
+struct TutorialSink(SocketSink);
 
 #[async_trait]
-impl session::Outlet for TutorialOutlet {
-    fn appetite(&self, _pace: Pace) -> usize {
-        self.0.link.room()
+impl MessageSink for TutorialSink {
+    fn capacity(&self, _pace: Pace) -> usize {
+        self.0.engine_session.capacity()
     }
 
     fn deliver(&self, _room: &RoomName, messages: &[Arc<Message>], _pace: Pace) -> usize {
         let emit = |message: &&Arc<Message>| {
             let text = message.draft.text.as_str();
-            !message.draft.kind.is_text() || self.0.emit(CHAT_MESSAGE, &(text, message.seq.0))
+            message.draft.kind != Kind::Text || self.0.emit(CHAT_MESSAGE, &(text, message.seq.0))
         };
         messages.iter().take_while(emit).count()
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        self.0.lost(room, after, upto)
+    fn history_truncated(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
+        self.0.history_truncated(room, after, upto)
     }
 
     async fn drained(&self) {
@@ -188,6 +189,34 @@ impl session::Outlet for TutorialOutlet {
     }
 
     fn cut(&self) {
-        self.0.link.cut(Cut::Stalled);
+        self.0.engine_session.cut(CloseReason::Stalled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_offset_is_a_whole_number_or_its_digits() {
+        for (offset, seq) in [
+            (json!(0), Some(0)),
+            (json!(7), Some(7)),
+            (json!("42"), Some(42)),
+            (json!("99999999999999999999999"), Some(u64::MAX)),
+            (json!(-1), None),
+            (json!(1.5), None),
+            (json!(""), None),
+            (json!("7a"), None),
+            (json!("-1"), None),
+            (json!(null), None),
+            (json!({"a": 1}), None),
+            (json!([7]), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(server_offset(&json!({ "serverOffset": offset })), seq.map(Seq), "{offset}");
+        }
+        assert_eq!(server_offset(&json!(null)), None);
+        assert_eq!(server_offset(&json!("text")), None);
     }
 }

@@ -20,20 +20,19 @@ use tracing::Instrument as _;
 use crate::{
     auth::new_guest,
     chat::{
+        model::{Author, Nonce, RoomName, Seq},
         ports::Receipt,
-        post::{Post, PostError},
-        types::{Author, Nonce, RoomName, Seq},
+        publish::post::{Post, PostError},
     },
     gateway::protocol::{
-        Refusal,
-        answer::{history_json, identity_json, page_json, receipt_json, rooms_json},
-        request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, saying},
+        ErrorCode, Refusal,
+        request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, post_body},
+        response::{history_json, identity_json, page_json, receipt_json, rooms_json},
     },
+    http::Http,
     sync::lock,
-    telemetry::trace::Root,
+    telemetry::trace::PostTrace,
 };
-
-use super::Http;
 
 #[derive(Deserialize)]
 pub(super) struct NewSession {
@@ -79,7 +78,7 @@ pub(super) struct MessagesQuery {
     limit: Option<u64>,
 }
 
-/// `GET /api/rooms/{room}/messages`: a page after a place, or before one; the newest without either.
+/// `GET /api/rooms/{room}/messages`: the page after a seq, or before one; without either the newest.
 pub(super) async fn messages(
     State(http): State<Http>,
     room: Result<Path<String>, PathRejection>,
@@ -91,18 +90,18 @@ pub(super) async fn messages(
     let reader = bearer(&http, &headers)?;
     let page = match (query.after, query.before) {
         (Some(_), Some(_)) => {
-            return Err(Refusal::new("bad_request", "a page is after a place or before one, not both"));
+            return Err(Refusal::new(ErrorCode::BadRequest, "a page is after a seq or before one, not both"));
         }
         (Some(after), None) => {
             let (messages, more) = http.chat.following(&room, Seq(after), limit).await?;
             page_json(&messages, more, reader.as_ref())
         }
         (None, before) => {
-            let history = http.chat.history(&room, Seq(before.unwrap_or(u64::MAX)), limit).await?;
+            let history = http.chat.history(&room, before.map_or(Seq::MAX, Seq), limit).await?;
             history_json(&history, reader.as_ref())
         }
     };
-    Ok(of_log(&http, page))
+    Ok(with_epoch(&http, page))
 }
 
 #[derive(Deserialize)]
@@ -112,7 +111,7 @@ pub(super) struct SearchParameters {
     limit: Option<u64>,
 }
 
-/// `GET /api/rooms/{room}/search`: what has all words of `q`, newest first.
+/// `GET /api/rooms/{room}/search`: messages with all words of `q`, newest first.
 pub(super) async fn search(
     State(http): State<Http>,
     room: Result<Path<String>, PathRejection>,
@@ -121,12 +120,12 @@ pub(super) async fn search(
 ) -> Result<Json<Value>, Refusal> {
     let query = query_of(query)?;
     let (room, limit) = (room_of(room)?, limit(query.limit, FOUND_MAX));
-    let before = Seq(query.before.unwrap_or(u64::MAX));
+    let before = query.before.map_or(Seq::MAX, Seq);
     let words = query.q.unwrap_or_default().parse()?;
     let reader = bearer(&http, &headers)?;
     let found = http.chat.search(&room, &words, before, limit).await?;
     let page = page_json(&found.messages, found.more, reader.as_ref());
-    Ok(of_log(&http, page))
+    Ok(with_epoch(&http, page))
 }
 
 #[derive(Deserialize)]
@@ -136,15 +135,14 @@ pub(super) struct NewMessage {
     of: Option<u64>,
 }
 
-/// `POST /api/elsewhere`: makes a browser forget the node that its balancer's cookie names, so that its
-/// next connection may go to another.
+/// `POST /api/elsewhere`: expires the balancer's cookie, so that the browser's next connection may go to another node.
 pub(super) async fn elsewhere(State(http): State<Http>) -> impl IntoResponse {
     let expired = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", http.sticky_cookie);
     (StatusCode::NO_CONTENT, [(SET_COOKIE, expired)])
 }
 
-/// `POST /api/rooms/{room}/messages`: stores a message. With `Idempotency-Key`, which is
-/// the nonce, a retry is safe; without it each request stores.
+/// `POST /api/rooms/{room}/messages`: stores a message. `Idempotency-Key` is the nonce and makes a retry safe; without
+/// it each request stores.
 pub(super) async fn post_message(
     State(http): State<Http>,
     room: Result<Path<String>, PathRejection>,
@@ -152,64 +150,71 @@ pub(super) async fn post_message(
     body: Result<Json<NewMessage>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let author = bearer(&http, &headers)?.ok_or_else(|| {
-        Refusal::new("bad_token", "a post needs a token: POST /api/sessions, then Authorization: Bearer")
+        Refusal::new(
+            ErrorCode::BadToken,
+            "a post needs a token: POST /api/sessions, then Authorization: Bearer",
+        )
     })?;
-    // One that is not ASCII is no trace's.
+    // A header that is not ASCII names no trace.
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let root = Root::receive(traceparent);
+    let post_trace = PostTrace::receive(traceparent);
     let Json(NewMessage { text, kind, of }) = body.map_err(|error| body_error(&error))?;
     let nonce: Option<Nonce> = header(&headers, "idempotency-key")?.map(str::parse).transpose()?;
-    let saying = saying(kind.as_deref(), of, text.as_deref(), http.text_bytes_max)?;
-    let trace = root.as_ref().map(Root::context);
-    let post = Post { room: room_of(room)?, nonce, saying, trace };
-    let posted = store(&http, &author, post).instrument(Root::log_span([&root])).await;
+    let body = post_body(kind.as_deref(), of, text.as_deref(), http.text_bytes_max)?;
+    let trace = post_trace.as_ref().map(PostTrace::context);
+    let post = Post { room: room_of(room)?, nonce, body, trace };
+    let posted = store(&http, &author, post).instrument(PostTrace::log_span([&post_trace])).await;
     let posted = posted.map_err(Refusal::from);
-    if let Some(root) = root {
-        root.end(posted.as_ref().map(|receipt| receipt.seq.0).map_err(|refusal| refusal.code));
+    if let Some(post_trace) = post_trace {
+        let outcome = posted.as_ref().map(|receipt| receipt.seq.0);
+        post_trace.end(outcome.map_err(|refusal| refusal.code.as_str()));
     }
     Ok((StatusCode::CREATED, Json(receipt_json(posted?))))
 }
 
-/// Stores a post, if its author does not post faster than a session may.
+/// Stores a post, unless its author posts faster than a session may.
 async fn store(http: &Http, author: &Author, post: Post) -> Result<Receipt, PostError> {
-    let turn = lock(&http.posting).take(&author.id, Instant::now());
-    turn.map_err(|retry_after_ms| PostError::RateLimited { retry_after_ms })?;
+    let admitted = lock(&http.posting).take(&author.id, Instant::now());
+    admitted.map_err(|retry_after_ms| PostError::RateLimited { retry_after_ms })?;
     http.chat.post(author, post).await
 }
 
-/// What a request asks for beside its path.
+/// A request's query.
 fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Query(query) = query.map_err(|error| Refusal::new(ErrorCode::BadRequest, error.body_text()))?;
     Ok(query)
 }
 
-/// A page, and the log that its places are in.
-fn of_log(http: &Http, mut page: Value) -> Json<Value> {
+/// Adds the epoch that the page's seqs belong to.
+fn with_epoch(http: &Http, mut page: Value) -> Json<Value> {
     page["epoch"] = http.chat.log().epoch().to_string().into();
     Json(page)
 }
 
 /// The room that a path names.
 fn room_of(path: Result<Path<String>, PathRejection>) -> Result<RoomName, Refusal> {
-    let Path(room) = path.map_err(|error| Refusal::new("bad_request", error.body_text()))?;
+    let Path(room) = path.map_err(|error| Refusal::new(ErrorCode::BadRequest, error.body_text()))?;
     Ok(room.parse()?)
 }
 
-/// What is wrong with a body.
+/// The refusal of a body that cannot be read.
 fn body_error(error: &JsonRejection) -> Refusal {
-    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+    let is_too_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+    let code = if is_too_large { ErrorCode::TooLarge } else { ErrorCode::BadRequest };
     Refusal::new(code, error.body_text())
 }
 
-/// Whose request this is; one with a bad token is nobody's and is refused.
+/// The user of a request, if it has a token; a bad token is refused.
 fn bearer(http: &Http, headers: &HeaderMap) -> Result<Option<Author>, Refusal> {
     let Some(token) = header(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
     let author = http.tokens.read(token, http.chat.clock().now());
-    author.map(Some).map_err(|error| Refusal::new("bad_token", error.to_string()))
+    author.map(Some).map_err(|error| Refusal::new(ErrorCode::BadToken, error.to_string()))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
     let value = headers.get(name).map(|value| value.to_str());
-    value.transpose().map_err(|_| Refusal::new("bad_request", format!("the header {name} is not ASCII")))
+    value
+        .transpose()
+        .map_err(|_| Refusal::new(ErrorCode::BadRequest, format!("the header {name} is not ASCII")))
 }

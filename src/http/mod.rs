@@ -1,4 +1,4 @@
-//! HTTP: the page, the API, the probes, and the way to the sockets.
+//! HTTP: the page, the API and the probes.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,22 +6,19 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn,
     routing::{get, post},
 };
-use socketioxide::layer::SocketIoLayer;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::{
     auth::Tokens,
-    chat::{ports::ClusterBus, service::ChatService, user_limits::UserLimits},
-    gateway::{engine, link::Links},
-    telemetry::metrics::Metrics,
+    chat::{ports::ClusterBus, publish::user_limits::UserLimits, service::ChatService},
+    telemetry::metrics::scrape::Metrics,
 };
 
 pub mod healthcheck;
-pub mod serve;
 
 mod api;
 mod assets;
@@ -33,15 +30,15 @@ mod probes;
 pub struct Http {
     /// The domain's verbs.
     pub chat: Arc<ChatService>,
-    /// Who someone is.
+    /// Who a token's bearer is.
     pub tokens: Arc<Tokens>,
-    /// How fast they may post.
+    /// Rate limits of users who post over HTTP.
     pub posting: Arc<Mutex<UserLimits>>,
     /// Whether other nodes can be reached.
     pub bus: Arc<dyn ClusterBus>,
-    /// What `/metrics` says.
+    /// Answers `/metrics`.
     pub metrics: Metrics,
-    /// Whether the node is going away.
+    /// Cancelled when the node drains.
     pub draining: CancellationToken,
     /// The longest text, in bytes.
     pub text_bytes_max: usize,
@@ -49,15 +46,15 @@ pub struct Http {
     pub sticky_cookie: Arc<str>,
 }
 
-/// A file by itself loads nothing; the page brings a policy of its own.
+/// A file by itself loads nothing; the page has a policy of its own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// The largest body of an API request, in bytes, beside its text.
+/// What the body of an API request may take beside its text, in bytes.
 const BODY_BYTES: usize = 8_192;
 
-/// All routes. The scripts that clients load from `/socket.io/` are answered ahead of the
-/// Socket.IO layer, which would refuse them.
-pub fn router(http: Http, sockets: SocketIoLayer, links: Arc<Links>) -> Router {
+/// All routes. `mount` puts the sockets in front of the pages; the scripts that clients load from `/socket.io/` are
+/// served ahead of the sockets, which would refuse them.
+pub fn router(http: Http, mount: impl FnOnce(Router) -> Router) -> Router {
     let body_bytes = http.text_bytes_max * 6 + BODY_BYTES;
     let api = Router::new()
         .route("/api/sessions", post(api::new_session))
@@ -82,12 +79,6 @@ pub fn router(http: Http, sockets: SocketIoLayer, links: Arc<Links>) -> Router {
             HeaderName::from_static("referrer-policy"),
             HeaderValue::from_static("same-origin"),
         ));
-    Router::new()
-        .merge(api)
-        .merge(probes)
-        .fallback_service(pages)
-        .with_state(http)
-        .layer(sockets)
-        .layer(from_fn_with_state(links, engine::watch))
-        .layer(from_fn(assets::client_script))
+    let app = Router::new().merge(api).merge(probes).fallback_service(pages).with_state(http);
+    mount(app).layer(from_fn(assets::client_script)).layer(from_fn(error::count_refusals))
 }

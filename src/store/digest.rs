@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::chat::types::Draft;
+use crate::chat::model::Draft;
 
 /// A short hash of what a message says. It outlives the message, so that a
 /// retry is known also when history was pruned.
@@ -12,14 +12,14 @@ pub(super) struct Digest([u8; 16]);
 impl Digest {
     /// The digest of a draft: its kind, its text, and what it is about.
     pub(super) fn of(draft: &Draft) -> Self {
-        let Draft { kind, text, of, .. } = draft;
+        let Draft { kind, text, target, .. } = draft;
         let mut hash = Sha256::new()
             .chain_update((kind.as_str().len() as u64).to_le_bytes())
             .chain_update(kind.as_str())
             .chain_update(text.as_str());
-        if let Some(of) = of {
+        if let Some(target) = target {
             // No text has this character, and an ordinary message's digest is what it was before there were others.
-            hash = hash.chain_update([0]).chain_update(of.0.to_le_bytes());
+            hash = hash.chain_update([0]).chain_update(target.0.to_le_bytes());
         }
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);

@@ -9,13 +9,16 @@ use std::{fmt, path::Path};
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, types::ValueRef};
 
-use super::sqlite::{database::Database, foreign::look_at, lock::beside, place::Places};
 use crate::{
     chat::{
+        model::{Author, Draft, Kind, MessageText, Nonce, RoomName, UnixMs, UserId},
         ports::Appended,
-        types::{Author, Draft, Kind, MessageText, Nonce, RoomName, UnixMs, UserId},
     },
     config,
+    store::sqlite::{
+        file::{database::Database, file_check::look_at, lock::beside},
+        write::sequencer::Sequencer,
+    },
 };
 
 /// Who said what was said before there were names, and the node it came by.
@@ -72,7 +75,7 @@ pub fn import(settings: &config::Log, seed: &Path, now: UnixMs) -> anyhow::Resul
 
 fn copy(seed: &Connection, transaction: &Connection, now: UnixMs) -> anyhow::Result<Imported> {
     let mut imported = Imported::default();
-    let mut places = Places::new(transaction)?;
+    let mut places = Sequencer::new(transaction)?;
     let mut select = seed.prepare("SELECT id, client_offset, content FROM messages ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -101,8 +104,8 @@ fn draft(offset: Option<&str>, content: String, now: UnixMs) -> anyhow::Result<D
     let id: UserId = ANONYMOUS.parse()?;
     Ok(Draft {
         room: RoomName::lobby(),
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author { id, name: ANONYMOUS.parse()?, color: None },
         nonce: offset.map(|offset| Nonce::of_tutorial(offset, &content)),
         // As it is: today's limits are for what is said today.
@@ -152,11 +155,11 @@ mod tests {
     use super::*;
     use crate::{
         chat::{
+            model::{Message, Seq},
             ports::MessageLog as _,
-            types::{Message, Seq},
         },
         store::{
-            contract::{append, line, read},
+            contract::log::{append, line, read},
             sqlite::tests::Fixture,
         },
     };

@@ -9,22 +9,24 @@ use std::{
 use anyhow::anyhow;
 use async_trait::async_trait;
 
-use super::{
-    digest::Digest,
-    looks::Looks,
-    page::{AMENDMENT_BYTES_MAX, Page},
-    retention::{KEPT_MIN, Retention},
-};
 use crate::{
     chat::{
-        ports::{
-            AppendError, Appended, Clock, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError,
-            Receipt,
+        model::{
+            Draft, Epoch, Kind, LogPosition, Message, MessageText, Nonce, RoomName, SearchQuery, Seq, UnixMs,
+            UserId,
         },
-        search::SearchQuery,
-        types::{Draft, Epoch, Kind, Message, MessageText, Nonce, Position, RoomName, Seq, UnixMs, UserId},
+        ports::{
+            AppendError, Appended, Changes, Clock, Commits, Extent, ListedRoom, MessageLog, ReadError,
+            Receipt, SearchResult,
+        },
     },
     config,
+    store::{
+        digest::Digest,
+        page::{AMENDMENT_BYTES_MAX, Page},
+        retention::{KEPT_MIN, Retention},
+        scan_budget::ScanBudget,
+    },
     sync::lock,
 };
 
@@ -69,37 +71,41 @@ impl Room {
     }
 
     /// Looks at each message, from the newest on: what became of one is known before it comes.
-    fn search(&self, query: &SearchQuery, before: Seq, limit: usize) -> Found {
+    fn search(&self, query: &SearchQuery, before: Seq, limit: usize) -> SearchResult {
         let mut page = Page::new(limit);
         // By what it is about and by whom; nothing once it was deleted.
         let mut changes: HashMap<(Seq, &UserId), Option<&MessageText>> = HashMap::new();
         for message in self.messages.iter().rev() {
-            let Draft { kind, of, author, text, .. } = &message.draft;
-            match (kind.as_str(), of) {
-                (Kind::EDIT, Some(of)) => drop(changes.entry((*of, &author.id)).or_insert(Some(text))),
-                (Kind::DELETE, Some(of)) => drop(changes.insert((*of, &author.id), None)),
+            let Draft { kind, target, author, text, .. } = &message.draft;
+            match (kind, target) {
+                (Kind::Edit, Some(target)) => {
+                    changes.entry((*target, &author.id)).or_insert(Some(text));
+                }
+                (Kind::Delete, Some(target)) => {
+                    changes.insert((*target, &author.id), None);
+                }
                 _ => {}
             }
-            if !kind.is_text() || before <= message.seq {
+            if *kind != Kind::Text || before <= message.seq {
                 continue;
             }
             let now = changes.get(&(message.seq, &author.id)).copied().unwrap_or(Some(text));
-            let Some(now) = now.filter(|now| query.finds(now.as_str())) else { continue };
+            let Some(now) = now.filter(|now| query.matches(now.as_str())) else { continue };
             if page.is_full() {
-                return Found { messages: page.in_order(), more: true };
+                return SearchResult { messages: page.in_order(), more: true };
             }
             let mut found = Message::clone(message);
             found.draft.text = now.clone();
             page.push(Arc::new(found));
         }
-        Found { messages: page.in_order(), more: false }
+        SearchResult { messages: page.in_order(), more: false }
     }
 
-    fn listed(&self, room: RoomName, looks: &mut Looks) -> ListedRoom {
+    fn listed(&self, room: RoomName, looks: &mut ScanBudget) -> ListedRoom {
         let extent = self.extent();
         let after = looks.after(extent);
         let mut newest = self.messages.iter().rev().take_while(|message| after < message.seq);
-        let last = newest.find(|message| message.draft.kind.is_text()).cloned();
+        let last = newest.find(|message| message.draft.kind == Kind::Text).cloned();
         looks.count(extent, after, last.as_deref());
         ListedRoom { room, extent, last }
     }
@@ -136,8 +142,8 @@ impl State {
         self.rooms.get(room).map(Room::extent).unwrap_or_default()
     }
 
-    fn position(&self) -> Position {
-        Position(self.forgotten + self.places.len() as u64)
+    fn position(&self) -> LogPosition {
+        LogPosition(self.forgotten + self.places.len() as u64)
     }
 
     fn append(&mut self, draft: Draft, stored: &mut Vec<Arc<Message>>) -> Appended {
@@ -217,7 +223,12 @@ impl MessageLog for MemoryLog {
         Ok(appended)
     }
 
-    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
+    async fn contains_nonce(
+        &self,
+        room: &RoomName,
+        author: &UserId,
+        nonce: &Nonce,
+    ) -> Result<bool, ReadError> {
         Ok(self.state().nonces.contains_key(&(room.clone(), author.clone(), nonce.clone())))
     }
 
@@ -250,7 +261,8 @@ impl MessageLog for MemoryLog {
         let state = self.state();
         let Some(Room { messages, .. }) = state.rooms.get(room) else { return Ok(Vec::new()) };
         let beyond = messages.partition_point(|message| message.seq <= last);
-        let is_of = |message: &&Arc<Message>| message.draft.of.is_some_and(|of| first <= of && of <= last);
+        let is_of =
+            |message: &&Arc<Message>| message.draft.target.is_some_and(|of| first <= of && of <= last);
         let amendments = messages.range(beyond..).rev().filter(is_of);
         Ok(Page::within(limit, AMENDMENT_BYTES_MAX).filled(amendments).reversed())
     }
@@ -261,7 +273,7 @@ impl MessageLog for MemoryLog {
         query: &SearchQuery,
         before: Seq,
         limit: usize,
-    ) -> Result<Found, ReadError> {
+    ) -> Result<SearchResult, ReadError> {
         let state = self.state();
         Ok(state.rooms.get(room).map(|room| room.search(query, before, limit)).unwrap_or_default())
     }
@@ -274,15 +286,15 @@ impl MessageLog for MemoryLog {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let rooms = state.rooms.range((start, Bound::Unbounded)).take(limit);
-        let mut looks = Looks::new();
+        let mut looks = ScanBudget::new();
         Ok(rooms.map(|(name, room)| room.listed(name.clone(), &mut looks)).collect())
     }
 
-    async fn position(&self) -> Result<Position, ReadError> {
+    async fn position(&self) -> Result<LogPosition, ReadError> {
         Ok(self.state().position())
     }
 
-    async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
+    async fn changes_since(&self, after: LogPosition) -> Result<Changes, ReadError> {
         let state = self.state();
         let mut heads = BTreeMap::new();
         if after.0 < state.forgotten {
@@ -292,7 +304,7 @@ impl MessageLog for MemoryLog {
         }
         let seen = usize::try_from(after.0.saturating_sub(state.forgotten)).unwrap_or(usize::MAX);
         heads.extend(state.places.iter().skip(seen).cloned());
-        Ok(Growth { position: state.position(), heads: heads.into_iter().collect() })
+        Ok(Changes { position: state.position(), heads: heads.into_iter().collect() })
     }
 
     fn is_writable(&self) -> bool {
@@ -312,25 +324,25 @@ impl MessageLog for MemoryLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{
-        amendment_contract,
-        contract::{self, Subject},
-        retention_contract::{self, Aging, HandClock},
-        search_contract::{self, Library},
+    use crate::store::contract::{
+        amendments,
+        log::{self, Subject},
+        retention::{self, Aging, HandClock},
+        search::{self, Library},
     };
 
     async fn subject(commits: Commits) -> Subject {
         Subject::new(Arc::new(MemoryLog::new(Epoch::from_random(1), [7; 32], commits)), ())
     }
 
-    contract::tests!(subject);
-    amendment_contract::tests!(subject);
+    log::tests!(subject);
+    amendments::tests!(subject);
     fn library() -> Library {
         let log = MemoryLog::new(Epoch::from_random(1), [7; 32], tokio::sync::mpsc::channel(1).0);
         Library { subject: Subject::new(Arc::new(log), ()), take_in: Box::new(|| ()) }
     }
 
-    search_contract::tests!(library);
+    search::tests!(library);
 
     fn aging(settings: config::Log) -> Aging {
         let clock = Arc::new(HandClock::new());
@@ -339,5 +351,5 @@ mod tests {
         Aging::new(Arc::new(log), move |time| clock.set_after(time), ())
     }
 
-    retention_contract::tests!(aging);
+    retention::tests!(aging);
 }

@@ -5,37 +5,31 @@
 //! machine share; [`memory`] lives and dies with its process. [`import`] takes
 //! over the chat.db of the server that Chorus succeeds.
 
-mod digest;
-mod looks;
-mod page;
-mod retention;
-
 pub mod sqlite;
 
 pub mod memory;
 
 pub mod import;
 
+mod digest;
+mod page;
+mod retention;
+mod scan_budget;
+
 #[cfg(test)]
-pub mod amendment_contract;
-#[cfg(test)]
-pub mod contract;
-#[cfg(test)]
-pub mod retention_contract;
-#[cfg(test)]
-pub mod search_contract;
+pub(crate) mod contract;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use self::{memory::MemoryLog, sqlite::SqliteLog};
 use crate::{
     chat::{
+        model::Epoch,
         ports::{Clock, Commits, MessageLog},
-        types::Epoch,
     },
     config,
+    store::{memory::MemoryLog, sqlite::SqliteLog},
 };
 
 /// Opens the log that `log.url` names; what it stores is also sent to

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::types::Message;
+use crate::chat::model::Message;
 
 /// A page is full when its texts reach this many bytes. One message is always
 /// taken, whatever its size: a page is empty only at the end.

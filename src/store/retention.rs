@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{chat::types::UnixMs, config};
+use crate::{chat::model::UnixMs, config};
 
 /// So many of the log's newest messages stay, however little room `log.retention_bytes`
 /// leaves: nonces take room as well, and must not cost all history.

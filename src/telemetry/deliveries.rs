@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fmt::{self, Write as _},
+    fmt::Write as _,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -15,14 +15,13 @@ use std::{
 
 use metrics::counter;
 
-use super::{metrics as told, trace};
 use crate::{
     chat::{
-        ports::Clock,
-        types::{Message, NodeId, Seq, TraceContext},
-        witness::{Path, Witness},
+        model::{Message, NodeId, Seq, TraceContext},
+        ports::{Clock, DeliveryObserver, DeliveryPath},
     },
     sync::lock,
+    telemetry::{metrics as told, trace},
 };
 
 /// Upper bounds of the buckets, in milliseconds: from a message that met nobody to one that met an outage.
@@ -117,20 +116,14 @@ impl Deliveries {
     }
 }
 
-impl fmt::Debug for Deliveries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("node", &self.node).finish_non_exhaustive()
-    }
-}
-
-impl Witness for Deliveries {
-    fn heard(&self, messages: &[Arc<Message>]) {
+impl DeliveryObserver for Deliveries {
+    fn hint_received(&self, messages: &[Arc<Message>]) {
         let newest = messages.last().map_or(0, |message| message.draft.at.0);
         let lag = Duration::from_millis(self.clock.now().0.saturating_sub(newest));
         told::bus_lag_seconds(lag.as_secs_f64());
     }
 
-    fn shown(&self, message: &Message, members: usize) {
+    fn released(&self, message: &Message, members: usize) {
         let Some(trace) = message.draft.trace else { return };
         let mut all = self.open();
         if all.len() < OPEN_MAX {
@@ -139,7 +132,7 @@ impl Witness for Deliveries {
         }
     }
 
-    fn emitted(&self, messages: &[Arc<Message>], path: Path, joined: Seq) {
+    fn emitted(&self, messages: &[Arc<Message>], path: DeliveryPath, joined: Seq) {
         let now = self.clock.now().0;
         for message in messages {
             let hop = self.hop(message);
@@ -221,7 +214,7 @@ mod tests {
         let deliveries = Deliveries::new("n1".parse().unwrap(), Arc::new(FixedClock));
         // The clock stands at 1 ms: what another node says it took later came at once.
         let messages = [message(5, "n1", 1), message(6, "n1", 0), message(7, "n2", 60_000)];
-        deliveries.emitted(&messages, Path::Live, Seq(5));
+        deliveries.emitted(&messages, DeliveryPath::Live, Seq(5));
         let told = lines(&deliveries);
         assert!(told.contains(&"bucket{hop=\"local\",le=\"0.001\"} 1".to_owned()), "{told:?}");
         for line in ["count{hop=\"local\"} 1", "sum{hop=\"local\"} 0.001", "count{hop=\"remote\"} 1"] {

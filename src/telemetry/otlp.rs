@@ -13,7 +13,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use opentelemetry::{Context, InstrumentationScope, KeyValue, trace::SpanKind, trace::TraceId};
+use opentelemetry::{
+    Context, InstrumentationScope, KeyValue,
+    trace::{SpanKind, TraceId},
+};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
     Resource,
@@ -24,7 +27,7 @@ use opentelemetry_sdk::{
     },
 };
 
-use crate::{chat::types::NodeId, config, telemetry::metrics};
+use crate::{chat::model::NodeId, config, telemetry::metrics};
 
 /// Finished spans that wait to be sent; the next one is dropped.
 const SPANS_MAX: usize = 4_096;

@@ -30,10 +30,10 @@ use opentelemetry_sdk::{
     trace::{IdGenerator as _, RandomIdGenerator, SpanData, SpanEvents, SpanLinks},
 };
 
-use super::otlp::{self, Pipeline};
 use crate::{
-    chat::types::{Draft, Message, NodeId, TraceContext},
+    chat::model::{Draft, Message, NodeId, TraceContext},
     config,
+    telemetry::otlp::{self, Pipeline},
 };
 
 /// The longest that a drain waits for the last spans.
@@ -56,7 +56,7 @@ pub async fn close(left: Duration) {
 }
 
 /// A sampled message's first span, while it lasts.
-pub struct Root {
+pub struct PostTrace {
     context: TraceContext,
     /// The span of whoever sent it.
     parent: SpanId,
@@ -65,7 +65,7 @@ pub struct Root {
     answered: Option<Instant>,
 }
 
-impl Root {
+impl PostTrace {
     /// Begins a trace, or goes on with the one that the header `traceparent` names, if it is sampled.
     #[must_use]
     pub fn receive(traceparent: Option<&str>) -> Option<Self> {

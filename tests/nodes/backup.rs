@@ -7,9 +7,9 @@ use std::{
 
 use chorus::chat::ports::MessageLog as _;
 use chorus::{
-    chat::types::{Author, Draft, Kind, MessageText, RoomName, UnixMs},
+    chat::model::{Author, Draft, Kind, MessageText, RoomName, UnixMs},
+    clock::SystemClock,
     config,
-    node::SystemClock,
     store::sqlite::SqliteLog,
 };
 use rusqlite::Connection;

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use chorus::{
     chat::{
+        model::{Author, Draft, Epoch, Kind, Message, MessageText, RoomName, Seq, UnixMs},
         ports::{ClusterBus as _, Hint},
-        types::{Author, Draft, Epoch, Kind, Message, MessageText, RoomName, Seq, UnixMs},
     },
-    cluster::redis::{Ears, RedisBus},
+    cluster::redis::bus::{BusSenders, RedisBus},
     config,
 };
 use futures_util::StreamExt as _;
@@ -39,7 +39,7 @@ impl Node {
         let (to_hub, hints) = mpsc::channel(hints_max);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let (node, epoch) = (name.parse().unwrap(), Epoch::from_random(epoch));
-        let ears = Ears { hints: to_hub, whispers: mpsc::channel(1).0 };
+        let ears = BusSenders { hints: to_hub, presence_updates: mpsc::channel(1).0 };
         let started = RedisBus::start(settings, &node, epoch, key, ears, &tracker, stop.clone());
         let (bus, _) = started.unwrap();
         Self { bus, hints, tracker, stop }
@@ -387,7 +387,7 @@ async fn only_an_address_that_cannot_be_used_stops_the_start() {
         let node = "ada".parse().unwrap();
         let epoch = Epoch::from_random(1);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let ears = Ears { hints, whispers: mpsc::channel(1).0 };
+        let ears = BusSenders { hints, presence_updates: mpsc::channel(1).0 };
         let error = RedisBus::start(&settings, &node, epoch, &KEY, ears, &tracker, stop).err().unwrap();
         assert!(error.to_string().contains("bus.url"), "{error:#}");
     }

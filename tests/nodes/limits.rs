@@ -50,7 +50,7 @@ async fn sessions_that_begin_by_polling_have_places_which_are_free_again_at_thei
 }
 
 /// Sends so many events as one session that asks for answers and never takes one; returns by how many KiB the node grew.
-async fn growth(node: &Node, events: usize, event: impl Fn(usize) -> String) -> u64 {
+async fn changes_since(node: &Node, events: usize, event: impl Fn(usize) -> String) -> u64 {
     let session = Polling::open(node.addr(), "40/chat,").await;
     let before = node.rss_kib();
     for number in 0..events {
@@ -63,7 +63,7 @@ async fn growth(node: &Node, events: usize, event: impl Fn(usize) -> String) -> 
 async fn events_with_endless_names_cost_no_memory_while_they_wait() {
     let cluster = Cluster::of(1).without_redis().set("limits.stall_timeout", "10m").start().await;
     let name = "x".repeat(900_000);
-    let grown = growth(&cluster.nodes[0], 150, |n| format!(r#"42/chat,{n}["{name}",{{}}]"#)).await;
+    let grown = changes_since(&cluster.nodes[0], 150, |n| format!(r#"42/chat,{n}["{name}",{{}}]"#)).await;
     assert!(grown < 32 * 1_024, "150 events of 900 kB cost {grown} KiB");
 }
 
@@ -73,7 +73,7 @@ async fn the_events_of_a_socket_that_wait_are_bounded_in_bytes_and_the_rest_is_r
     let node = &cluster.nodes[0];
     let filler = json!({ "filler": "x".repeat(50_000) });
     // At most 48 are answered before nothing is taken; of the others 4 MiB wait, in less than 256 places.
-    let grown = growth(node, 400, |n| format!(r#"42/chat,{n}["nonsense",{filler}]"#)).await;
+    let grown = changes_since(node, 400, |n| format!(r#"42/chat,{n}["nonsense",{filler}]"#)).await;
     assert!(grown < 12 * 1_024, "400 events of 50 kB cost {grown} KiB");
     let refused = r#"chorus_messages_refused_total{code="overloaded"}"#;
     let refused = node.metric(refused).await;

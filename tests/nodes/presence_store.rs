@@ -4,13 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use chorus::{
     chat::{
-        ports::{ClusterBus, NodeStatus, PresenceStore, Said, Whisper},
-        presence::{Person, Roster},
-        types::{Author, Epoch, RoomName, UnixMs},
+        model::{Author, Epoch, Person, RoomName, Roster, UnixMs},
+        ports::{ClusterBus, NodeStatus, PresenceStore, PresenceUpdate, PresenceUpdateKind},
     },
     cluster::{
-        memory::presence::MemoryPresence,
-        redis::{Ears, RedisBus},
+        memory::bus::presence::MemoryPresenceCluster,
+        redis::bus::{BusSenders, RedisBus},
     },
 };
 use tokio::sync::mpsc;
@@ -24,7 +23,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// One node's way to a store, and what it hears.
 struct Node {
     store: Arc<dyn PresenceStore>,
-    whispers: mpsc::Receiver<Whisper>,
+    presence_updates: mpsc::Receiver<PresenceUpdate>,
     status: NodeStatus,
     /// Stops what runs for it.
     _stop: tokio_util::sync::DropGuard,
@@ -51,8 +50,8 @@ impl Node {
         nodes.iter().map(|(_, status)| status.id.to_string()).collect()
     }
 
-    async fn hears(&mut self) -> (RoomName, Said) {
-        let whisper = within("a whisper comes", self.whispers.recv()).await.unwrap();
+    async fn hears(&mut self) -> (RoomName, PresenceUpdateKind) {
+        let whisper = within("a whisper comes", self.presence_updates.recv()).await.unwrap();
         (whisper.room, whisper.said)
     }
 }
@@ -76,11 +75,11 @@ fn status(name: &str) -> NodeStatus {
 
 /// Nodes of one store, two of them, both of whom listen to the room `red`.
 async fn in_memory() -> ([Node; 2], Option<RedisServer>) {
-    let all = MemoryPresence::default();
+    let all = MemoryPresenceCluster::default();
     let node = |name: &str| {
-        let (to_node, whispers) = mpsc::channel(64);
+        let (to_node, presence_updates) = mpsc::channel(64);
         let store = Arc::new(all.join(to_node));
-        Node { store, whispers, status: status(name), _stop: CancellationToken::new().drop_guard() }
+        Node { store, presence_updates, status: status(name), _stop: CancellationToken::new().drop_guard() }
     };
     (["one", "two"].map(node), None)
 }
@@ -89,15 +88,15 @@ async fn over_redis() -> ([Node; 2], Option<RedisServer>) {
     let server = RedisServer::started().await;
     let start = async |name: &str| {
         let (hints, _) = mpsc::channel(64);
-        let (to_node, whispers) = mpsc::channel(64);
+        let (to_node, presence_updates) = mpsc::channel(64);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let ears = Ears { hints, whispers: to_node };
+        let ears = BusSenders { hints, presence_updates: to_node };
         let (id, epoch) = (name.parse().unwrap(), Epoch::from_random(1));
         let started = RedisBus::start(&server.settings(), &id, epoch, &[7; 32], ears, &tracker, stop.clone());
         let (bus, store) = started.unwrap();
         bus.subscribe(&"red".parse().unwrap());
         until("the bus is up", || bus.is_up()).await;
-        Node { store, whispers, status: status(name), _stop: stop.drop_guard() }
+        Node { store, presence_updates, status: status(name), _stop: stop.drop_guard() }
     };
     ([start("one").await, start("two").await], Some(server))
 }
@@ -144,14 +143,17 @@ async fn what_one_node_tells_the_others_may_ask_for_and_hear([one, mut two]: [No
     assert_eq!(one.ask("red").await, [""; 0], "its own people it knows");
     let both = two.store.ask(&["blue", "red"].map(|room| room.parse().unwrap())).await.unwrap();
     assert_eq!(both.iter().map(|of| names(&of[0].1).concat()).collect::<Vec<_>>(), ["Eve", "AdaBob"]);
-    assert_eq!(two.hears().await, ("red".parse().unwrap(), Said::Roster(roster(&["Ada", "Bob"]))));
+    assert_eq!(
+        two.hears().await,
+        ("red".parse().unwrap(), PresenceUpdateKind::Roster(roster(&["Ada", "Bob"])))
+    );
 
     one.tell("red", &["Bob"]).await;
     one.tell("red", &[]).await;
     assert_eq!(two.ask("red").await, [""; 0]);
     let mut heard = Vec::new();
     while heard.len() < 2 {
-        if let (room, Said::Roster(roster)) = two.hears().await
+        if let (room, PresenceUpdateKind::Roster(roster)) = two.hears().await
             && room.as_str() == "red"
         {
             heard.push(names(&roster));
@@ -163,9 +165,9 @@ async fn what_one_node_tells_the_others_may_ask_for_and_hear([one, mut two]: [No
 async fn who_types_is_whispered_to_the_others([mut one, mut two]: [Node; 2]) {
     let red: RoomName = "red".parse().unwrap();
     one.store.type_in(&red, &author("Ada"));
-    assert_eq!(two.hears().await, (red.clone(), Said::Typing(author("Ada"))));
+    assert_eq!(two.hears().await, (red.clone(), PresenceUpdateKind::Typing(author("Ada"))));
     two.store.type_in(&red, &author("Bob"));
-    assert_eq!(one.hears().await, (red, Said::Typing(author("Bob"))), "and not one's own");
+    assert_eq!(one.hears().await, (red, PresenceUpdateKind::Typing(author("Bob"))), "and not one's own");
 }
 
 async fn a_node_is_there_while_its_lease_holds([one, two]: [Node; 2]) {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use chorus::chat::{
+    model::{Message, RoomName},
     ports::{ClusterBus, Hint, Hints},
-    types::{Message, RoomName},
 };
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;

@@ -7,9 +7,9 @@ use std::{
 };
 
 use chorus::chat::{
-    ear::News,
-    post::PostError,
-    types::{Author, Epoch, Message, Nonce, RoomName, Seq},
+    model::{Author, Epoch, Message, Nonce, RoomName, Seq},
+    presence::subscription::PresenceEvent,
+    publish::post::PostError,
 };
 use chorus_load::{
     identity::{Heard, Said, Texts},
@@ -22,9 +22,9 @@ use tokio::{
 };
 
 use crate::{
+    connection::{ClientEnd, Packet, Post},
     dice::Dice,
     history::{Event, History},
-    link::{ClientEnd, Packet, Post},
     node::Cluster,
     server::{Dialect, Hello},
 };
@@ -203,22 +203,22 @@ impl Client {
             Packet::Page(room, messages) => {
                 self.show(&room, &messages);
                 if let Some(end) = &self.end {
-                    end.link.ack_page();
+                    end.connection.ack_page();
                 }
             }
-            Packet::Who(room, people) => {
+            Packet::Members(room, people) => {
                 self.history().note(Event::PeopleKnown { client: self.number, count: people.count });
                 self.cluster.ground().roll.answer(self.number, &room, &people);
             }
-            Packet::People(news) => self.learn(&news),
+            Packet::Presence(news) => self.learn(&news),
             Packet::Answer { room, ack, outcome } => {
                 self.answered(room, ack, outcome.map(|receipt| receipt.seq))
             }
         }
     }
 
-    fn learn(&self, news: &News) {
-        if let News::People(room, change) = news {
+    fn learn(&self, news: &PresenceEvent) {
+        if let PresenceEvent::Members(room, change) = news {
             let (joined, left) = (change.joined.len(), change.left.len());
             self.history().note(Event::PeopleTold { client: self.number, joined, left });
             self.cluster.ground().roll.tell(self.number, room, change);
@@ -250,7 +250,7 @@ impl Client {
                     history.ack(said.id, seq);
                 }
             }
-            Err(error) if !error.passes() => history.wrong(format!("a post was refused: {error}")),
+            Err(error) if !error.is_retryable() => history.wrong(format!("a post was refused: {error}")),
             Err(error) => {
                 let surely_not_stored = matches!(error, PostError::Busy | PostError::Unavailable);
                 let gives_up = self.dialect == Dialect::Api && seat.tries == 1 && surely_not_stored;
@@ -277,7 +277,7 @@ impl Client {
     fn vanish(&mut self) {
         let Some(Vanishing { away, noticed }) = self.orders.take() else { return };
         if let Some(end) = self.end.as_ref().filter(|_| noticed) {
-            end.link.close();
+            end.connection.close();
         }
         self.disconnected();
         self.connects_at = Instant::now() + away;
@@ -286,7 +286,7 @@ impl Client {
 
 async fn receive(end: Option<&ClientEnd>) -> Option<Vec<Packet>> {
     match end {
-        Some(end) => end.link.receive().await,
+        Some(end) => end.connection.receive().await,
         None => std::future::pending().await,
     }
 }

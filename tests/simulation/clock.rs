@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use chorus::chat::{ports, types::UnixMs};
+use chorus::chat::{model::UnixMs, ports};
 use tokio::time::Instant;
 
 use crate::{dice::Dice, history::History, tally::Effect, weather::Weather};

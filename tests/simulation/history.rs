@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use chorus::chat::types::Seq;
+use chorus::chat::model::Seq;
 use chorus_load::{
     identity::Identity,
     judge::{Judge, Member, Shown, Verdict},

@@ -6,9 +6,10 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        ports::{AppendError, Appended, Commits, Extent, Found, Growth, ListedRoom, MessageLog, ReadError},
-        search::SearchQuery,
-        types::{Draft, Epoch, Message, Nonce, Position, RoomName, Seq, UserId},
+        model::{Draft, Epoch, LogPosition, Message, Nonce, RoomName, SearchQuery, Seq, UserId},
+        ports::{
+            AppendError, Appended, Changes, Commits, Extent, ListedRoom, MessageLog, ReadError, SearchResult,
+        },
     },
     store::memory::MemoryLog,
 };
@@ -198,8 +199,13 @@ impl MessageLog for Handle {
         appended
     }
 
-    async fn knows(&self, room: &RoomName, author: &UserId, nonce: &Nonce) -> Result<bool, ReadError> {
-        self.0.ask(self.0.disk.memory.knows(room, author, nonce)).await
+    async fn contains_nonce(
+        &self,
+        room: &RoomName,
+        author: &UserId,
+        nonce: &Nonce,
+    ) -> Result<bool, ReadError> {
+        self.0.ask(self.0.disk.memory.contains_nonce(room, author, nonce)).await
     }
 
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError> {
@@ -231,7 +237,7 @@ impl MessageLog for Handle {
         query: &SearchQuery,
         before: Seq,
         limit: usize,
-    ) -> Result<Found, ReadError> {
+    ) -> Result<SearchResult, ReadError> {
         self.0.ask(self.0.disk.memory.search(room, query, before, limit)).await
     }
 
@@ -243,12 +249,12 @@ impl MessageLog for Handle {
         self.0.ask(self.0.disk.memory.rooms(after, limit)).await
     }
 
-    async fn position(&self) -> Result<Position, ReadError> {
+    async fn position(&self) -> Result<LogPosition, ReadError> {
         self.0.ask(self.0.disk.memory.position()).await
     }
 
-    async fn growth(&self, after: Position) -> Result<Growth, ReadError> {
-        self.0.ask(self.0.disk.memory.growth(after)).await
+    async fn changes_since(&self, after: LogPosition) -> Result<Changes, ReadError> {
+        self.0.ask(self.0.disk.memory.changes_since(after)).await
     }
 
     fn is_writable(&self) -> bool {

@@ -11,10 +11,10 @@ mod bus;
 mod clock;
 mod life;
 mod log;
-mod people;
+mod presence;
 
 mod client;
-mod link;
+mod connection;
 mod node;
 mod roll;
 mod server;

@@ -6,13 +6,16 @@ use std::{
 };
 
 use chorus::chat::{
-    company::Company,
-    cursor::TailLimit,
-    hub::Hub,
-    ports::{MessageLog as _, ReadError},
-    service::{ChatService, Rules},
+    fanout::{
+        hub::{Hub, HubParts},
+        tail::TailLimit,
+    },
+    model::NodeId,
+    ports::{MessageLog as _, ReadError, Unobserved},
+    presence::{sync, tracker::PresenceTracker},
+    publish::appender::Appender,
+    service::{ChatService, ServiceLimits},
     stats::Stats,
-    types::NodeId,
 };
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::task::TaskTracker;
@@ -20,14 +23,14 @@ use tokio_util::task::TaskTracker;
 use crate::{
     bus::Network,
     clock::Clock,
+    connection::{ClientEnd, Connection},
     dice::Dice,
     history::{Event, History},
     life::Life,
-    link::{ClientEnd, Link},
     log::{Disk, Handle, NodeLog},
-    people::Registry,
+    presence::Registry,
     roll::Roll,
-    server::{Dialect, Hello, Server},
+    server::{AnySender, Dialect, Hello, Server},
     tally::Effect,
     weather::Weather,
 };
@@ -41,7 +44,7 @@ const WHISPERS_MAX: usize = 16;
 const SWEEP: Duration = Duration::from_millis(250);
 /// So little is kept in memory that cursors have to read the log.
 const TAIL: TailLimit = TailLimit { messages: 24, bytes: 1_000 };
-const RULES: Rules = Rules { rooms_per_session: 4, messages_per_second: 0 };
+const LIMITS: ServiceLimits = ServiceLimits { rooms_per_session: 4, messages_per_second: 0 };
 
 /// What nodes live on, and what outlives them.
 pub(crate) struct Ground {
@@ -58,7 +61,7 @@ pub(crate) struct Ground {
 /// A node that lives.
 pub(crate) struct Node {
     pub(crate) chat: Arc<ChatService>,
-    company: Arc<Company>,
+    presence: Arc<PresenceTracker>,
     pub(crate) life: Arc<Life>,
     history: Arc<History>,
     tracker: TaskTracker,
@@ -74,22 +77,36 @@ impl Node {
         let log = Arc::new(Handle(log));
         let bus = Arc::new(ground.network.join(number, life.clone(), to_hints));
         let stats = Arc::new(Stats::default());
-        let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tracker.clone(), life.over().clone());
+        let hub = Hub::new(HubParts {
+            log: log.clone(),
+            bus,
+            observer: Arc::new(Unobserved),
+            stats: stats.clone(),
+            tail: TAIL,
+            tracker: tracker.clone(),
+            stop: life.over().clone(),
+        });
         let name: NodeId = format!("n{number}").parse().expect("a node's name");
-        let (to_whispers, whispers) = mpsc::channel(WHISPERS_MAX);
-        let (desk, clock) = (ground.registry.join(number, to_whispers), ground.clocks[number].clone());
-        let company = Company::new(desk, clock.clone(), stats.clone(), name.clone());
+        let (to_updates, presence_updates) = mpsc::channel(WHISPERS_MAX);
+        let (desk, clock) = (ground.registry.join(number, to_updates), ground.clocks[number].clone());
+        let presence = PresenceTracker::new(desk, clock.clone(), stats.clone(), name.clone());
         let position = log.position().await?;
-        let chat = ChatService::new(log, hub.clone(), clock, name, stats, RULES);
-        let node =
-            Arc::new(Self { chat, company: company.clone(), life, history: ground.history.clone(), tracker });
+        let appender = Appender::new(log, clock, name, stats.clone());
+        let chat = ChatService::new(appender, hub.clone(), stats, LIMITS);
+        let node = Arc::new(Self {
+            chat,
+            presence: presence.clone(),
+            life,
+            history: ground.history.clone(),
+            tracker,
+        });
         node.spawn(hub.clone().take_commits(commits));
         node.spawn(hub.clone().take_hints(hints));
         node.spawn(hub.sweep(position, SWEEP));
         let over = node.life.over().clone();
-        node.spawn(company.clone().show(over.clone()));
-        node.spawn(company.clone().listen(whispers, over.clone()));
-        node.spawn(company.keep(over));
+        node.spawn(presence.clone().notify_members(over.clone()));
+        node.spawn(presence.clone().receive_updates(presence_updates, over.clone()));
+        node.spawn(sync::run(presence, over));
         Ok(node)
     }
 
@@ -100,11 +117,17 @@ impl Node {
     }
 
     /// Opens a connection for a client.
-    fn accept(&self, link: Arc<Link>, hello: Hello) -> ClientEnd {
-        let sender = self.chat.sender(hello.author.clone(), hello.dialect == Dialect::Native);
-        let (end, queue) = ClientEnd::new(link.clone(), sender.order(), hello.dialect != Dialect::Tutorial);
-        let closing = link.clone();
-        let server = Server { chat: self.chat.clone(), company: self.company.clone(), link, sender, hello };
+    fn accept(&self, connection: Arc<Connection>, hello: Hello) -> ClientEnd {
+        let author = hello.author.clone();
+        let sender = match hello.dialect {
+            Dialect::Native => AnySender::Ordered(self.chat.ordered_sender(author)),
+            Dialect::Tutorial | Dialect::Api => AnySender::Plain(self.chat.sender(author)),
+        };
+        let (end, queue) =
+            ClientEnd::new(connection.clone(), sender.order(), hello.dialect != Dialect::Tutorial);
+        let closing = connection.clone();
+        let server =
+            Server { chat: self.chat.clone(), presence: self.presence.clone(), connection, sender, hello };
         let (life, history) = (self.life.clone(), self.history.clone());
         self.tracker.spawn(async move {
             life.work(history.watch(server.run(queue))).await;
@@ -154,7 +177,7 @@ impl Cluster {
         let node = self.node(number)?;
         let Ground { weather, history, .. } = &self.ground;
         history.note(Event::Connected { client, node: number });
-        Some(node.accept(Link::new(client, weather.clone(), history.clone(), dice), hello))
+        Some(node.accept(Connection::new(client, weather.clone(), history.clone(), dice), hello))
     }
 
     /// Starts a node whenever it is dead.

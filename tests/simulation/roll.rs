@@ -6,8 +6,8 @@ use std::{
 };
 
 use chorus::chat::{
-    presence::{Change, People},
-    types::{RoomName, UserId},
+    model::{RoomName, UserId},
+    presence::room_presence::{MemberList, PresenceChange},
 };
 
 /// The people of a world.
@@ -35,14 +35,14 @@ impl Roll {
     }
 
     /// A client is told who is there.
-    pub(crate) fn answer(&self, client: usize, room: &RoomName, people: &People) {
+    pub(crate) fn answer(&self, client: usize, room: &RoomName, people: &MemberList) {
         let mut state = self.state();
         let Some(told) = state.told.get_mut(&(client, room.clone())) else { return };
         *told = (people.members.iter().map(|author| author.id.clone()).collect(), people.count);
     }
 
     /// A client is told who came and left.
-    pub(crate) fn tell(&self, client: usize, room: &RoomName, change: &Change) {
+    pub(crate) fn tell(&self, client: usize, room: &RoomName, change: &PresenceChange) {
         let mut state = self.state();
         let Some((people, count)) = state.told.get_mut(&(client, room.clone())) else { return };
         people.extend(change.joined.iter().map(|author| author.id.clone()));

@@ -1,19 +1,24 @@
 //! A node's end of a connection: what the gateway does, without Socket.IO.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chorus::chat::{
-    company::Company,
-    cursor::Pace,
-    ear::Ear,
+    delivery::session::{MessageSink, Session},
+    fanout::cursor::Pace,
+    model::{Author, Epoch, Kind, Message, RoomName, Seq},
     ports::Receipt,
-    post::{self, PostError, Saying},
-    sender::Sender,
-    sender_order::PostIndex,
+    presence::{participant::Participant, tracker::PresenceTracker},
+    publish::{
+        ordered_sender::OrderedSender,
+        post::{self, PostBody, PostError},
+        sender::Sender,
+        sender_order::{PostIndex, SenderOrder},
+    },
     service::{ChatService, Entered, JoinError, Start},
-    session::{self, Session},
-    types::{Author, Epoch, Kind, Message, RoomName, Seq},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -21,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    link::{Link, Packet, Post},
+    connection::{Connection, Packet, Post},
     tally::Effect,
 };
 
@@ -53,31 +58,51 @@ pub(crate) struct Hello {
     pub(crate) rooms: Vec<(RoomName, Epoch, Seq)>,
 }
 
+/// A sender with or without an order across refusals.
+pub(crate) enum AnySender {
+    Ordered(OrderedSender),
+    Plain(Sender),
+}
+
+impl AnySender {
+    /// The order across refusals, if it keeps one.
+    pub(crate) fn order(&self) -> Option<Arc<Mutex<SenderOrder>>> {
+        match self {
+            Self::Ordered(sender) => Some(sender.order()),
+            Self::Plain(_) => None,
+        }
+    }
+
+    async fn post(&mut self, posts: Vec<(PostIndex, post::Post)>) -> Vec<Result<Receipt, PostError>> {
+        match self {
+            Self::Ordered(sender) => sender.post(posts).await,
+            Self::Plain(sender) => sender.post(posts.into_iter().map(|(_, post)| post).collect()).await,
+        }
+    }
+}
+
 /// The node's end.
 pub(crate) struct Server {
     pub(crate) chat: Arc<ChatService>,
-    pub(crate) company: Arc<Company>,
-    pub(crate) link: Arc<Link>,
-    pub(crate) sender: Sender,
+    pub(crate) presence: Arc<PresenceTracker>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) sender: AnySender,
     pub(crate) hello: Hello,
 }
 
 impl Server {
     /// Lives as long as the connection. What was read of it before it went is still stored.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<(PostIndex, Post)>) {
-        let ended = self.link.closed().clone();
-        let (chat, link, paged) =
-            (self.chat.clone(), self.link.clone(), self.hello.dialect != Dialect::Tutorial);
-        let ear = paged.then(|| Ear::new(&self.company, self.hello.author.clone()));
-        let session = match &ear {
-            Some(ear) => chat.session_of(ear.clone(), ended.clone()),
-            None => chat.session(ended.clone()),
-        };
-        let news_link = link.clone();
-        let out = Outlet { drains: AsyncMutex::new(link.drains()), link, paged };
+        let ended = self.connection.closed().clone();
+        let (chat, connection, paged) =
+            (self.chat.clone(), self.connection.clone(), self.hello.dialect != Dialect::Tutorial);
+        let participant = paged.then(|| Participant::new(&self.presence, self.hello.author.clone()));
+        let session = chat.session(participant.clone(), ended.clone());
+        let events_connection = connection.clone();
+        let out = Sink { drains: AsyncMutex::new(connection.drains()), connection, paged };
         let moves = session.pump(chat.log().as_ref(), &out, PATIENCE);
         let requests = async {
-            let mut drains = self.link.drains();
+            let mut drains = self.connection.drains();
             self.begin(&session, &mut drains).await;
             let closing = ended.cancelled();
             tokio::pin!(closing);
@@ -93,12 +118,12 @@ impl Server {
                 }
             }
         };
-        let news = async {
-            if let Some(ear) = &ear {
-                ended.run_until_cancelled(tell(&news_link, ear)).await;
+        let events = async {
+            if let Some(participant) = &participant {
+                ended.run_until_cancelled(emit_events(&events_connection, participant)).await;
             }
         };
-        tokio::join!(moves, requests, news);
+        tokio::join!(moves, requests, events);
     }
 
     async fn begin(&mut self, session: &Arc<Session>, drains: &mut watch::Receiver<()>) {
@@ -117,8 +142,8 @@ impl Server {
         entered.into_iter().for_each(Entered::follow);
         // What clients ask when they have joined.
         for room in rooms.into_iter().filter(|_| self.hello.dialect != Dialect::Tutorial) {
-            let who = self.company.who(&room).await;
-            self.push(Packet::Who(room, who.people), drains).await;
+            let members = self.presence.members(&room).await;
+            self.push(Packet::Members(room, members.list), drains).await;
         }
     }
 
@@ -133,9 +158,9 @@ impl Server {
                 }
             }
         };
-        let entered = self.link.closed().run_until_cancelled(timeout(PATIENCE, tries)).await?;
+        let entered = self.connection.closed().run_until_cancelled(timeout(PATIENCE, tries)).await?;
         entered.unwrap_or_else(|_| {
-            self.link.cut();
+            self.connection.cut();
             None
         })
     }
@@ -149,7 +174,7 @@ impl Server {
             self.sender.post(run.collect()).await
         };
         for ((room, ack), outcome) in acks.into_iter().zip(outcomes) {
-            let passes = outcome.as_ref().is_err_and(PostError::passes);
+            let passes = outcome.as_ref().is_err_and(PostError::is_retryable);
             if self.hello.dialect != Dialect::Tutorial || !passes {
                 self.push(Packet::Answer { room, ack, outcome }, drains).await;
             }
@@ -167,71 +192,73 @@ impl Server {
     /// Sends a packet when there is room for it. A client that makes none is cut.
     async fn push(&self, packet: Packet, drains: &mut watch::Receiver<()>) {
         let room = async {
-            while self.link.room() == 0 {
+            while self.connection.room() == 0 {
                 let _ = drains.changed().await;
             }
         };
-        match self.link.closed().run_until_cancelled(timeout(PATIENCE, room)).await {
-            Some(Ok(())) => drop(self.link.push(packet)),
-            Some(Err(_)) => self.link.cut(),
+        match self.connection.closed().run_until_cancelled(timeout(PATIENCE, room)).await {
+            Some(Ok(())) => drop(self.connection.push(packet)),
+            Some(Err(_)) => self.connection.cut(),
             None => {}
         }
     }
 }
 
 /// Tells a client the news of its rooms' people, when messages leave room for it. It does not end.
-async fn tell(link: &Link, ear: &Ear) {
-    let mut drains = link.drains();
+async fn emit_events(connection: &Connection, participant: &Participant) {
+    let mut drains = connection.drains();
     loop {
-        let news = ear.next().await;
-        while link.room() <= PLACES_LEFT || !link.push(Packet::People(news.clone())) {
+        let event = participant.next_event().await;
+        while connection.room() <= PLACES_LEFT || !connection.push(Packet::Presence(event.clone())) {
             let _ = drains.changed().await;
         }
     }
 }
 
 fn parsed(post: Post) -> post::Post {
-    let kind = post.of.map(|_| Kind::EDIT);
-    let saying = Saying::new(kind, post.of.map(|of| of.0), &post.text, 1_000).expect("a short text");
-    post::Post { room: post.name, nonce: Some(post.nonce), saying, trace: None }
+    let kind = post.of.map(|_| Kind::Edit);
+    let kind = kind.as_ref().map(Kind::as_str);
+    let body = PostBody::new(kind, post.of.map(|of| of.0), &post.text, 1_000).expect("a short text");
+    post::Post { room: post.name, nonce: Some(post.nonce), body, trace: None }
 }
 
 /// A socket that has what its client reads, and no more.
-struct Outlet {
-    link: Arc<Link>,
+struct Sink {
+    connection: Arc<Connection>,
     drains: AsyncMutex<watch::Receiver<()>>,
     paged: bool,
 }
 
 #[async_trait]
-impl session::Outlet for Outlet {
-    fn appetite(&self, pace: Pace) -> usize {
+impl MessageSink for Sink {
+    fn capacity(&self, pace: Pace) -> usize {
         match pace {
-            Pace::CatchUp if self.paged && self.link.takes_page() => PAGE_MESSAGES,
+            Pace::CatchUp if self.paged && self.connection.takes_page() => PAGE_MESSAGES,
             Pace::CatchUp if self.paged => 0,
-            Pace::Live | Pace::CatchUp => self.link.room(),
+            Pace::Live | Pace::CatchUp => self.connection.room(),
         }
     }
 
     fn deliver(&self, room: &RoomName, messages: &[Arc<Message>], pace: Pace) -> usize {
         let taken = if self.paged && pace == Pace::CatchUp {
             let page = &messages[..messages.len().min(PAGE_FITS)];
-            let taken = self.link.takes_page() && self.link.push(Packet::Page(room.clone(), page.to_vec()));
+            let taken = self.connection.takes_page()
+                && self.connection.push(Packet::Page(room.clone(), page.to_vec()));
             if taken { page.len() } else { 0 }
         } else {
             let push = |message: &&Arc<Message>| {
-                self.link.push(Packet::Messages(room.clone(), vec![Arc::clone(message)]))
+                self.connection.push(Packet::Messages(room.clone(), vec![Arc::clone(message)]))
             };
             messages.iter().take_while(push).count()
         };
         if taken < messages.len() {
-            self.link.history().struck(Effect::BufferFull, 0);
+            self.connection.history().struck(Effect::BufferFull, 0);
         }
         taken
     }
 
-    fn lost(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        self.link
+    fn history_truncated(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
+        self.connection
             .history()
             .wrong(format!("a client was told that {room} has lost what is after {after} up to {upto}"));
         true
@@ -242,6 +269,6 @@ impl session::Outlet for Outlet {
     }
 
     fn cut(&self) {
-        self.link.cut();
+        self.connection.cut();
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chorus::chat::types::{Author, Epoch, RoomName, Seq};
+use chorus::chat::model::{Author, Epoch, RoomName, Seq};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
+    connection::Packet,
     dice::Dice,
-    link::Packet,
     node::Cluster,
     server::{Dialect, Hello},
 };
@@ -33,12 +33,12 @@ impl Visitor {
         let node = self.dice.below(self.cluster.count());
         let Some(end) = self.cluster.connect(node, self.number, hello, self.dice.fork()) else { return };
         let shows = async {
-            while let Some(packets) = end.link.receive().await {
+            while let Some(packets) = end.connection.receive().await {
                 let pages = packets.iter().filter(|packet| matches!(packet, Packet::Page(..)));
-                pages.for_each(|_| end.link.ack_page());
+                pages.for_each(|_| end.connection.ack_page());
             }
         };
         let _ = timeout_at(self.leaves_at, shows).await;
-        end.link.close();
+        end.connection.close();
     }
 }

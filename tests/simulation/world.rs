@@ -2,7 +2,7 @@
 
 use std::{fs::File, sync::Arc, time::Duration};
 
-use chorus::chat::types::{Epoch, RoomName, Seq};
+use chorus::chat::model::{Epoch, RoomName, Seq};
 use chorus_load::{
     identity::{Heard, Texts},
     judge::{Member, Shown},
@@ -17,13 +17,13 @@ use crate::{
     bus::Network,
     client::{Client, Orders, Seat},
     clock::Clock,
+    connection::QUEUE_MAX,
     dice::Dice,
     faults,
     history::{History, Outcome},
-    link::QUEUE_MAX,
     log::Disk,
     node::{Cluster, Ground},
-    people::Registry,
+    presence::Registry,
     roll::Roll,
     server::Dialect,
     visitor::Visitor,

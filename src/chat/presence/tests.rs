@@ -1,190 +1,326 @@
-//! Rooms by hand: who comes and goes on which node, and what members are told.
+//! Presence on several nodes, in virtual time.
 
-use super::*;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-/// `ada` is called Ada since 1; `ada:Countess@5` Countess, since 5.
-fn person(word: &str) -> Person {
-    let (id, rest) = word.split_once(':').unwrap_or((word, word));
-    let (name, since) = rest.split_once('@').unwrap_or((rest, "1"));
-    let author = Author { id: id.parse().unwrap(), name: name.parse().unwrap(), color: None };
-    Person { author, since: UnixMs(since.parse().unwrap()) }
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    chat::{
+        model::{Author, NAMED_MAX, NodeInstance, Person, RoomName, Roster, UnixMs},
+        ports::{NodeStatus, PresenceError, PresenceStore},
+        presence::{
+            participant::Participant,
+            room_presence::{GRACE, RoomPresence},
+            subscription::{PresenceEvent, PresenceSubscription},
+            sync,
+            tracker::{LEASE, PresenceTracker, RoomMembers, TYPING_PER_SECOND},
+        },
+        testing::FixedClock,
+    },
+    cluster::memory::presence::{MemoryPresence, MemoryPresenceCluster},
+    sync::lock,
+};
+
+/// A store whose connection can be cut.
+struct FlakyStore {
+    store: MemoryPresence,
+    down: Arc<Mutex<bool>>,
 }
 
-fn people(words: &str) -> Roster {
-    let mut people = BTreeMap::new();
-    words.split_whitespace().for_each(|word| add(&mut people, person(word)));
-    let count = people.len();
-    Roster::told(by_name(people.into_values()), count)
-}
-
-fn many(count: usize) -> Roster {
-    people(&(0..count).map(|n| format!("p{n}")).collect::<Vec<_>>().join(" "))
-}
-
-fn line(change: Option<Change>) -> String {
-    let Some(Change { joined, left, count }) = change else { return "-".to_owned() };
-    let joined = joined.iter().map(|author| format!("+{}", author.name));
-    let left = left.iter().map(|id| format!("-{id}"));
-    joined.chain(left).chain([format!("={count}")]).collect::<Vec<_>>().join(" ")
-}
-
-/// A room and its time.
-struct Scene {
-    room: RoomPresence,
-    now: Instant,
-}
-
-impl Scene {
-    fn new() -> Self {
-        Self { room: RoomPresence::default(), now: Instant::now() }
-    }
-
-    fn after(&mut self, ms: u64) -> &mut Self {
-        self.now += Duration::from_millis(ms);
-        self
-    }
-
-    fn hear(&mut self, run: u64, words: &str) -> &mut Self {
-        self.room.hear(NodeRun(run), people(words), self.now);
-        self
-    }
-
-    fn look(&mut self, here: &str) -> String {
-        line(self.room.look(&people(here), self.now).0)
-    }
-
-    fn who(&mut self, here: &str) -> String {
-        let People { members, count } = self.room.people(&people(here));
-        let names = members.iter().map(|author| author.name.to_string());
-        names.chain([format!("={count}")]).collect::<Vec<_>>().join(" ")
+impl FlakyStore {
+    fn reach(&self) -> Result<&MemoryPresence, PresenceError> {
+        if *lock(&self.down) { Err(PresenceError(anyhow::anyhow!("it is cut off"))) } else { Ok(&self.store) }
     }
 }
 
-#[test]
-fn who_comes_is_told_once_however_many_nodes_say_so() {
-    let mut scene = Scene::new();
-    assert_eq!(scene.look("ada bob"), "+ada +bob =2");
-    assert_eq!(scene.look("ada bob"), "-");
-    assert_eq!(scene.hear(1, "bob eve").look("ada bob"), "+eve =3");
-    assert_eq!(scene.hear(2, "eve").look("ada"), "-", "Bob is on another node as well");
-    assert_eq!(scene.who("ada"), "ada bob eve =3");
+#[async_trait]
+impl PresenceStore for FlakyStore {
+    async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError> {
+        self.reach()?.renew(status, lease).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError> {
+        self.reach()?.nodes().await
+    }
+
+    async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
+        self.reach()?.publish(rosters).await
+    }
+
+    async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError> {
+        self.reach()?.fetch(rooms).await
+    }
+
+    async fn withdraw(&self) -> Result<(), PresenceError> {
+        self.reach()?.withdraw().await
+    }
+
+    fn publish_typing(&self, room: &RoomName, author: &Author) {
+        if let Ok(store) = self.reach() {
+            store.publish_typing(room, author);
+        }
+    }
 }
 
-#[test]
-fn who_is_away_for_a_moment_has_not_left() {
-    let mut scene = Scene::new();
-    scene.look("ada bob");
-    assert_eq!(scene.look("ada"), "-");
-    assert_eq!(scene.who("ada"), "ada bob =2");
-    assert_eq!(scene.after(1_999).look("ada"), "-");
-    assert_eq!(scene.hear(1, "bob").look("ada"), "-", "Bob came back on another node");
-    assert_eq!(scene.hear(1, "").look("ada"), "-");
-    assert_eq!(scene.after(1_999).look("ada"), "-", "the grace began anew");
-    assert_eq!(scene.after(1).look("ada"), "-bob =1");
-    assert_eq!(scene.who("ada"), "ada =1");
-    assert_eq!(scene.look("ada bob"), "+bob =2");
+/// A node's presence, and the means to end it.
+struct Node {
+    tracker: Arc<PresenceTracker>,
+    down: Arc<Mutex<bool>>,
+    stop: CancellationToken,
 }
 
-#[test]
-fn whom_an_answer_named_is_told_to_have_left() {
-    let mut scene = Scene::new();
-    scene.look("ada");
-    assert_eq!(scene.hear(1, "bob").who("ada"), "ada bob =2");
-    assert_eq!(scene.hear(1, "").look("ada"), "=2", "Bob may come back");
-    assert_eq!(scene.who("ada"), "ada bob =2");
-    assert_eq!(scene.after(2_000).look("ada"), "-bob =1");
-    assert_eq!(scene.look("ada"), "-");
-    assert_eq!(scene.hear(1, "eve").who("ada"), "ada eve =2");
-    assert_eq!(scene.look("ada"), "+eve =2", "others have not asked");
+impl Node {
+    fn start(all: &MemoryPresenceCluster, name: &str) -> Self {
+        let (to_node, updates) = mpsc::channel(64);
+        let down = Arc::<Mutex<bool>>::default();
+        let store = FlakyStore { store: all.join(to_node), down: down.clone() };
+        let node = name.parse().unwrap();
+        let tracker = PresenceTracker::new(Arc::new(store), Arc::new(FixedClock), Arc::default(), node);
+        let (tasks, stop) = (tokio_util::task::TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(tracker.clone().notify_members(stop.clone()));
+        tasks.spawn(tracker.clone().receive_updates(updates, stop.clone()));
+        tasks.spawn(sync::run(tracker.clone(), stop.clone()));
+        Self { tracker, down, stop }
+    }
+
+    fn user(&self, name: &str) -> Participant {
+        Participant::new(&self.tracker, author(name))
+    }
+
+    async fn who(&self, room: &str) -> String {
+        let RoomMembers { list, complete } = self.tracker.members(&room.parse().unwrap()).await;
+        let names = list.members.iter().map(|author| author.name.to_string());
+        let rest = [format!("={}", list.count), if complete { "" } else { "?" }.to_owned()];
+        names.chain(rest).collect::<Vec<_>>().join(" ").trim().to_owned()
+    }
+
+    /// Ends it as a kill would: what it published stays.
+    fn kill(&self) {
+        *lock(&self.down) = true;
+        self.stop.cancel();
+    }
 }
 
-#[test]
-fn who_is_away_between_two_looks_is_in_the_answer() {
-    let mut scene = Scene::new();
-    assert_eq!(scene.hear(1, "bob").look("ada"), "+ada +bob =2");
-    assert_eq!(scene.hear(1, "").who("ada"), "ada bob =2");
-    assert_eq!(scene.hear(2, "bob").look("ada"), "-", "who asked knows of Bob");
+fn author(name: &str) -> Author {
+    Author { id: name.parse().unwrap(), name: name.parse().unwrap(), color: None }
 }
 
-#[test]
-fn who_is_away_is_looked_for_again() {
-    let mut scene = Scene::new();
-    assert!(!scene.room.look(&people("ada bob"), scene.now).1);
-    assert!(scene.room.look(&people("ada"), scene.now).1);
-    scene.after(2_000);
-    assert!(!scene.room.look(&people("ada"), scene.now).1);
+fn red() -> RoomName {
+    "red".parse().unwrap()
 }
 
-#[test]
-fn the_later_of_two_names_counts_wherever_it_is_said() {
-    let mut scene = Scene::new();
-    assert_eq!(scene.look("ada:Ada@1"), "+Ada =1");
-    assert_eq!(scene.hear(1, "ada:Countess@5").look("ada:Ada@1"), "+Countess =1");
-    assert_eq!(scene.hear(2, "ada:Augusta@3").look("ada:Ada@1"), "-");
-    assert_eq!(scene.look("ada:Ada@1 ada:Lady@9"), "+Lady =1");
-}
-
-#[test]
-fn a_node_that_is_gone_takes_its_people_along_after_the_grace() {
-    let mut scene = Scene::new();
-    scene.hear(1, "bob").hear(2, "eve").look("ada");
-    assert!(scene.room.forget(|run| run == NodeRun(2)));
-    assert!(!scene.room.forget(|run| run == NodeRun(2)));
-    assert_eq!(scene.look("ada"), "-");
-    assert_eq!(scene.after(2_000).look("ada"), "-bob =2");
-}
-
-#[test]
-fn an_answer_replaces_what_was_heard_before_it_was_asked_for() {
-    let mut scene = Scene::new();
-    scene.hear(1, "bob").hear(2, "eve");
-    let asked = scene.after(10).now;
-    scene.after(10).hear(3, "joe");
-    let told = |run, words| (NodeRun(run), people(words));
-    scene.room.learn(vec![told(1, "bob kim"), told(3, ""), told(4, "lea")], asked);
-    assert_eq!(scene.who("ada"), "ada bob joe kim lea =5");
-}
-
-#[test]
-fn of_a_crowd_only_the_count_is_told_and_not_too_often() {
-    let mut scene = Scene::new();
-    let mut look = |count, ms| {
-        scene.after(ms);
-        let (change, again) = scene.room.look(&many(count), scene.now);
-        let told = change.map(|change| (change.joined.len(), change.left.len(), change.count));
-        (told, again)
+/// What a user was told so far.
+fn told(user: &Participant) -> Vec<String> {
+    let line = |event: Arc<PresenceEvent>| match &*event {
+        PresenceEvent::Typing(room, author) => format!("{room}: {} types", author.name),
+        PresenceEvent::Members(room, change) => {
+            let joined = change.joined.iter().map(|author| format!("+{}", author.name));
+            let left = change.left.iter().map(|id| format!("-{id}"));
+            let all: Vec<_> = joined.chain(left).chain([format!("={}", change.count)]).collect();
+            format!("{room}: {}", all.join(" "))
+        }
     };
-    assert_eq!(look(PEOPLE_TOLD, 0), (Some((PEOPLE_TOLD, 0, PEOPLE_TOLD)), false));
-    assert_eq!(look(PEOPLE_TOLD + 1, 0), (Some((0, 0, PEOPLE_TOLD + 1)), false));
-    assert_eq!(look(PEOPLE_TOLD + 5, 4_999), (None, true));
-    assert_eq!(look(PEOPLE_TOLD + 6, 1), (Some((0, 0, PEOPLE_TOLD + 6)), false));
-    assert_eq!(look(PEOPLE_TOLD + 6, 9_000), (None, false));
-    assert_eq!(look(3, 0), (Some((3, 0, 3)), false), "it is a crowd no more, and everyone is told");
-    assert_eq!(look(3, 0), (None, false));
+    std::iter::from_fn(|| futures_util::FutureExt::now_or_never(user.next_event())).map(line).collect()
 }
 
-#[test]
-fn nodes_that_name_only_some_make_a_list_by_name_and_a_count() {
-    let mut scene = Scene::new();
-    let roster = many(1_000);
-    assert_eq!((roster.people().len(), roster.count()), (PEOPLE_TOLD, 1_000));
-    scene.room.hear(NodeRun(1), roster, scene.now);
-    let People { members, count } = scene.room.people(&people("a z"));
-    assert_eq!((members.len(), count), (PEOPLE_TOLD, 1_002));
-    assert_eq!(members[0].id.as_str(), "a");
-    assert!(members.is_sorted_by(|a, b| a.name < b.name));
-    let lying = Roster::told((0..300).map(|n| person(&format!("p{n}"))).collect(), 0);
-    assert_eq!((lying.people().len(), lying.count()), (PEOPLE_TOLD, PEOPLE_TOLD));
+async fn seconds(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
 }
 
-#[test]
-fn whom_a_room_knew_before_it_became_a_crowd_is_counted_once() {
-    let mut scene = Scene::new();
-    let crowd = "zed ".to_owned() + &(0..300).map(|n| format!("p{n}")).collect::<Vec<_>>().join(" ");
-    assert_eq!(scene.hear(1, "zed").look("ada"), "+ada +zed =2");
-    // Zed is there still, but no longer among the first by name.
-    assert!(scene.hear(1, &crowd).who("ada").ends_with(" =302"));
-    assert_eq!(scene.look("ada"), "=302");
-    assert_eq!(scene.hear(1, "").look(&crowd), "-", "not so soon again");
-    assert_eq!(scene.after(5_000).look(&crowd), "=301");
+#[tokio::test(start_paused = true)]
+async fn people_see_each_other_come_and_go_on_all_nodes() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let (ada, bob) = (one.user("ada"), two.user("bob"));
+    let _ada_stays = ada.enter(&red());
+    seconds(1.0).await;
+    assert_eq!(told(&ada), ["red: +ada =1"]);
+    let bob_stays = bob.enter(&red());
+    seconds(1.0).await;
+    assert_eq!(told(&ada), ["red: +bob =2"]);
+    assert!(told(&bob).concat().contains("+ada"));
+    assert_eq!((one.who("red").await, two.who("red").await), ("ada bob =2".into(), "ada bob =2".into()));
+    assert_eq!(one.who("elsewhere").await, "=0");
+
+    drop(bob_stays);
+    seconds(GRACE.as_secs_f64() - 0.5).await;
+    assert_eq!(told(&ada), [""; 0], "he may come back");
+    seconds(1.5).await;
+    assert_eq!(told(&ada), ["red: -bob =1"]);
+    assert_eq!(two.who("red").await, "ada =1", "asked for: nobody there is in it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_moves_to_another_node_never_left() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let (ada, bob) = (one.user("ada"), two.user("bob"));
+    let _ada_stays = ada.enter(&red());
+    let bob_stays = bob.enter(&red());
+    seconds(1.0).await;
+    told(&ada);
+    drop(bob_stays);
+    seconds(1.0).await;
+    let _bob_again = one.user("bob").enter(&red());
+    seconds(10.0).await;
+    assert_eq!(told(&ada), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_people_of_a_node_that_is_killed_leave_within_15_seconds() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let ada = one.user("ada");
+    let stays = [ada.enter(&red()), two.user("bob").enter(&red()), two.user("eve").enter(&red())];
+    seconds(3.0).await;
+    told(&ada);
+    two.kill();
+    seconds(6.0).await;
+    assert_eq!(told(&ada), [""; 0], "it may only be slow");
+    seconds(6.5).await;
+    assert_eq!(told(&ada), ["red: -bob -eve =1"], "12 and a half seconds after");
+    let nodes = one.tracker.nodes().await;
+    assert_eq!(nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), ["one"]);
+    drop(stays);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_takes_its_word_back_at_once() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let ada = one.user("ada");
+    let stays = [ada.enter(&red()), two.user("bob").enter(&red())];
+    seconds(3.0).await;
+    told(&ada);
+    two.stop.cancel();
+    seconds(5.0).await;
+    assert_eq!(told(&ada), ["red: -bob =1"]);
+    drop(stays);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_store_a_node_knows_its_own_and_the_others_come_back_with_it() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let ada = one.user("ada");
+    let _stays = [ada.enter(&red()), two.user("bob").enter(&red())];
+    seconds(3.0).await;
+    told(&ada);
+    *lock(&one.down) = true;
+    let _joe_stays = one.user("joe").enter(&red());
+    seconds(LEASE.as_secs_f64() + 6.0).await;
+    assert_eq!(told(&ada), ["red: +joe =3", "red: -bob =2"]);
+    assert_eq!(one.who("red").await, "ada joe =2 ?");
+    assert_eq!(one.who("elsewhere").await, "=0 ?");
+    assert_eq!(two.who("red").await, "bob =1", "its lease is over");
+
+    *lock(&one.down) = false;
+    seconds(5.0).await;
+    assert_eq!(told(&ada), ["red: +bob =3"]);
+    assert_eq!(
+        (one.who("red").await, two.who("red").await),
+        ("ada bob joe =3".into(), "ada bob joe =3".into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_whisper_is_made_good() {
+    let all = MemoryPresenceCluster::default();
+    let one = Node::start(&all, "one");
+    let two = all.join(mpsc::channel(1).0);
+    let ada = one.user("ada");
+    let _ada_stays = ada.enter(&red());
+    let status = NodeStatus { id: "two".parse().unwrap(), sessions: 1, since: UnixMs(1) };
+    two.renew(&status, Duration::from_secs(3_600)).await.unwrap();
+    seconds(1.0).await;
+    let bob = Person { author: author("bob"), since: UnixMs(1) };
+    let red_has_bob = [(red(), Roster::new(vec![bob], 1))];
+    two.publish(&red_has_bob).await.unwrap();
+    // The update has arrived, and is dropped before anybody was told: as if it had been lost.
+    seconds(0.01).await;
+    lock(&one.tracker.state).rooms.get_mut(&red()).unwrap().presence = RoomPresence::default();
+    seconds(1.0).await;
+    assert!(!told(&ada).concat().contains("bob"));
+    seconds(10.0).await;
+    assert!(told(&ada).iter().any(|line| line.contains("+bob")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_renamed_is_told_to_be() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let (ada, bob) = (one.user("ada"), two.user("bob"));
+    let _stays = [ada.enter(&red()), bob.enter(&red())];
+    seconds(2.0).await;
+    told(&bob);
+    ada.rename(Author { name: "zoe".parse().unwrap(), ..author("ada") }, &[red()]);
+    seconds(1.0).await;
+    assert_eq!(told(&bob), ["red: +zoe =2"]);
+    assert_eq!(one.who("red").await, "bob zoe =2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_types_is_told_to_the_others_and_not_too_often() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let (ada, again, bob) = (one.user("ada"), two.user("ada"), two.user("bob"));
+    let _stays = [ada.enter(&red()), again.enter(&red()), bob.enter(&red())];
+    seconds(2.0).await;
+    for user in [&ada, &again, &bob] {
+        told(user);
+    }
+    ada.publish_typing(&red());
+    seconds(0.1).await;
+    assert_eq!(
+        [&ada, &again, &bob].map(|user| told(user)),
+        [vec![], vec![], vec!["red: ada types".to_owned()]]
+    );
+    for _ in 0..100 {
+        ada.publish_typing(&red());
+    }
+    seconds(0.1).await;
+    assert_eq!(told(&bob).len(), TYPING_PER_SECOND as usize - 1, "the clock stands still here");
+    ada.publish_typing(&"elsewhere".parse().unwrap());
+    assert_eq!(told(&bob), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_session_is_bounded() {
+    let all = MemoryPresenceCluster::default();
+    let one = Node::start(&all, "one");
+    let ada = one.user("ada");
+    let _ada_stays = ada.enter(&red());
+    for n in 0..PresenceSubscription::EVENTS_MAX * 2 {
+        let stay = one.user(&format!("p{n}")).enter(&red());
+        seconds(1.0).await;
+        drop(stay);
+    }
+    assert_eq!(told(&ada).len(), PresenceSubscription::EVENTS_MAX);
+    assert!(0 < one.tracker.stats.presence_dropped.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_is_counted_over_all_nodes() {
+    let all = MemoryPresenceCluster::default();
+    let (one, two) = (Node::start(&all, "one"), Node::start(&all, "two"));
+    let ada = one.user("ada");
+    let _ada_stays = ada.enter(&red());
+    let someone = two.user("someone");
+    let mut others: Vec<_> = (1..NAMED_MAX * 2).map(|n| two.user(&format!("p{n}")).enter(&red())).collect();
+    others.push(someone.enter(&red()));
+    seconds(20.0).await;
+    someone.publish_typing(&red());
+    seconds(1.0).await;
+    assert_eq!(told(&ada).last().unwrap(), &format!("red: ={}", NAMED_MAX * 2 + 1));
+    let who = one.tracker.members(&red()).await;
+    assert_eq!((who.list.members.len(), who.list.count), (NAMED_MAX, NAMED_MAX * 2 + 1));
+    drop(others);
+    seconds(20.0).await;
+    assert_eq!(told(&ada).last().unwrap(), "red: +ada =1", "everyone is told again");
+    assert!(!lock(&two.tracker.state).rooms.contains_key(&red()), "and where nobody is, nothing is kept");
 }

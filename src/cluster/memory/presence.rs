@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use crate::{
     chat::{
-        ports::{NodeStatus, PresenceError, PresenceStore, Said, Whisper, Whispers},
-        presence::{NodeRun, Roster},
-        types::{Author, RoomName},
+        model::{Author, NodeInstance, RoomName, Roster},
+        ports::{
+            NodeStatus, PresenceError, PresenceStore, PresenceUpdate, PresenceUpdateKind, PresenceUpdates,
+        },
     },
     sync::lock,
     telemetry::metrics,
@@ -21,11 +22,11 @@ use crate::{
 
 /// What the nodes of one process tell each other of their people.
 #[derive(Clone, Default)]
-pub struct MemoryPresence(Arc<Mutex<BTreeMap<NodeRun, Place>>>);
+pub struct MemoryPresenceCluster(Arc<Mutex<BTreeMap<NodeInstance, Place>>>);
 
 /// One node's part of it.
 struct Place {
-    whispers: Whispers,
+    presence_updates: PresenceUpdates,
     /// None without a lease; the rosters are as old as it.
     lease: Option<(NodeStatus, Instant)>,
     rosters: HashMap<RoomName, Roster>,
@@ -38,35 +39,35 @@ impl Place {
 }
 
 /// One node's way to it.
-pub struct MemoryPlace {
-    all: MemoryPresence,
-    run: NodeRun,
+pub struct MemoryPresence {
+    all: MemoryPresenceCluster,
+    run: NodeInstance,
 }
 
-impl MemoryPresence {
+impl MemoryPresenceCluster {
     /// Takes in one more node, which hears what the others whisper.
     #[must_use]
-    pub fn join(&self, whispers: Whispers) -> MemoryPlace {
+    pub fn join(&self, presence_updates: PresenceUpdates) -> MemoryPresence {
         let mut places = self.places();
-        let run = NodeRun(places.len() as u64);
-        places.insert(run, Place { whispers, lease: None, rosters: HashMap::new() });
-        MemoryPlace { all: self.clone(), run }
+        let run = NodeInstance(places.len() as u64);
+        places.insert(run, Place { presence_updates, lease: None, rosters: HashMap::new() });
+        MemoryPresence { all: self.clone(), run }
     }
 
-    fn places(&self) -> MutexGuard<'_, BTreeMap<NodeRun, Place>> {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<NodeInstance, Place>> {
         lock(&self.0)
     }
 }
 
-impl MemoryPlace {
+impl MemoryPresence {
     fn with_own<T>(&self, act: impl FnOnce(&mut Place) -> T) -> T {
         act(self.all.places().get_mut(&self.run).expect("a node that joined has a place"))
     }
 
-    fn whisper(&self, room: &RoomName, said: &Said) {
+    fn whisper(&self, room: &RoomName, said: &PresenceUpdateKind) {
         for (_, place) in self.all.places().iter().filter(|(run, _)| **run != self.run) {
-            let whisper = Whisper { run: self.run, room: room.clone(), said: said.clone() };
-            if place.whispers.try_send(whisper).is_err() {
+            let whisper = PresenceUpdate { instance: self.run, room: room.clone(), kind: said.clone() };
+            if place.presence_updates.try_send(whisper).is_err() {
                 metrics::whispers_dropped("whispers_full", 1);
             }
         }
@@ -74,7 +75,7 @@ impl MemoryPlace {
 }
 
 #[async_trait]
-impl PresenceStore for MemoryPlace {
+impl PresenceStore for MemoryPresence {
     async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError> {
         Ok(self.with_own(|place| {
             let had = place.status().is_some();
@@ -86,22 +87,22 @@ impl PresenceStore for MemoryPlace {
         }))
     }
 
-    async fn nodes(&self) -> Result<Vec<(NodeRun, NodeStatus)>, PresenceError> {
+    async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError> {
         let places = self.all.places();
         let others = places.iter().filter(|(run, _)| **run != self.run);
         Ok(others.filter_map(|(run, place)| Some((*run, place.status()?.clone()))).collect())
     }
 
-    async fn tell(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
+    async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
         for (room, roster) in rosters {
             self.with_own(|place| place.rosters.insert(room.clone(), roster.clone()));
-            self.whisper(room, &Said::Roster(roster.clone()));
+            self.whisper(room, &PresenceUpdateKind::Roster(roster.clone()));
         }
         self.with_own(|place| place.rosters.retain(|_, roster| 0 < roster.count()));
         Ok(())
     }
 
-    async fn ask(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeRun, Roster)>>, PresenceError> {
+    async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError> {
         let places = self.all.places();
         let others: Vec<_> =
             places.iter().filter(|(run, place)| **run != self.run && place.status().is_some()).collect();
@@ -121,7 +122,7 @@ impl PresenceStore for MemoryPlace {
         Ok(())
     }
 
-    fn type_in(&self, room: &RoomName, author: &Author) {
-        self.whisper(room, &Said::Typing(author.clone()));
+    fn publish_typing(&self, room: &RoomName, author: &Author) {
+        self.whisper(room, &PresenceUpdateKind::Typing(author.clone()));
     }
 }

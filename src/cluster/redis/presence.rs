@@ -20,9 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chat::{
-        ports::{NodeStatus, PresenceError, PresenceStore, Said},
-        presence::{NodeRun, Roster},
-        types::{Author, RoomName},
+        model::{Author, NodeInstance, RoomName, Roster},
+        ports::{NodeStatus, PresenceError, PresenceStore, PresenceUpdateKind},
     },
     cluster::wire::Wire,
     telemetry::metrics,
@@ -56,7 +55,7 @@ impl RedisPresence {
     }
 
     /// Where a node's word is.
-    fn key(&self, run: NodeRun) -> String {
+    fn key(&self, run: NodeInstance) -> String {
         self.wire.presence_key(&format!("{:016x}", run.0))
     }
 
@@ -66,11 +65,11 @@ impl RedisPresence {
     }
 
     /// The other nodes that may be alive.
-    async fn listed(&self) -> Result<Vec<NodeRun>, PresenceError> {
+    async fn listed(&self) -> Result<Vec<NodeInstance>, PresenceError> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("SMEMBERS").arg(self.list());
         let (members,): (Vec<String>,) = self.query(pipeline).await?;
-        let run = |member: &String| u64::from_str_radix(member, 16).ok().map(NodeRun);
+        let run = |member: &String| u64::from_str_radix(member, 16).ok().map(NodeInstance);
         let own = self.wire.run();
         let mut runs: Vec<_> = members.iter().filter_map(run).filter(|run| *run != own).collect();
         runs.sort_unstable();
@@ -78,10 +77,15 @@ impl RedisPresence {
     }
 
     /// What one node says of a room; what is not sealed by it says nothing.
-    fn roster(&self, run: NodeRun, room: &RoomName, frame: Option<&Vec<u8>>) -> Option<(NodeRun, Roster)> {
+    fn roster(
+        &self,
+        run: NodeInstance,
+        room: &RoomName,
+        frame: Option<&Vec<u8>>,
+    ) -> Option<(NodeInstance, Roster)> {
         match self.wire.read_said(room, run, frame?) {
-            Ok(Said::Roster(roster)) => Some((run, roster)),
-            Ok(Said::Typing(_)) => None,
+            Ok(PresenceUpdateKind::Roster(roster)) => Some((run, roster)),
+            Ok(PresenceUpdateKind::Typing(_)) => None,
             Err(error) => {
                 metrics::whispers_dropped(error.reason(), 1);
                 None
@@ -106,7 +110,7 @@ impl PresenceStore for RedisPresence {
         Ok(had)
     }
 
-    async fn nodes(&self) -> Result<Vec<(NodeRun, NodeStatus)>, PresenceError> {
+    async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError> {
         let runs = self.listed().await?;
         if runs.is_empty() {
             return Ok(Vec::new());
@@ -136,11 +140,11 @@ impl PresenceStore for RedisPresence {
         Ok(nodes)
     }
 
-    async fn tell(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
+    async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
         let key = self.key(self.wire.run());
         let mut pipeline = Pipeline::with_capacity(2 * rosters.len());
         for (room, roster) in rosters {
-            let frame = self.wire.whisper(room, &Said::Roster(roster.clone()));
+            let frame = self.wire.whisper(room, &PresenceUpdateKind::Roster(roster.clone()));
             match roster.count() {
                 0 => pipeline.cmd("HDEL").arg(&key).arg(room.as_str()).ignore(),
                 _ => pipeline.cmd("HSET").arg(&key).arg(room.as_str()).arg(&frame).ignore(),
@@ -152,7 +156,7 @@ impl PresenceStore for RedisPresence {
         self.query(pipeline).await
     }
 
-    async fn ask(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeRun, Roster)>>, PresenceError> {
+    async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError> {
         let mut answers = vec![Vec::new(); rooms.len()];
         let runs = self.listed().await?;
         if runs.is_empty() || rooms.is_empty() {
@@ -179,7 +183,7 @@ impl PresenceStore for RedisPresence {
         self.query(pipeline).await
     }
 
-    fn type_in(&self, room: &RoomName, author: &Author) {
+    fn publish_typing(&self, room: &RoomName, author: &Author) {
         if self.typing.try_send((room.clone(), author.clone())).is_err() {
             metrics::whispers_dropped("queue_full", 1);
         }
@@ -208,7 +212,7 @@ impl Typists {
             }
             let mut pipeline = Pipeline::with_capacity(count);
             for (room, author) in typing.drain(..) {
-                let frame = self.wire.whisper(&room, &Said::Typing(author));
+                let frame = self.wire.whisper(&room, &PresenceUpdateKind::Typing(author));
                 pipeline.cmd("PUBLISH").arg(self.wire.channel(&room)).arg(frame).ignore();
             }
             if query::<()>(&self.pool, &pipeline).await.is_err() {

@@ -12,14 +12,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    backoff::Backoff,
-    health::{Half, Health},
-    name_connection, random,
-};
 use crate::{
-    chat::types::Message,
-    cluster::wire::Wire,
+    chat::model::Message,
+    cluster::{
+        redis::{
+            backoff::Backoff,
+            connection::{name_connection, random},
+            health::{Half, Health},
+        },
+        wire::Wire,
+    },
     telemetry::{metrics, trace::Publish},
 };
 

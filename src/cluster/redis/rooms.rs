@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{chat::types::RoomName, sync::lock, telemetry::metrics};
+use crate::{chat::model::RoomName, sync::lock, telemetry::metrics};
 
 /// The wanted rooms, changed by any caller and followed by one task.
 ///

@@ -14,24 +14,35 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Ears,
-    backoff::Backoff,
-    health::{Half, Health},
-    name_connection, random,
-    rooms::{Changes, Rooms},
-};
 use crate::{
     chat::{
-        ports::{Hint, Whisper},
-        types::RoomName,
+        model::RoomName,
+        ports::{Hint, Hints, PresenceUpdate, PresenceUpdates},
     },
-    cluster::wire::{Heard, Wire},
+    cluster::{
+        redis::{
+            backoff::Backoff,
+            connection::{name_connection, random},
+            health::{Half, Health},
+            rooms::{Changes, Rooms},
+        },
+        wire::{Heard, Wire},
+    },
     telemetry::metrics,
 };
 
 /// How many channels one command names.
 const CHANNELS_MAX: usize = 512;
+
+/// Where what is heard goes.
+pub struct BusSenders {
+    /// Hints: data is dropped when that is full, a [`Gap`] waits.
+    ///
+    /// [`Gap`]: crate::chat::ports::Hint::Gap
+    pub hints: Hints,
+    /// What is said of people.
+    pub presence_updates: PresenceUpdates,
+}
 
 /// The task that keeps the subscriptions.
 pub(super) struct Subscriber {
@@ -41,7 +52,7 @@ pub(super) struct Subscriber {
     pub(super) name: String,
     pub(super) wire: Arc<Wire>,
     pub(super) rooms: Arc<Rooms>,
-    pub(super) ears: Arc<Ears>,
+    pub(super) senders: Arc<BusSenders>,
     pub(super) health: Arc<Health>,
     pub(super) timeout: Duration,
     pub(super) stop: CancellationToken,
@@ -68,7 +79,8 @@ impl Subscriber {
 
     async fn connect_and_follow(&self) -> anyhow::Result<Infallible> {
         let closed = Arc::new(Notify::new());
-        let listener = Listener { wire: self.wire.clone(), ears: self.ears.clone(), closed: closed.clone() };
+        let listener =
+            Listener { wire: self.wire.clone(), senders: self.senders.clone(), closed: closed.clone() };
         let connecting = self.connecting.clone().set_push_sender(move |push| listener.take(push));
         let mut connection = self
             .client
@@ -114,7 +126,7 @@ impl Subscriber {
             for room in rooms {
                 // Waits for a full hub, unlike data: nothing else says that there was a gap.
                 // The pings go on meanwhile. A hub that is gone has nothing to be told.
-                let _ = self.ears.hints.send(Hint::Gap(room.clone())).await;
+                let _ = self.senders.hints.send(Hint::Gap(room.clone())).await;
             }
         }
         Ok(())
@@ -131,7 +143,7 @@ impl Subscriber {
 /// Redis's own limit on slow subscribers bounds what waits there.
 struct Listener {
     wire: Arc<Wire>,
-    ears: Arc<Ears>,
+    senders: Arc<BusSenders>,
     closed: Arc<Notify>,
 }
 
@@ -151,7 +163,7 @@ impl Listener {
     fn hear(&self, channel: &[u8], frame: &[u8]) {
         match self.wire.decode(channel, frame) {
             Ok(Some(Heard::Hint(hint))) => self.pass_on(hint),
-            Ok(Some(Heard::Whisper(whisper))) => self.whisper(whisper),
+            Ok(Some(Heard::PresenceUpdate(whisper))) => self.whisper(whisper),
             Ok(None) => {}
             Err(error) => metrics::bus_dropped(error.reason(), 1),
         }
@@ -159,14 +171,14 @@ impl Listener {
 
     fn pass_on(&self, hint: Hint) {
         let count = if let Hint::Messages(messages) = &hint { messages.len() } else { 1 };
-        match self.ears.hints.try_send(hint) {
+        match self.senders.hints.try_send(hint) {
             Ok(()) => metrics::bus_received(count),
             Err(_) => metrics::bus_dropped("hints_full", count),
         }
     }
 
-    fn whisper(&self, whisper: Whisper) {
-        if self.ears.whispers.try_send(whisper).is_err() {
+    fn whisper(&self, whisper: PresenceUpdate) {
+        if self.senders.presence_updates.try_send(whisper).is_err() {
             metrics::whispers_dropped("whispers_full", 1);
         }
     }

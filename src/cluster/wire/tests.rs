@@ -1,15 +1,12 @@
 //! Frames: what is said is read, and nothing else is believed.
 
-use super::{
-    body::{Body, Entry, FULL, TRACED, write},
-    *,
-};
+use super::*;
 use crate::{
-    chat::{
-        presence::{Person, Roster},
-        types::{Author, Hue, MessageText, Seq, TraceContext, UnixMs},
+    chat::model::{Author, Hue, MessageText, Person, Roster, Seq, TraceContext, UnixMs},
+    cluster::{
+        testing::said,
+        wire::messages::{Body, Entry, FULL, TRACED, write},
     },
-    cluster::testing::said,
 };
 
 const BATCH_MAX_BYTES: usize = 1_000;
@@ -31,7 +28,7 @@ fn heard(channel: &str, frame: &[u8]) -> Result<Option<Hint>, DecodeError> {
     let heard = wire(1, 1, 2).decode(channel.as_bytes(), frame)?;
     Ok(heard.map(|heard| match heard {
         Heard::Hint(hint) => hint,
-        Heard::Whisper(whisper) => panic!("no hint: {whisper:?}"),
+        Heard::PresenceUpdate(whisper) => panic!("no hint: {whisper:?}"),
     }))
 }
 
@@ -88,10 +85,10 @@ fn an_amendment_and_a_colour_travel_in_a_frame_that_old_nodes_drop() {
     };
     let changes: [fn(&mut Message); 3] = [
         |message| message.draft.author.color = Some(Hue::try_from(359).unwrap()),
-        |message| (message.draft.kind, message.draft.of) = ("react".parse().unwrap(), Some(Seq(7))),
+        |message| (message.draft.kind, message.draft.target) = ("react".parse().unwrap(), Some(Seq(7))),
         |message| {
-            (message.draft.kind, message.draft.of) = ("delete".parse().unwrap(), Some(Seq(7)));
-            message.draft.text = MessageText::none();
+            (message.draft.kind, message.draft.target) = ("delete".parse().unwrap(), Some(Seq(7)));
+            message.draft.text = MessageText::empty();
         },
     ];
     for change in changes {
@@ -229,21 +226,25 @@ fn roster() -> Roster {
     let blue =
         Author { color: Some(Hue::try_from(240).unwrap()), id: "u-2".parse().unwrap(), ..author.clone() };
     let people = [author, blue].map(|author| Person { author, since: UnixMs(5) });
-    Roster::told(people.into(), 300)
+    Roster::new(people.into(), 300)
 }
 
 #[test]
 fn what_is_whispered_is_read_as_it_was_said() {
     let sender = wire(1, 1, 7);
-    let typing = Said::Typing(said("lobby", 1, "x").draft.author.clone());
-    for said in [Said::Roster(roster()), Said::Roster(Roster::default()), typing] {
+    let typing = PresenceUpdateKind::Typing(said("lobby", 1, "x").draft.author.clone());
+    for said in [PresenceUpdateKind::Roster(roster()), PresenceUpdateKind::Roster(Roster::default()), typing]
+    {
         let frame = sender.whisper(&room(), &said);
         assert_eq!(frame[0], WHISPER, "which a node of the release before drops");
         let channel = sender.channel(&room());
-        let whisper = Whisper { run: NodeRun(7), room: room(), said: said.clone() };
-        assert_eq!(wire(1, 1, 2).decode(channel.as_bytes(), &frame), Ok(Some(Heard::Whisper(whisper))));
+        let whisper = PresenceUpdate { instance: NodeInstance(7), room: room(), kind: said.clone() };
+        assert_eq!(
+            wire(1, 1, 2).decode(channel.as_bytes(), &frame),
+            Ok(Some(Heard::PresenceUpdate(whisper)))
+        );
         assert_eq!(sender.decode(channel.as_bytes(), &frame), Ok(None), "its own");
-        assert_eq!(wire(1, 1, 2).read_said(&room(), NodeRun(7), &frame), Ok(said));
+        assert_eq!(wire(1, 1, 2).read_said(&room(), NodeInstance(7), &frame), Ok(said));
     }
 }
 
@@ -252,15 +253,18 @@ fn what_is_kept_is_believed_where_it_was_left_and_by_whom() {
     let (sender, reader) = (wire(1, 1, 7), wire(1, 1, 2));
     let status = NodeStatus { id: "n-1".parse().unwrap(), sessions: 3, since: UnixMs(9) };
     let frame = sender.status("key", &status);
-    assert_eq!(reader.read_status("key", NodeRun(7), &frame), Ok(status));
-    assert_eq!(reader.read_status("other", NodeRun(7), &frame), Err(DecodeError::Forged));
-    assert_eq!(reader.read_status("key", NodeRun(8), &frame), Err(DecodeError::Forged));
-    assert_eq!(wire(2, 1, 2).read_status("key", NodeRun(7), &frame), Err(DecodeError::Foreign));
+    assert_eq!(reader.read_status("key", NodeInstance(7), &frame), Ok(status));
+    assert_eq!(reader.read_status("other", NodeInstance(7), &frame), Err(DecodeError::Forged));
+    assert_eq!(reader.read_status("key", NodeInstance(8), &frame), Err(DecodeError::Forged));
+    assert_eq!(wire(2, 1, 2).read_status("key", NodeInstance(7), &frame), Err(DecodeError::Foreign));
 
-    let frame = sender.whisper(&room(), &Said::Roster(roster()));
+    let frame = sender.whisper(&room(), &PresenceUpdateKind::Roster(roster()));
     let elsewhere = "other".parse().unwrap();
-    assert_eq!(reader.read_said(&elsewhere, NodeRun(7), &frame), Err(DecodeError::Forged));
-    assert_eq!(reader.read_status(&sender.channel(&room()), NodeRun(7), &frame), Err(DecodeError::Corrupt));
+    assert_eq!(reader.read_said(&elsewhere, NodeInstance(7), &frame), Err(DecodeError::Forged));
+    assert_eq!(
+        reader.read_status(&sender.channel(&room()), NodeInstance(7), &frame),
+        Err(DecodeError::Corrupt)
+    );
     let message = sender.encode(&room(), &batch(&[1], "x"));
-    assert_eq!(reader.read_said(&room(), NodeRun(7), &message), Err(DecodeError::Corrupt));
+    assert_eq!(reader.read_said(&room(), NodeInstance(7), &message), Err(DecodeError::Corrupt));
 }

@@ -1,71 +1,63 @@
-//! What clients of `/chat` ask for, parsed once.
+//! Requests of `/chat`, parsed once.
 
 use std::str::FromStr;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::chat::{
-    post::Saying,
-    types::{Epoch, Hue, Invalid, Kind, Nonce, RoomName, Seq, UserName},
+use crate::{
+    chat::{
+        model::{Hue, Kind, RoomName, RoomPosition, Seq, UserName, ValidationError},
+        publish::post::{Post, PostBody},
+    },
+    gateway::protocol::{ErrorCode, EventArgs, Refusal},
 };
 
-use super::{Refusal, args::Args};
-
-/// A request of `/chat`, parsed.
+/// A request of `/chat`.
 #[derive(Debug)]
 pub enum Request {
     /// Enter a room.
     Join {
         /// The room.
         room: RoomName,
-        /// The last message the client has.
-        after: Option<Place>,
-        /// So many of the newest, if it has none.
+        /// What the client already has.
+        after: Option<RoomPosition>,
+        /// How many of the newest messages to send, if it has nothing.
         history: Option<u64>,
     },
     /// Leave a room.
     Leave(RoomName),
-    /// Say something, or amend what was said.
-    Post(RoomName, Nonce, Saying),
-    /// Be called something else.
+    /// Post a message or an amendment; it has a nonce.
+    Post(Post),
+    /// Change the user's name.
     Rename {
         /// The new name.
         name: UserName,
-        /// The new colour; absent: the one of before.
+        /// The new colour; `None` keeps the old one.
         color: Option<Hue>,
     },
-    /// Read back.
+    /// Read earlier messages.
     History {
         /// The room.
         room: RoomName,
-        /// Before this place.
+        /// Before this seq.
         before: Seq,
-        /// At most so many.
+        /// The most to return.
         limit: usize,
     },
-    /// Tell the others in a room that one is typing.
+    /// Tell the other members of a room that the user is typing.
     Typing(RoomName),
-    /// Who is in a room.
+    /// List a room's members.
     Who(RoomName),
-    /// Which nodes there are.
+    /// List the nodes.
     Nodes,
-    /// Which rooms there are.
+    /// List rooms.
     Rooms {
-        /// After this one, by name.
+        /// Rooms after this one, by name.
         after: Option<RoomName>,
-        /// At most so many.
+        /// The most to return.
         limit: usize,
     },
-}
-
-/// A client's place in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The log that it is in.
-    pub epoch: Epoch,
-    /// The last message it has.
-    pub seq: Seq,
 }
 
 /// The most messages that one request gets.
@@ -75,7 +67,7 @@ pub const FOUND_MAX: usize = 100;
 /// The most rooms that one request gets, each with its newest message.
 pub const ROOMS_MAX: usize = 100;
 
-/// A count that a client gives: as much as there is, at most `most`.
+/// The limit that a client asks for: from 1 to `most`, and `most` without one.
 #[must_use]
 pub fn limit(given: Option<u64>, most: usize) -> usize {
     given.and_then(|given| usize::try_from(given).ok()).unwrap_or(most).clamp(1, most)
@@ -98,8 +90,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn parse<T: FromStr<Err = Invalid>>(given: Option<&String>, field: &str) -> Result<T, Refusal> {
-        let missing = || Refusal::new("bad_request", format!("{field:?} is missing"));
+    fn parse<T: FromStr<Err = ValidationError>>(given: Option<&String>, field: &str) -> Result<T, Refusal> {
+        let missing = || Refusal::new(ErrorCode::BadRequest, format!("{field:?} is missing"));
         Ok(given.ok_or_else(missing)?.parse()?)
     }
 
@@ -109,34 +101,34 @@ impl Fields {
 }
 
 impl Request {
-    /// Reads an event. A field that is unknown is stepped over: a newer client may send it.
+    /// Reads an event. Unknown fields are ignored: a newer client may send them.
     ///
     /// # Errors
     ///
-    /// What its sender is told.
-    pub fn parse(event: &str, args: &Args, text_bytes_max: usize) -> Result<Self, Refusal> {
+    /// The refusal for its sender.
+    pub fn parse(event: &str, args: &EventArgs, text_bytes_max: usize) -> Result<Self, Refusal> {
         let known = ["join", "leave", "post", "rename", "history", "rooms", "typing", "who", "nodes"]
             .contains(&event);
         if !known {
-            return Err(Refusal::new("unknown_event", "there is no such event"));
+            return Err(Refusal::new(ErrorCode::UnknownEvent, "there is no such event"));
         }
         let object = <[Value; 1]>::try_from(args.parse()).ok().filter(|[fields]| fields.is_object());
-        let [fields] =
-            object.ok_or_else(|| Refusal::new("bad_request", "an event has one argument, an object"))?;
-        let fields: Fields =
-            serde_json::from_value(fields).map_err(|error| Refusal::new("bad_request", error.to_string()))?;
+        let [fields] = object
+            .ok_or_else(|| Refusal::new(ErrorCode::BadRequest, "an event has one argument, an object"))?;
+        let fields: Fields = serde_json::from_value(fields)
+            .map_err(|error| Refusal::new(ErrorCode::BadRequest, error.to_string()))?;
         match event {
             "join" => {
-                let after =
-                    fields.after.as_ref().filter(|after| !after.is_null()).map(Place::parse).transpose()?;
+                let after = fields.after.as_ref().filter(|after| !after.is_null());
+                let after = after.map(room_position).transpose()?;
                 Ok(Self::Join { room: fields.room()?, after, history: fields.history })
             }
             "leave" => Ok(Self::Leave(fields.room()?)),
             "post" => {
                 let nonce = Fields::parse(fields.nonce.as_ref(), "nonce")?;
                 let Fields { kind, of, text, .. } = &fields;
-                let saying = saying(kind.as_deref(), *of, text.as_deref(), text_bytes_max)?;
-                Ok(Self::Post(fields.room()?, nonce, saying))
+                let body = post_body(kind.as_deref(), *of, text.as_deref(), text_bytes_max)?;
+                Ok(Self::Post(Post { room: fields.room()?, nonce: Some(nonce), body, trace: None }))
             }
             "rename" => {
                 let name = Fields::parse(fields.name.as_ref(), "name")?;
@@ -144,7 +136,7 @@ impl Request {
             }
             "history" => {
                 let (room, limit) = (fields.room()?, limit(fields.limit, PAGE_MAX));
-                Ok(Self::History { room, before: Seq(fields.before.unwrap_or(u64::MAX)), limit })
+                Ok(Self::History { room, before: fields.before.map_or(Seq::MAX, Seq), limit })
             }
             "rooms" => {
                 let after = fields.after.as_ref().and_then(Value::as_str).map(str::parse).transpose()?;
@@ -157,43 +149,42 @@ impl Request {
     }
 }
 
-/// What a post says; only a deletion needs no text.
+/// The content of a post; only a deletion needs no text.
 ///
 /// # Errors
 ///
-/// What its sender is told.
-pub fn saying(
+/// The refusal for its sender.
+pub fn post_body(
     kind: Option<&str>,
-    of: Option<u64>,
+    target: Option<u64>,
     text: Option<&str>,
     text_bytes_max: usize,
-) -> Result<Saying, Refusal> {
-    if text.is_none() && kind != Some(Kind::DELETE) {
-        return Err(Refusal::new("bad_request", "\"text\" is missing"));
+) -> Result<PostBody, Refusal> {
+    if text.is_none() && kind != Some(Kind::Delete.as_str()) {
+        return Err(Refusal::new(ErrorCode::BadRequest, "\"text\" is missing"));
     }
-    Ok(Saying::new(kind, of, text.unwrap_or_default(), text_bytes_max)?)
+    Ok(PostBody::new(kind, target, text.unwrap_or_default(), text_bytes_max)?)
 }
 
-/// A colour that a client gives, or none.
+/// A user's colour, if one is given.
 ///
 /// # Errors
 ///
-/// What it is told.
+/// The refusal for its sender.
 pub fn color(given: Option<&Value>) -> Result<Option<Hue>, Refusal> {
     let Some(given) = given.filter(|given| !given.is_null()) else { return Ok(None) };
-    Ok(Some(given.as_u64().ok_or(Invalid::Color)?.try_into()?))
+    Ok(Some(given.as_u64().ok_or(ValidationError::Color)?.try_into()?))
 }
 
-impl Place {
-    /// Reads `{epoch, seq}`.
-    ///
-    /// # Errors
-    ///
-    /// What its sender is told.
-    pub fn parse(place: &Value) -> Result<Self, Refusal> {
-        let bad = || Refusal::new("bad_request", "a place is {epoch, seq}: a string and a whole number");
-        let epoch = place.get("epoch").and_then(Value::as_str).ok_or_else(bad)?.parse()?;
-        let seq = Seq(place.get("seq").and_then(Value::as_u64).ok_or_else(bad)?);
-        Ok(Self { epoch, seq })
-    }
+/// Reads a position: `{epoch, seq}`.
+///
+/// # Errors
+///
+/// The refusal for its sender.
+pub fn room_position(position: &Value) -> Result<RoomPosition, Refusal> {
+    let bad =
+        || Refusal::new(ErrorCode::BadRequest, "a position is {epoch, seq}: a string and a whole number");
+    let epoch = position.get("epoch").and_then(Value::as_str).ok_or_else(bad)?.parse()?;
+    let seq = Seq(position.get("seq").and_then(Value::as_u64).ok_or_else(bad)?);
+    Ok(RoomPosition { epoch, seq })
 }

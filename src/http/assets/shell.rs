@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
-use super::{Assets, KEPT, names};
+use crate::http::assets::files::{Assets, KEPT, names};
 
 /// The frame as it is written.
 pub(super) const FILE: &str = "index.html";

@@ -12,7 +12,7 @@ const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
 /// What the writer and the sweep's watcher know, for all to see.
-pub(super) struct Health {
+pub(crate) struct Health {
     failed: AtomicBool,
     /// When the writer began to wait for the lock.
     waiting: Since,
@@ -22,7 +22,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             failed: AtomicBool::new(false),
             waiting: Since::never(),
@@ -31,39 +31,39 @@ impl Health {
         }
     }
 
-    pub(super) fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         !self.has_failed() && self.waiting.elapsed() < LOCK_WAIT_MAX
     }
 
     /// Whether the last transaction failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn committed(&self) {
+    pub(crate) fn committed(&self) {
         if self.failed.swap(false, Ordering::Relaxed) {
             tracing::info!("the message log can be written again");
         }
     }
 
-    pub(super) fn failed(&self, cause: &str) {
+    pub(crate) fn failed(&self, cause: &str) {
         if !self.failed.swap(true, Ordering::Relaxed) {
             tracing::error!(error = cause, "the message log cannot be written");
         }
     }
 
     /// Runs `wait`, which takes the lock.
-    pub(super) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+    pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.waiting.during(wait)
     }
 
     /// Whether the watcher's last look succeeded, and no later one hangs.
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         !self.look_failed.load(Ordering::Relaxed) && self.looking.elapsed() < LOOK_MAX
     }
 
     /// Runs `look`, which reads the log. Who asked for it tells of its failure.
-    pub(super) fn while_looking<T>(&self, look: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    pub(crate) fn while_looking<T>(&self, look: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         let result = self.looking.during(look);
         self.look_failed.store(result.is_err(), Ordering::Relaxed);
         result
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        chat::{ports::MessageLog as _, types::Position},
+        chat::{model::LogPosition, ports::MessageLog as _},
         store::sqlite::tests::Fixture,
     };
 
@@ -142,10 +142,10 @@ mod tests {
             fixture.connection().execute(&sql, []).unwrap();
         };
         rename("epoch", "lost");
-        assert!(log.growth(Position(0)).await.is_err());
+        assert!(log.changes_since(LogPosition(0)).await.is_err());
         assert!(!log.is_readable());
         rename("lost", "epoch");
-        log.growth(Position(0)).await.unwrap();
+        log.changes_since(LogPosition(0)).await.unwrap();
         assert!(log.is_readable());
     }
 }

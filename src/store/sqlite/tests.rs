@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::sync::mpsc as channel;
 
-use super::*;
-use crate::store::{
-    amendment_contract,
-    contract::{self, Subject, append, draft, line, next, read, to},
-    retention_contract::{self, Aging, HandClock},
-    search_contract::{self, Library},
+use super::{file::schema, *};
+use crate::store::contract::{
+    amendments,
+    log::{self, Subject, append, draft, line, next, read, to},
+    retention::{self, Aging, HandClock},
+    search::Library,
 };
 
 /// A folder with one log, opened as often as a test likes.
@@ -56,8 +56,8 @@ async fn subject(commits: Commits) -> Subject {
     Subject::new(fixture.open_with(commits), fixture)
 }
 
-contract::tests!(subject);
-amendment_contract::tests!(subject);
+log::tests!(subject);
+amendments::tests!(subject);
 
 /// A log of which the janitor has seen nothing.
 fn not_indexed() -> Library {
@@ -81,13 +81,13 @@ fn indexed() -> Library {
 }
 
 mod not_indexed_yet {
-    use super::not_indexed;
-    super::search_contract::tests!(not_indexed);
+    use crate::store::sqlite::tests::not_indexed;
+    crate::store::contract::search::tests!(not_indexed);
 }
 
 mod indexed_already {
-    use super::indexed;
-    super::search_contract::tests!(indexed);
+    use crate::store::sqlite::tests::indexed;
+    crate::store::contract::search::tests!(indexed);
 }
 
 fn aging(settings: config::Log) -> Aging {
@@ -106,7 +106,7 @@ fn aging(settings: config::Log) -> Aging {
     Aging::new(log, after, fixture)
 }
 
-retention_contract::tests!(aging);
+retention::tests!(aging);
 
 /// Waits for a condition that is to come within seconds.
 async fn until(what: &str, condition: impl Fn() -> bool) {
@@ -145,7 +145,7 @@ async fn a_node_of_the_release_before_goes_on_storing() {
     fixture.connection().execute_batch(as_before).unwrap();
     assert_eq!(append(&*log, vec![draft("b", "three")]).await, "3");
     let two = &log.read(&RoomName::lobby(), Seq(1), 1).await.unwrap()[0].draft;
-    assert_eq!((two.of, two.author.color), (None, None));
+    assert_eq!((two.target, two.author.color), (None, None));
     assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one 2:two 3:three");
 }
 
@@ -154,7 +154,7 @@ fn a_log_of_the_release_before_is_brought_up_to_date() {
     let fixture = Fixture::new();
     std::fs::create_dir(fixture.path().parent().unwrap()).unwrap();
     let connection = fixture.connection();
-    connection.execute_batch(include_str!("../migrations/1_log.sql")).unwrap();
+    connection.execute_batch(include_str!("migrations/1_log.sql")).unwrap();
     let mark = format!(
         "PRAGMA application_id = {}; PRAGMA user_version = 1; PRAGMA journal_mode = wal;
          INSERT INTO meta VALUES ('epoch', '{:032x}'), ('key', zeroblob(32))",
@@ -254,7 +254,7 @@ async fn a_log_whose_readers_are_all_busy_is_readable() {
     let busy = log.readers.ask(move |_| Ok(held.recv()?));
     let meanwhile = async {
         assert!(tokio::time::timeout(Duration::from_millis(50), log.position()).await.is_err(), "it waits");
-        log.growth(Position(0)).await.unwrap();
+        log.changes_since(LogPosition(0)).await.unwrap();
         assert!(log.is_readable());
         drop(release);
     };
@@ -374,7 +374,7 @@ async fn a_restored_log_with_a_new_epoch_keeps_its_messages_and_its_key() {
     log.close().await;
     drop(log);
 
-    let renewed = super::renew_epoch(&fixture.settings).unwrap();
+    let renewed = renew_epoch(&fixture.settings).unwrap();
 
     let log = fixture.open();
     assert_ne!(renewed, epoch);

@@ -5,13 +5,13 @@ use std::{io, thread, time::Duration};
 use tokio::sync::watch;
 
 /// A running thread. It is told to end by dropping what it listens to.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     /// Its other end is the thread's, and goes with it, also in a panic.
     ended: watch::Receiver<()>,
 }
 
 impl Worker {
-    pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (running, ended) = watch::channel(());
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _running = running;
@@ -20,12 +20,12 @@ impl Worker {
         Ok(Self { ended })
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.ended.has_changed().is_ok()
     }
 
     /// Waits for the thread's end, up to `limit`; says whether it came.
-    pub(super) async fn ended(&self, limit: Duration) -> bool {
+    pub(crate) async fn ended(&self, limit: Duration) -> bool {
         tokio::time::timeout(limit, self.ended.clone().changed()).await.is_ok()
     }
 }

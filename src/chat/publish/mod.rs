@@ -1,0 +1,11 @@
+//! From a post to its place in the log: what is posted, by whom, in which order and how fast.
+
+pub mod post;
+
+pub mod appender;
+pub mod ordered_sender;
+pub mod sender;
+pub mod sender_order;
+
+pub mod rate_limit;
+pub mod user_limits;

@@ -1,0 +1,161 @@
+//! One socket's posts on `/chat`: stored in the order in which it sent them, also across refusals and retries.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
+
+use crate::{
+    chat::{
+        model::Author,
+        ports::Receipt,
+        publish::{
+            post::{Post, PostError},
+            sender::{Sender, may_share_batch},
+            sender_order::{PostIndex, SenderOrder},
+        },
+    },
+    sync::lock,
+};
+
+/// A [`Sender`] that refuses later posts until a refused one returns.
+pub struct OrderedSender {
+    sender: Sender,
+    order: Arc<Mutex<SenderOrder>>,
+}
+
+impl OrderedSender {
+    pub(in crate::chat) fn new(sender: Sender) -> Self {
+        Self { sender, order: Arc::default() }
+    }
+
+    /// The order, shared with whoever reads the socket: it numbers the posts, and may have to refuse one.
+    #[must_use]
+    pub fn order(&self) -> Arc<Mutex<SenderOrder>> {
+        self.order.clone()
+    }
+
+    /// Who posts.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        self.sender.author()
+    }
+
+    /// Changes the name or colour of later posts; the user id stays.
+    pub fn rename(&mut self, author: Author) {
+        self.sender.rename(author);
+    }
+
+    /// Stores posts in batches as [`Sender::post`] does. A post that is refused with a retryable error holds back
+    /// later ones, those of its own batch included.
+    pub async fn post(&mut self, posts: Vec<(PostIndex, Post)>) -> Vec<Result<Receipt, PostError>> {
+        let mut outcomes = Vec::with_capacity(posts.len());
+        for batch in posts.chunk_by(|(_, before), (_, post)| may_share_batch(before, post)) {
+            let mut admitted = Vec::with_capacity(batch.len());
+            let mut indices = Vec::with_capacity(batch.len());
+            for (index, post) in batch {
+                let (index, verdict) = self.admit(*index, post).await;
+                indices.push(index);
+                admitted.push(verdict);
+            }
+            let outcomes_of_batch = self.sender.append(batch.iter().map(|(_, post)| post), admitted).await;
+            // Those that were not admitted are noted already, and to note them twice changes nothing.
+            for ((index, (_, post)), outcome) in indices.into_iter().zip(batch).zip(&outcomes_of_batch) {
+                if outcome.as_ref().is_err_and(PostError::is_retryable) {
+                    self.note_refused(index, post);
+                }
+            }
+            outcomes.extend(outcomes_of_batch);
+        }
+        outcomes
+    }
+
+    /// Checks the order, then what any sender checks. Returns the post's index: a retry has that of its first try.
+    async fn admit(&mut self, index: PostIndex, post: &Post) -> (PostIndex, Result<(), PostError>) {
+        let admitted = match &post.nonce {
+            Some(nonce) => lock(&self.order).admits(index, &post.room, nonce, Instant::now()),
+            None => Some(index),
+        };
+        let Some(index) = admitted else {
+            self.note_refused(index, post);
+            return (index, Err(PostError::RetryFirst));
+        };
+        let verdict = self.sender.admit(post).await;
+        if verdict.as_ref().is_err_and(PostError::is_retryable) {
+            self.note_refused(index, post);
+        }
+        (index, verdict)
+    }
+
+    /// Holds back later posts until this one returns. One without a nonce cannot be recognised when it does.
+    fn note_refused(&self, index: PostIndex, post: &Post) {
+        if let Some(nonce) = &post.nonce {
+            lock(&self.order).refused(index, &post.room, nonce, Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    };
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        chat::{
+            model::{Epoch, RoomName, UnixMs},
+            ports::Clock,
+            publish::{appender::Appender, post::PostBody},
+            testing::draft,
+        },
+        store::memory::MemoryLog,
+    };
+
+    /// A clock that is set by hand.
+    #[derive(Default)]
+    struct SetClock(AtomicU64);
+
+    impl Clock for SetClock {
+        fn now(&self) -> UnixMs {
+            UnixMs(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn post(nonce: &str) -> Post {
+        let body = PostBody::new(None, None, "hello", 100).unwrap();
+        Post { room: RoomName::lobby(), nonce: Some(nonce.parse().unwrap()), body, trace: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_forward_lets_no_post_overtake_a_refused_one() {
+        let clock = Arc::new(SetClock::default());
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
+        let appender = Appender::new(log, clock.clone(), "n1".parse().unwrap(), Arc::default());
+        let mut sender = OrderedSender::new(Sender::new(Arc::new(appender), draft("lobby", "x").author, 1));
+        let order = sender.order();
+        let numbered = |nonce| vec![(lock(&order).number(), post(nonce))];
+
+        assert!(sender.post(numbered("a")).await[0].is_ok());
+        let refused = sender.post(numbered("b")).await.remove(0);
+        assert_eq!(refused, Err(PostError::RateLimited { retry_after_ms: 1_000 }));
+        clock.0.store(86_400_000, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(sender.post(numbered("c")).await[0], Err(PostError::RetryFirst));
+        assert!(sender.post(numbered("b")).await[0].is_ok());
+
+        clock.0.store(2 * 86_400_000, Ordering::Relaxed);
+        assert!(sender.post(numbered("c")).await[0].is_err(), "no clock that can be set refills its bucket");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(sender.post(numbered("c")).await[0].is_ok(), "it was refused for the sake of `b`");
+        assert!(sender.post(numbered("d")).await[0].is_err());
+        tokio::time::advance(SenderOrder::WAIT_MAX + Duration::from_millis(1)).await;
+        clock.0.store(3 * 86_400_000, Ordering::Relaxed);
+        assert!(
+            sender.post(numbered("e")).await[0].is_ok(),
+            "a minute has passed, by no clock that can be set"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! The bus and the presence over Redis.
+
+pub mod bus;
+pub mod presence;
+
+mod publisher;
+pub mod subscriber;
+
+mod backoff;
+mod connection;
+mod health;
+mod rooms;

@@ -1,0 +1,7 @@
+//! The log's file: found, checked, made, locked and opened.
+
+pub(crate) mod database;
+pub(crate) mod file_check;
+pub(crate) mod filesystem;
+pub(crate) mod lock;
+pub(crate) mod schema;
