@@ -2,42 +2,42 @@
 /** The page's composition root: joins the page's parts to the browser and to what is seen of them. */
 import { render } from "lit-html";
 import { io } from "socket.io-client";
-import { App } from "./control/app.js";
-import { draftsIn, editsIn } from "./keep/drafts.js";
-import { IDENTITY_KEYS } from "./keep/identity.js";
-import { LocalStore, storageOrNull } from "./keep/local.js";
-import { OutboxStore } from "./keep/outbox_store.js";
-import { ROOMS_KEY } from "./keep/rooms.js";
-import { Tabs } from "./keep/tabs.js";
-import { systemClock } from "./link/clock.js";
-import { DEFAULT_ROOM, hashOfRoom, ROOM_RULE, roomOfHash } from "./link/wire.js";
+import { App } from "./app/app.js";
+import { draftStore, editStore } from "./storage/drafts.js";
+import { IDENTITY_KEYS } from "./storage/identity.js";
+import { LocalStore, storageOrNull } from "./storage/local_store.js";
+import { OutboxStore } from "./storage/outbox_store.js";
+import { ROOMS_KEY } from "./storage/rooms.js";
+import { TabCoordinator } from "./storage/tab_coordinator.js";
+import { systemClock } from "./protocol/clock.js";
+import { DEFAULT_ROOM, hashForRoom, ROOM_RULE, roomFromHash } from "./protocol/wire.js";
 import { mentions } from "./model/mentions.js";
-import { Writing } from "./model/writing.js";
-import { Attention } from "./view/attention.js";
+import { ComposerState } from "./model/composer_state.js";
+import { Notifier } from "./view/notifier.js";
 import { bannerLine, typingLine } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { Conversation } from "./view/conversation.js";
 import { Dialogs } from "./view/dialogs.js";
 import { drawer } from "./view/drawer.js";
 import { element } from "./view/element.js";
-import { head } from "./view/head.js";
-import { listenToKeys } from "./view/keys.js";
+import { head } from "./view/header.js";
+import { listenToKeys } from "./view/shortcuts.js";
 import { Panels } from "./view/panels.js";
-import { Schedule } from "./view/schedule.js";
-import { side } from "./view/side.js";
-import { nextTheme, showTheme, themeIn } from "./view/theme.js";
+import { RenderScheduler } from "./view/render_scheduler.js";
+import { side } from "./view/sidebar.js";
+import { cycleTheme, applyTheme, loadTheme } from "./view/theme.js";
 
 /** How often times in words, and the list of all rooms, are made anew, in milliseconds. */
 const REFRESH_MS = 30_000;
 
 const store = new LocalStore(storageOrNull("localStorage"));
-const writing = new Writing(draftsIn(store), editsIn(new LocalStore(storageOrNull("sessionStorage"))));
+const writing = new ComposerState(draftStore(store), editStore(new LocalStore(storageOrNull("sessionStorage"))));
 const tab = newNonce();
 const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason), navigator.storage);
 /** Where one is in the lists. */
 const places = { filter: "" };
 
-showTheme(themeIn(store));
+applyTheme(loadTheme(store));
 
 const app = new App(
   {
@@ -61,10 +61,10 @@ const app = new App(
       }
     },
   },
-  roomOfHash(location.hash) ?? DEFAULT_ROOM,
+  roomFromHash(location.hash) ?? DEFAULT_ROOM,
 );
 
-const attention = new Attention(store, goTo);
+const attention = new Notifier(store, goTo);
 const dialogs = new Dialogs();
 const panels = new Panels(() => {
   app.cluster.watch(panels.drawer === "cluster");
@@ -103,7 +103,7 @@ const composer = new Composer(writing, {
   },
 });
 
-/** @type {Record<import("./control/app.js").Region, () => void>} */
+/** @type {Record<import("./app/app.js").Region, () => void>} */
 const regions = {
   side() {
     const { joined, listed, active, totals } = app.book;
@@ -120,7 +120,7 @@ const regions = {
       searches: app.search.able,
       canLeave: app.book.canLeave,
       elsewhere: totals.unread - active.unread,
-      theme: themeIn(store),
+      theme: loadTheme(store),
       notices: attention.notices,
     };
     render(head(state, headActions), element("head", HTMLElement));
@@ -146,9 +146,9 @@ const regions = {
   banner: () => render(bannerLine(app.calm.shown, app.warning, bannerActions), element("banner", HTMLElement)),
   typing: () => render(typingLine(app.people.typists), element("typing", HTMLElement)),
 };
-const schedule = new Schedule((/** @type {import("./control/app.js").Region} */ region) => regions[region]());
+const schedule = new RenderScheduler((/** @type {import("./app/app.js").Region} */ region) => regions[region]());
 
-/** @type {import("./view/side.js").SideActions} */
+/** @type {import("./view/sidebar.js").SideActions} */
 const sideActions = {
   filter(words) {
     places.filter = words;
@@ -158,14 +158,14 @@ const sideActions = {
   identity: () => dialogs.identity(app.me, (name, color) => app.rename(name, color)),
   close: () => panels.closeSide(),
 };
-/** @type {import("./view/head.js").HeadActions} */
+/** @type {import("./view/header.js").HeadActions} */
 const headActions = {
   rooms: () => panels.openSide(),
   drawer: (which) => panels.toggle(which),
   leave: () => dialogs.ask(`Leave ${app.book.active.name}?`, "Leave it", () => leave(app.book.active.name)),
   help: () => dialogs.help(),
   theme() {
-    showTheme(nextTheme(store));
+    applyTheme(cycleTheme(store));
     schedule.changed("head");
   },
   async notify() {
@@ -241,13 +241,13 @@ changeRoom();
 schedule.changed("side", "head", "talk", "drawer", "banner", "typing");
 app.open();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("chorus") : undefined;
-await new Tabs(tab, { locks: navigator.locks, channel }, outboxStore, (entries) => app.outbox.restore(entries)).start();
+await new TabCoordinator(tab, { locks: navigator.locks, channel }, outboxStore, (entries) => app.outbox.restore(entries)).start();
 
 function changeRoom() {
-  const name = roomOfHash(location.hash);
+  const name = roomFromHash(location.hash);
   if (name === null) {
     app.book.active.timeline.note(ROOM_RULE);
-    history.replaceState(null, "", `#${hashOfRoom(app.book.active.name)}`);
+    history.replaceState(null, "", `#${hashForRoom(app.book.active.name)}`);
     schedule.changed("talk");
     return;
   }
@@ -260,7 +260,7 @@ function changeRoom() {
 function goTo(room) {
   places.filter = "";
   panels.closeSide();
-  location.hash = hashOfRoom(room) || DEFAULT_ROOM;
+  location.hash = hashForRoom(room) || DEFAULT_ROOM;
   schedule.changed("side");
   composer.focus();
 }

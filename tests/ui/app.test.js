@@ -1,16 +1,16 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { App } from "../../static/js/control/app.js";
-import { LocalStore } from "../../static/js/keep/local.js";
-import { handClock, handRequests, memoryOutbox, memoryStorage, messagesAt } from "./fakes.js";
+import { App } from "../../static/js/app/app.js";
+import { LocalStore } from "../../static/js/storage/local_store.js";
+import { manualClock, fakeConnection, memoryOutbox, memoryStorage, messagesAt } from "./fakes.js";
 
 const ME = { id: "me", name: "Me" };
 
 /** The page without its looks, in a room `den` that has 300 messages; somebody looks at its end. */
 function open() {
-  const clock = handClock();
-  const requests = handRequests();
+  const clock = manualClock();
+  const requests = fakeConnection();
   const view = { atEnd: true };
   /** @type {Record<string, (...args: any[]) => void>} */
   const handlers = {};
@@ -108,12 +108,12 @@ test("history that comes to a reader who is not at the end is not the end", () =
 test("a search follows into another room: what was found in this one is gone at once", async () => {
   const { app, clock, fetched } = open();
   app.search.look("den", "word");
-  clock.turn(1_000);
+  clock.advance(1_000);
   await taken();
   assert.equal(app.search.found.length, 1);
   app.look("lobby");
   assert.deepEqual([app.search.found, app.search.words], [[], "word"]);
-  clock.turn(1_000);
+  clock.advance(1_000);
   await taken();
   assert.equal(app.search.found.length, 1);
   assert.deepEqual(fetched, ["den", "lobby"].map((room) => `/api/rooms/${room}/search?q=word&limit=30`));

@@ -1,15 +1,15 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/link/backoff.js";
-import { Connection } from "../../static/js/link/connection.js";
-import { handClock } from "./fakes.js";
+import { Backoff } from "../../static/js/protocol/backoff.js";
+import { Connection } from "../../static/js/protocol/connection.js";
+import { manualClock } from "./fakes.js";
 
 const SESSION = { session: "s", token: "t1", user: { id: "u1", name: "Ada" }, node: "n", epoch: "e", rooms: {} };
 
-/** @param {Partial<import("../../static/js/link/connection.js").Identity>} [known] */
+/** @param {Partial<import("../../static/js/protocol/connection.js").Identity>} [known] */
 function open(known = {}) {
-  const clock = handClock();
+  const clock = manualClock();
   /** @type {string[]} */
   const did = [];
   /** @type {Record<string, (...args: any[]) => void>} */
@@ -33,7 +33,7 @@ function open(known = {}) {
     }),
     io: { engine: { close: () => did.push("close") } },
   };
-  /** @type {import("../../static/js/link/connection.js").Identity} */
+  /** @type {import("../../static/js/protocol/connection.js").Identity} */
   const identity = { token: undefined, name: undefined, color: undefined, ...known };
   const connection = new Connection(
     (namespace, given) => {
@@ -98,9 +98,9 @@ test("a node that refuses is asked again by hand, ever less often", () => {
   const { clock, hear, done } = open();
   for (const waitMs of [1_000, 2_000, 4_000]) {
     hear("connect_error", new Error("full: too many connections"));
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.deepEqual(done(), ["offline full: too many connections"]);
-    clock.turn(1);
+    clock.advance(1);
     assert.deepEqual(done(), ["connect"]);
   }
 });
@@ -108,7 +108,7 @@ test("a node that refuses is asked again by hand, ever less often", () => {
 test("a refusal that says when is asked again then", () => {
   const { clock, hear, done } = open();
   hear("connect_error", Object.assign(new Error("full"), { data: { retryAfterMs: 4_000 } }));
-  clock.turn(5_000);
+  clock.advance(5_000);
   assert.deepEqual(done(), ["offline full", "connect"]);
 });
 
@@ -120,7 +120,7 @@ test("after a lost connection the next one is tried soon, then ever less often",
   assert.deepEqual(done(), ["online", "offline"]);
   for (const waitMs of [500, 1_000, 2_000, 2_000]) {
     assert.equal(connection.retryAt, clock.now() + waitMs);
-    clock.turn(waitMs);
+    clock.advance(waitMs);
     assert.deepEqual(done(), ["connect"]);
     assert.equal(connection.retryAt, null);
     hear("connect_error", new Error("websocket error"));
@@ -135,7 +135,7 @@ test("the next attempt can be made at once, and is then made once", () => {
   hear("connect_error", new Error("websocket error"));
   connection.hasten();
   assert.deepEqual(done(), ["offline", "connect"]);
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
 });
 
 test("what we closed ourselves is not tried again by itself", () => {
@@ -143,7 +143,7 @@ test("what we closed ourselves is not tried again by itself", () => {
   hear("session", SESSION);
   connection.reopen();
   hear("disconnect", "io client disconnect");
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["online", "disconnect", "connect", "offline"]);
 });
 
@@ -162,7 +162,7 @@ test("a doubt about an earlier connection does not cut the next", () => {
   hear("session", SESSION);
   connection.doubt();
   hear("disconnect", "transport close");
-  clock.turn(500);
+  clock.advance(500);
   hear("session", SESSION);
   done();
   answers.shift()?.(new Error("timeout"));
@@ -174,13 +174,13 @@ test("a dismissal is followed by a slow return, sooner after a steady connection
   for (const waitMs of [1_000, 2_000]) {
     hear("session", SESSION);
     hear("disconnect", "io server disconnect");
-    clock.turn(waitMs);
+    clock.advance(waitMs);
     assert.deepEqual(done(), ["online", "offline", "connect"]);
   }
   hear("session", SESSION);
-  clock.turn(30_000);
+  clock.advance(30_000);
   hear("disconnect", "io server disconnect");
-  clock.turn(1_000);
+  clock.advance(1_000);
   assert.deepEqual(done(), ["online", "offline", "connect"]);
 });
 

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RoomCursor } from "../../static/js/link/cursor.js";
+import { RoomCursor } from "../../static/js/protocol/cursor.js";
 import { messagesAt, seeded } from "./fakes.js";
 
 const EPOCH = "e1";

@@ -4,9 +4,9 @@
 /**
  * A clock that stands still until it is turned.
  *
- * @returns {import("../../static/js/link/clock.js").Clock & { turn: (ms: number) => void, waiting: () => number }}
+ * @returns {import("../../static/js/protocol/clock.js").Clock & { advance: (ms: number) => void, pendingTimers: () => number }}
  */
-export function handClock() {
+export function manualClock() {
   let now = 1_000_000;
   /** @type {{ due: number, then: () => void }[]} */
   let timers = [];
@@ -19,7 +19,7 @@ export function handClock() {
         timers = timers.filter((one) => one !== timer);
       };
     },
-    turn(ms) {
+    advance(ms) {
       const end = now + ms;
       for (;;) {
         const [next] = timers.filter(({ due }) => due <= end).sort((one, other) => one.due - other.due);
@@ -30,7 +30,7 @@ export function handClock() {
       }
       now = end;
     },
-    waiting: () => timers.length,
+    pendingTimers: () => timers.length,
   };
 }
 
@@ -38,8 +38,8 @@ export function handClock() {
  * Messages of a room at the given places.
  *
  * @param {number[]} seqs
- * @param {Partial<import("../../static/js/link/wire.js").Message>} [more]
- * @returns {import("../../static/js/link/wire.js").Message[]}
+ * @param {Partial<import("../../static/js/protocol/wire.js").Message>} [more]
+ * @returns {import("../../static/js/protocol/wire.js").Message[]}
  */
 export function messagesAt(seqs, more = {}) {
   return seqs.map((seq) => ({
@@ -56,10 +56,10 @@ export function messagesAt(seqs, more = {}) {
 /**
  * A store for the outbox, in memory: what is in it is a copy, as a database's is.
  *
- * @returns {import("../../static/js/link/outbox.js").OutboxStore & { load: () => import("../../static/js/link/outbox.js").Entry[] }}
+ * @returns {import("../../static/js/protocol/outbox.js").OutboxStore & { load: () => import("../../static/js/protocol/outbox.js").Entry[] }}
  */
 export function memoryOutbox() {
-  /** @type {Map<string, import("../../static/js/link/outbox.js").Entry>} */
+  /** @type {Map<string, import("../../static/js/protocol/outbox.js").Entry>} */
   const kept = new Map();
   return {
     put: (entry) => void kept.set(entry.nonce, structuredClone(entry)),
@@ -99,12 +99,12 @@ export function memoryStorage() {
 /**
  * The requests of a connection, which wait for the test's answers; without one it is offline.
  */
-export function handRequests() {
+export function fakeConnection() {
   /** @type {{ event: string, request: any, answered: (answer: any) => void }[]} */
   const waiting = [];
   const requests = {
     online: true,
-    /** @type {import("../../static/js/link/connection.js").Connection["ask"]} */
+    /** @type {import("../../static/js/protocol/connection.js").Connection["ask"]} */
     ask(event, request, answered) {
       if (requests.online) waiting.push({ event, request, answered });
       else answered(null);

@@ -13,13 +13,13 @@ const BOB = { id: "u2", name: "Bob" };
  * @param {number} seq
  * @param {string} kind
  * @param {string} [text]
- * @param {import("../../static/js/link/wire.js").User} [author]
- * @returns {import("../../static/js/link/wire.js").Message}
+ * @param {import("../../static/js/protocol/wire.js").User} [author]
+ * @returns {import("../../static/js/protocol/wire.js").Message}
  */
 const amendment = (seq, kind, text = "", author = ADA) => ({ room: "lobby", seq, kind, of: 1, author, text, at: 0 });
 const [TEXT] = messagesAt([1]);
 
-/** @param {import("../../static/js/link/wire.js").Message[]} amendments */
+/** @param {import("../../static/js/protocol/wire.js").Message[]} amendments */
 function shown(amendments) {
   const fold = new Fold();
   for (const each of amendments) fold.take(each);
@@ -29,7 +29,7 @@ function shown(amendments) {
   return [deleted ? "deleted" : text, ...(edited ? ["edited"] : []), ...given].join(" ");
 }
 
-/** @type {[what: string, amendments: import("../../static/js/link/wire.js").Message[], wanted: string][]} */
+/** @type {[what: string, amendments: import("../../static/js/protocol/wire.js").Message[], wanted: string][]} */
 const CASES = [
   ["a text without amendments is itself", [], "message 1"],
   ["an edit replaces it", [amendment(2, "edit", "better")], "better edited"],

@@ -4,15 +4,15 @@ import { test } from "node:test";
 import { Deliveries, DELIVERIES_MAX, SECONDS } from "../../static/js/model/deliveries.js";
 import { NodeClock } from "../../static/js/model/node_clock.js";
 import { foreseen } from "../../static/js/model/pending.js";
-import { briefly, dayName, exactly, shortly } from "../../static/js/model/times.js";
-import { handClock, messagesAt } from "./fakes.js";
+import { relativeTime, dayName, exactTime, shortTime } from "../../static/js/model/times.js";
+import { manualClock, messagesAt } from "./fakes.js";
 
 const [MESSAGE] = messagesAt([1], { node: "n1", at: 100_000 });
 const NOW = new Date(2026, 5, 10, 12).getTime();
 const HOUR = 3_600_000;
 
 test("a wrong clock is put right by the nodes' acks, the closest first", () => {
-  const clock = handClock();
+  const clock = manualClock();
   const nodes = new NodeClock(clock);
   nodes.learn(clock.now() + 3_600_000, clock.now() - 50, clock.now() + 50);
   assert.equal(nodes.offset, 3_600_000);
@@ -57,9 +57,9 @@ test("what was done is shown before the node has it", () => {
   const me = { id: "u1", name: "Ada" };
   const bob = { id: "u2", name: "Bob" };
   const folded = { text: "a", edited: false, deleted: false, reactions: [{ text: "+", users: [bob] }], version: 1 };
-  /** @param {import("../../static/js/link/wire.js").Kind} kind @param {string} text @returns {import("../../static/js/link/outbox.js").Entry} */
+  /** @param {import("../../static/js/protocol/wire.js").Kind} kind @param {string} text @returns {import("../../static/js/protocol/outbox.js").Entry} */
   const entry = (kind, text) => ({ room: "lobby", nonce: "n", text, kind, of: 1, writtenAt: 1, state: "sending" });
-  /** @param {import("../../static/js/link/outbox.js").Entry[]} entries */
+  /** @param {import("../../static/js/protocol/outbox.js").Entry[]} entries */
   const seen = (...entries) => {
     const { text, reactions } = foreseen(folded, entries, me);
     return [text, ...reactions.map((one) => one.text + one.users.map(({ name }) => name).join("+"))].join(" ");
@@ -84,14 +84,14 @@ const TIMES = [
 
 for (const [what, ago, brief, day] of TIMES) {
   test(`a time ${what} is said in words`, () => {
-    assert.match(briefly(NOW - ago, NOW), brief);
+    assert.match(relativeTime(NOW - ago, NOW), brief);
     assert.match(dayName(NOW - ago, NOW), day);
   });
 }
 
 test("a time that is none is not said", () => {
   for (const at of [NaN, Infinity, 1e20]) {
-    assert.equal(briefly(at, NOW) + dayName(at, NOW) + shortly(at, NOW), "");
-    assert.match(exactly(at), /unknown/);
+    assert.equal(relativeTime(at, NOW) + dayName(at, NOW) + shortTime(at, NOW), "");
+    assert.match(exactTime(at), /unknown/);
   }
 });

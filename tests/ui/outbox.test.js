@@ -1,15 +1,15 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENTRIES_MAX, Outbox } from "../../static/js/link/outbox.js";
-import { handClock, memoryOutbox } from "./fakes.js";
+import { ENTRIES_MAX, Outbox } from "../../static/js/protocol/outbox.js";
+import { manualClock, memoryOutbox } from "./fakes.js";
 
-/** @typedef {import("../../static/js/link/wire.js").Answer<import("../../static/js/link/wire.js").Posted>} Answer */
+/** @typedef {import("../../static/js/protocol/wire.js").Response<import("../../static/js/protocol/wire.js").PostResult>} Answer */
 
 /** A window: an outbox, what it has sent, and the means to answer. */
 function open({ storage = memoryOutbox(), random = () => 0 } = {}) {
-  const clock = handClock();
-  /** @type {(import("../../static/js/link/wire.js").Post & { answered: (answer: Answer) => void })[]} */
+  const clock = manualClock();
+  /** @type {(import("../../static/js/protocol/wire.js").Post & { answered: (answer: Answer) => void })[]} */
   const sent = [];
   let nonces = 0;
   const outbox = new Outbox(
@@ -141,7 +141,7 @@ test("a reload sends what was not acked with the same nonces, in order", () => {
 });
 
 /** @type {[code: string, retryAfterMs: number | undefined, waitMs: number][]} */
-const PASSING = [
+const RETRYABLE = [
   ["busy", 300, 300],
   ["unavailable", 1_000, 1_000],
   ["unknown", 2_000, 2_000],
@@ -153,16 +153,16 @@ const PASSING = [
   ["busy", 86_400_000, 60_000],
 ];
 
-for (const [code, retryAfterMs, waitMs] of PASSING) {
+for (const [code, retryAfterMs, waitMs] of RETRYABLE) {
   test(`${code} (${retryAfterMs ?? "no time"}) is tried again after ${waitMs} ms`, () => {
     const { clock, outbox, sent, write, sends } = open();
     outbox.online("u1");
     write("a");
     sent[0]?.answered(refusal(code, retryAfterMs));
     sends();
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.equal(sends(), "");
-    clock.turn(1);
+    clock.advance(1);
     assert.equal(sent[0]?.nonce, "n1");
     assert.equal(sends(), "a");
   });
@@ -176,7 +176,7 @@ for (const code of ["forbidden", "too_long", "nonce_conflict"]) {
     sent[0]?.answered(refusal(code));
     assert.equal(shown(), "a:failed b:sending");
     assert.equal(outbox.entries("lobby")[0]?.reason, `because of ${code}`);
-    assert.equal(clock.waiting(), 0);
+    assert.equal(clock.pendingTimers(), 0);
     sent[1]?.answered(ok(1));
     assert.equal(shown(), "a:failed b:stored");
   });
@@ -191,7 +191,7 @@ test("after a passing refusal everything behind it is sent again after it, in or
   a?.answered(refusal("busy", 300));
   b?.answered(refusal("retry_first", 1));
   write("d");
-  clock.turn(300);
+  clock.advance(300);
   // The node may still take what is under way for what was sent before: nothing may overtake it.
   assert.equal(sends(), "");
   c?.answered(refusal("retry_first", 1));
@@ -214,7 +214,7 @@ test("no answer in time is asked again", () => {
   write("a");
   sent[0]?.answered(null);
   sends();
-  clock.turn(500);
+  clock.advance(500);
   assert.equal(sends(), "a");
 });
 
@@ -227,7 +227,7 @@ test("a message shown after a passing refusal is still sent, since the node wait
   sends();
   outbox.confirm("n1");
   assert.equal(shown(), "b:waiting");
-  clock.turn(100);
+  clock.advance(100);
   sent[0]?.answered(ok(1));
   assert.equal(sends(), "a b");
   assert.equal(shown(), "b:sending");
@@ -240,7 +240,7 @@ test("a reconnect ends the wait after a refusal", () => {
   sent[0]?.answered(refusal("busy", 30_000));
   sends();
   outbox.offline();
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   outbox.online("u1");
   assert.equal(sends(), "a");
 });
@@ -252,9 +252,9 @@ test("without a time the waits grow, and a success ends that", () => {
   for (const waitMs of [250, 500, 1_000]) {
     sent[0]?.answered(refusal("busy"));
     sends();
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.equal(sent.length, 0);
-    clock.turn(1);
+    clock.advance(1);
     assert.equal(sent.length, 1);
   }
   sent[0]?.answered(ok(1));
@@ -262,7 +262,7 @@ test("without a time the waits grow, and a success ends that", () => {
   write("b");
   sent[0]?.answered(refusal("busy"));
   sends();
-  clock.turn(250);
+  clock.advance(250);
   assert.equal(sends(), "b");
 });
 
@@ -354,7 +354,7 @@ test("what was left behind is taken over behind what was written before, once", 
   const { outbox, sent, storage, write, shown } = open();
   outbox.online("u1");
   write("a");
-  /** @type {import("../../static/js/link/outbox.js").Entry} */
+  /** @type {import("../../static/js/protocol/outbox.js").Entry} */
   const left = { room: "lobby", nonce: "other", text: "b", writtenAt: 2_000_000, state: "waiting", userId: "u1" };
   storage.put(left);
   outbox.restore([left]);

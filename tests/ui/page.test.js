@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { banner } from "../../static/js/model/status.js";
-import { roomOfHash } from "../../static/js/link/wire.js";
+import { roomFromHash } from "../../static/js/protocol/wire.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
 const html = readFileSync(new URL("index.html", STATIC), "utf8");
@@ -60,7 +60,7 @@ const HASHES = [
 
 for (const [hash, room] of HASHES) {
   test(`the hash ${JSON.stringify(hash.slice(0, 20))} names ${room === null ? "no room" : "a room"}`, () => {
-    assert.equal(roomOfHash(hash), room);
+    assert.equal(roomFromHash(hash), room);
   });
 }
 

@@ -1,13 +1,13 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/link/backoff.js";
-import { Room } from "../../static/js/link/room.js";
-import { handClock, messagesAt } from "./fakes.js";
+import { Backoff } from "../../static/js/protocol/backoff.js";
+import { Room } from "../../static/js/protocol/room.js";
+import { manualClock, messagesAt } from "./fakes.js";
 
 /** A room, what it did, and the means to answer. */
 function open() {
-  const clock = handClock();
+  const clock = manualClock();
   /** @type {string[]} */
   const did = [];
   /** @type {((answer: any) => void)[]} */
@@ -68,9 +68,9 @@ test("a hole is closed by joining again where it begins, once", () => {
   take(1);
   take(3);
   take(4);
-  clock.turn(1_000);
+  clock.advance(1_000);
   take(5);
-  clock.turn(1_000);
+  clock.advance(1_000);
   assert.deepEqual(done(), ["fresh", "show 1", "join after e1/1"]);
   answer(joined(5));
   take(2, 3, 4, 5);
@@ -84,9 +84,9 @@ test("a hole that stays is asked for ever less often", () => {
   done();
   for (const waitMs of [1_000, 2_000, 4_000, 8_000, 8_000]) {
     take(9);
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.deepEqual(done(), []);
-    clock.turn(1);
+    clock.advance(1);
     assert.deepEqual(done(), ["join after e1/0"]);
     answer(joined(9));
     done();
@@ -98,15 +98,15 @@ test("a catch-up that brings nothing is asked for again", () => {
   room.online({ head: 4, epoch: "e1", recovered: true });
   take(1, 2);
   done();
-  clock.turn(9_999);
+  clock.advance(9_999);
   take(3);
-  clock.turn(9_999);
+  clock.advance(9_999);
   assert.deepEqual(done(), ["show 3"]);
-  clock.turn(1 + 1_000);
+  clock.advance(1 + 1_000);
   assert.deepEqual(done(), ["join after e1/3"]);
   answer(joined(4));
   take(4);
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
 });
 
 test("an incomplete recovery says so and goes on", () => {
@@ -134,10 +134,10 @@ test("a passing refusal is tried again after its time, another is told", () => {
   room.online(null);
   answer({ error: { code: "busy", retryAfterMs: 400 } });
   assert.equal(room.state, "behind");
-  clock.turn(500);
+  clock.advance(500);
   answer({ error: { code: "forbidden" } });
   assert.equal(room.state, "refused");
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["join with 200", "join with 200", "refused forbidden"]);
 });
 
@@ -164,6 +164,6 @@ test("nothing is taken and nothing waits once the room was left", () => {
   room.online({ head: 4, epoch: "e1", recovered: true });
   room.offline();
   take(1);
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["fresh"]);
 });

@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const NOON = new Date(2026, 5, 1, 12).getTime();
 const BOB = { id: "u2", name: "Bob" };
 
-/** @param {number} seq @param {number} minutes @param {import("../../static/js/link/wire.js").User} [author] */
+/** @param {number} seq @param {number} minutes @param {import("../../static/js/protocol/wire.js").User} [author] */
 const said = (seq, minutes, author) => messagesAt([seq], { at: NOON + minutes * MINUTE, ...(author && { author }) })[0] ?? assert.fail();
 
 /** One word a row: a message that leads its group in brackets. @param {ReturnType<typeof rowsOf>} rows */

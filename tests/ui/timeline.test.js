@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ASIDE_MAX, TEXTS_MAX, Timeline } from "../../static/js/model/timeline.js";
+import { BACKGROUND_MAX, TEXTS_MAX, Timeline } from "../../static/js/model/timeline.js";
 import { messagesAt } from "./fakes.js";
 
 /** @param {number} first @param {number} last */
@@ -54,7 +54,7 @@ test("a page of what was before something else is not taken, be it empty", () =>
   timeline.setAside();
   timeline.prepend(page(1, 100), 101);
   timeline.prepend({ messages: [], more: false }, 101);
-  assert.equal(span(timeline), `${200 - ASIDE_MAX + 1}-200+`);
+  assert.equal(span(timeline), `${200 - BACKGROUND_MAX + 1}-200+`);
 });
 
 test("other kinds do not count as texts that a reader would lose", () => {
@@ -110,9 +110,9 @@ test("nobody looks: little is kept, and of another part nothing", () => {
   const timeline = looking();
   timeline.append(seqs(1, 500));
   timeline.setAside();
-  assert.equal(span(timeline), `${500 - ASIDE_MAX + 1}-500+`);
+  assert.equal(span(timeline), `${500 - BACKGROUND_MAX + 1}-500+`);
   timeline.append(seqs(501, 600));
-  assert.equal(timeline.texts.length, ASIDE_MAX);
+  assert.equal(timeline.texts.length, BACKGROUND_MAX);
   timeline.replace(page(1, 100), 600);
   timeline.setAside();
   assert.ok(timeline.empty && !timeline.attached);

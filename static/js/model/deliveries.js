@@ -3,7 +3,7 @@
  * What the page has seen of the cluster at work: for the newest messages the node each came from and
  * the time from sending to showing, and how many came in each second.
  *
- * @typedef {import("../link/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Message} Message
  * @typedef {{ key: string, from: string, to: string, ms: number, own: boolean, author: string, at: number }} Delivery
  */
 

@@ -5,8 +5,8 @@
  * Amendments may come in any order, repeatedly, and before their text: the result is the same,
  * since each keeps the newest by its place in the log.
  *
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").User} User
  * @typedef {{ text: string, users: User[] }} Reaction
  *
  * @typedef {object} Folded A text as it is to be shown.

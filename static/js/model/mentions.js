@@ -1,6 +1,6 @@
 // @ts-check
 /** Who is called upon in a text: `@` and a name, at the beginning of a word. */
-import { nameKey } from "./people.js";
+import { nameKey } from "./users.js";
 
 /** What may follow a name: nothing that would make it another's. */
 const GOES_ON = /[\p{L}\p{N}_]/u;

@@ -10,7 +10,7 @@ export class NodeClock {
   /** How far that may be off. */
   #doubt = Infinity;
 
-  /** @param {import("../link/clock.js").Clock} clock */
+  /** @param {import("../protocol/clock.js").Clock} clock */
   constructor(clock) {
     this.clock = clock;
   }

@@ -4,8 +4,8 @@
  * for the network to show what somebody did.
  *
  * @typedef {import("./fold.js").Folded} Folded
- * @typedef {import("../link/outbox.js").Entry} Entry
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/outbox.js").Entry} Entry
+ * @typedef {import("../protocol/wire.js").User} User
  */
 
 /**

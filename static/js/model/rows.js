@@ -3,7 +3,7 @@
  * What stands in a conversation, line by line: days, the divider before what is new, the page's own
  * notes, and messages, of which those of one author in a row are one group.
  *
- * @typedef {import("../link/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Message} Message
  *
  * @typedef {{ type: "day", key: string, at: number }} DayRow
  * @typedef {{ type: "new", key: string }} NewRow

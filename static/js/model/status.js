@@ -17,7 +17,7 @@
  */
 
 /** @type {Banner} */
-export const ALL_IS_WELL = { tone: "ok", text: "", retry: false };
+export const NO_BANNER = { tone: "ok", text: "", retry: false };
 
 /**
  * @param {Circumstances} now
@@ -36,7 +36,7 @@ export function banner({ online, wasOnline, network, trouble, retryInMs, room, m
   if (room === "behind" || room === "away") {
     return { tone: "busy", text: missed === 0 ? "Catching up…" : `Catching up: ${count(missed)} missed…`, retry: false };
   }
-  return ALL_IS_WELL;
+  return NO_BANNER;
 }
 
 /**
@@ -67,14 +67,14 @@ const NOTICES = {
 /**
  * What to tell people about a notice of the node.
  *
- * @param {import("../link/wire.js").Notice} notice
+ * @param {import("../protocol/wire.js").Notice} notice
  */
 export function noticeText({ code, detail }) {
   return NOTICES[code] ?? `The node says: ${detail ?? code}`;
 }
 
-/** @type {Record<import("../link/cursor.js").Opening, string>} */
-export const OPENINGS = {
+/** @type {Record<import("../protocol/cursor.js").JoinOutcome, string>} */
+export const JOIN_NOTES = {
   fresh: "",
   resumed: "",
   incomplete: "Some messages could not be recovered.",

@@ -7,8 +7,8 @@
  * there, or put elsewhere by a search, it is detached, and live messages are only counted until
  * reading on has brought it back to the room's end.
  *
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").Page} Page
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Page} Page
  * @typedef {{ after: number, text: string, id: number }} Note A line of the page's own, behind a place.
  */
 import { Fold } from "./fold.js";
@@ -16,7 +16,7 @@ import { Fold } from "./fold.js";
 /** The most texts of one room in memory; more are cut from the end that is farther away. */
 export const TEXTS_MAX = 600;
 /** The same for a room that is not looked at. */
-export const ASIDE_MAX = 60;
+export const BACKGROUND_MAX = 60;
 /** The most lines of the page's own; the oldest go. */
 const NOTES_MAX = 20;
 
@@ -63,7 +63,7 @@ export class Timeline {
     if (!this.empty && oldest.seq !== this.last + 1) this.#clear();
     if (this.empty) this.#begin(oldest.seq);
     this.#push(messages);
-    this.#cutOldest(this.aside ? ASIDE_MAX : TEXTS_MAX);
+    this.#cutOldest(this.aside ? BACKGROUND_MAX : TEXTS_MAX);
   }
 
   /**
@@ -127,7 +127,7 @@ export class Timeline {
   /** Nobody looks at it any more: keeps only a little of the room's end. */
   setAside() {
     this.aside = true;
-    if (this.attached) this.#cutOldest(ASIDE_MAX);
+    if (this.attached) this.#cutOldest(BACKGROUND_MAX);
     else this.#clear();
     this.version += 1;
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /** What the connection is like, where it is not well, and who is writing. */
 import { html, nothing } from "lit-html";
-import { seenName } from "../model/people.js";
+import { displayName } from "../model/users.js";
 import { ICONS } from "./icons.js";
 import { iconButton } from "./parts.js";
 
@@ -17,10 +17,10 @@ export function bannerLine({ tone, text, retry }, warning, act) {
       ${iconButton("Dismiss", ICONS.close, act.dismiss)}</p>`}`;
 }
 
-/** @param {readonly import("../link/wire.js").User[]} typists */
+/** @param {readonly import("../protocol/wire.js").User[]} typists */
 export function typingLine(typists) {
   if (typists.length === 0) return nothing;
-  const [first = "", second = ""] = typists.map(({ name }) => seenName(name));
+  const [first = "", second = ""] = typists.map(({ name }) => displayName(name));
   const who =
     typists.length === 1
       ? html`<bdi>${first}</bdi> is`

@@ -1,11 +1,11 @@
 // @ts-check
 /** The cluster at work: the nodes, and how the newest messages came from theirs to ours. */
 import { html, nothing, svg } from "lit-html";
-import { seenName } from "../model/people.js";
+import { displayName } from "../model/users.js";
 
 /**
  * @typedef {object} ClusterState
- * @property {import("../control/cluster.js").Cluster} cluster
+ * @property {import("../app/cluster.js").Cluster} cluster
  * @property {import("../model/deliveries.js").Deliveries} deliveries
  * @property {number} now By the nodes' clock.
  */
@@ -42,14 +42,14 @@ export function cluster({ cluster: { node, nodes, known, moving }, deliveries, n
       <h3>The newest messages</h3>
       ${times.length === 0 ? html`<p class="sub">None came since the page was opened.</p>` : nothing}
       <ol class="deliveries">${deliveries.recent.slice(-LISTED).reverse().map(({ from, to, ms, own, author }) => html`<li>
-        <bdi class="who">${own ? "you" : seenName(author)}</bdi>
+        <bdi class="who">${own ? "you" : displayName(author)}</bdi>
         <span class=${from === to ? "way" : "way crossed"}><span>${from}</span> <span aria-label="to">→</span> <span>${to}</span></span>
         <output>${ms} ms</output></li>`)}</ol>
     </section>`;
 }
 
 /**
- * @param {import("../link/wire.js").NodeInfo} node
+ * @param {import("../protocol/wire.js").NodeInfo} node
  * @param {boolean} mine
  * @param {number} now
  */

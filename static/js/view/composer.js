@@ -2,14 +2,14 @@
 /** Where one writes: a room's draft, edits of what was said, and names after an `@`. */
 import { html, nothing, render } from "lit-html";
 import { mentionBefore, withMention } from "../model/mentions.js";
-import { nameKey, seenName } from "../model/people.js";
+import { nameKey, displayName } from "../model/users.js";
 import { element } from "./element.js";
 import { ICONS } from "./icons.js";
 import { avatar, iconButton, personName } from "./parts.js";
 
 /**
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").User} User
  *
  * @typedef {object} ComposerActions
  * @property {(text: string) => string | null} write Answers why not, or `null` if it was taken.
@@ -32,7 +32,7 @@ export class Composer {
   #offer = null;
 
   /**
-   * @param {import("../model/writing.js").Writing} writing
+   * @param {import("../model/composer_state.js").ComposerState} writing
    * @param {ComposerActions} act
    */
   constructor(writing, act) {
@@ -76,7 +76,7 @@ export class Composer {
     const quote = first.length < 120 ? first : `${first.slice(0, 119)}…`;
     this.writing.draft();
     this.#show();
-    this.#put(`> ${quote}\n@${seenName(author.name)} ${this.writing.text}`);
+    this.#put(`> ${quote}\n@${displayName(author.name)} ${this.writing.text}`);
     this.#changed();
     this.focus();
   }
@@ -160,7 +160,7 @@ export class Composer {
   /** @param {User} user */
   call(user) {
     const { selectionStart, value } = this.#input;
-    const { text, caret } = withMention(value, selectionStart, seenName(user.name), this.#offer?.from);
+    const { text, caret } = withMention(value, selectionStart, displayName(user.name), this.#offer?.from);
     this.#put(text);
     this.#input.setSelectionRange(caret, caret);
     this.#changed();

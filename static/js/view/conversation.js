@@ -2,7 +2,7 @@
 /** What is said in the room that is looked at, and the way through it. */
 import { html, nothing, render } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { marksOf } from "../model/people.js";
+import { marksOf } from "../model/users.js";
 import { byTarget } from "../model/pending.js";
 import { rowsOf } from "../model/rows.js";
 import { element } from "./element.js";
@@ -11,12 +11,12 @@ import { line, pendingLine } from "./message.js";
 import { Scroll } from "./scroll.js";
 
 /**
- * @typedef {import("../control/joined.js").Joined} Joined
- * @typedef {import("../link/outbox.js").Entry} Entry
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../app/joined_room.js").JoinedRoom} JoinedRoom
+ * @typedef {import("../protocol/outbox.js").Entry} Entry
+ * @typedef {import("../protocol/wire.js").User} User
  *
  * @typedef {object} Said What is to be shown.
- * @property {Joined} joined
+ * @property {JoinedRoom} joined
  * @property {readonly Entry[]} entries What is not yet part of the room's history.
  * @property {User} me
  * @property {Iterable<User>} members
@@ -44,7 +44,7 @@ export class Conversation {
   #active = null;
   /** The place of the message that was searched for. @type {number | null} */
   #found = null;
-  /** The room that is shown. @type {Joined | null} */
+  /** The room that is shown. @type {JoinedRoom | null} */
   #joined = null;
   /** The line that was brought into view since it was searched for. @type {Element | null} */
   #revealed = null;
@@ -81,7 +81,7 @@ export class Conversation {
   /**
    * Whether the reader is at a room's end, as always in one that is not drawn yet.
    *
-   * @param {Joined} joined
+   * @param {JoinedRoom} joined
    */
   isAtEndOf(joined) {
     return joined !== this.#joined || this.scroll.atEnd;
@@ -98,7 +98,7 @@ export class Conversation {
       me,
       now,
       marks,
-      fold: (/** @type {import("../link/wire.js").Message} */ message) => timeline.fold.of(message),
+      fold: (/** @type {import("../protocol/wire.js").Message} */ message) => timeline.fold.of(message),
       pending: byTarget(entries),
       active: this.#active,
       found: this.#found,
@@ -157,7 +157,7 @@ export class Conversation {
     this.#renderJump(this.#joined);
   }
 
-  /** @param {Joined} joined */
+  /** @param {JoinedRoom} joined */
   #enter(joined) {
     this.#joined = joined;
     this.#active = null;
@@ -178,7 +178,7 @@ export class Conversation {
     return timeline.more ? html`<p class="loading"></p>` : html`<p class="loading">This is where <strong>${joined.name}</strong> begins.</p>`;
   }
 
-  /** @param {Joined | null} joined */
+  /** @param {JoinedRoom | null} joined */
   #renderJump(joined) {
     const away = joined !== null && (!this.scroll.atEnd || !joined.timeline.attached);
     const text = joined && 0 < joined.unread ? `${joined.unread} new` : "Latest";
@@ -240,7 +240,7 @@ export class Conversation {
 
   /**
    * @param {string} key
-   * @param {import("../link/wire.js").Message} message
+   * @param {import("../protocol/wire.js").Message} message
    * @param {string} text
    */
   #does(key, message, text) {

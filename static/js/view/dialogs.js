@@ -1,12 +1,12 @@
 // @ts-check
 /** What asks for an answer before it goes on: who one is, whether something is to be deleted; and the help. */
 import { html, nothing, render } from "lit-html";
-import { bytesOf } from "../link/wire.js";
-import { hueOf, NAME_BYTES_MAX, seenName } from "../model/people.js";
+import { utf8Length } from "../protocol/wire.js";
+import { hueOf, NAME_BYTES_MAX, displayName } from "../model/users.js";
 import { element } from "./element.js";
 import { avatar, personName } from "./parts.js";
 
-/** @typedef {import("../link/wire.js").User} User */
+/** @typedef {import("../protocol/wire.js").User} User */
 
 /** @type {[keys: string[], does: string][]} */
 const SHORTCUTS = [
@@ -56,7 +56,7 @@ export class Dialogs {
       "Help",
       html`<h3>Keys</h3>
         <dl class="keys">${SHORTCUTS.map(([keys, does]) => html`<div><dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${does}</dd></div>`)}</dl>
-        <h3>Writing</h3>
+        <h3>ComposerState</h3>
         <dl class="keys">${WRITING.map(([written, shown]) => html`<div><dt><code>${written}</code></dt><dd>${shown}</dd></div>`)}</dl>
         <form method="dialog"><button class="primary">Close</button></form>`,
     );
@@ -133,8 +133,8 @@ export class Dialogs {
 
 /** @param {string} name */
 function wrongWith(name) {
-  if (name.trim() === "" || seenName(name) === "nameless") return "A name has at least one character that can be seen.";
-  if (NAME_BYTES_MAX < bytesOf(name.trim())) return `That name is too long: at most ${NAME_BYTES_MAX} bytes.`;
+  if (name.trim() === "" || displayName(name) === "nameless") return "A name has at least one character that can be seen.";
+  if (NAME_BYTES_MAX < utf8Length(name.trim())) return `That name is too long: at most ${NAME_BYTES_MAX} bytes.`;
   return "";
 }
 

@@ -2,21 +2,21 @@
 /** What stands beside the conversation: the people in it, a search in it, or the cluster behind it. */
 import { html, nothing } from "lit-html";
 import { live } from "lit-html/directives/live.js";
-import { marksOf, nameKey, seenName } from "../model/people.js";
-import { shortly } from "../model/times.js";
+import { marksOf, nameKey, displayName } from "../model/users.js";
+import { shortTime } from "../model/times.js";
 import { cluster } from "./cluster.js";
 import { ICONS } from "./icons.js";
 import { avatar, iconButton, personName, time } from "./parts.js";
 
 /**
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/wire.js").User} User
  *
  * @typedef {object} DrawerState
- * @property {import("./head.js").Drawer} drawer
+ * @property {import("./header.js").Drawer} drawer
  * @property {string} room
  * @property {User} me
- * @property {import("../control/people.js").People} people
- * @property {import("../control/search.js").Search} search
+ * @property {import("../app/member_list.js").MemberList} people
+ * @property {import("../app/search.js").Search} search
  * @property {import("./cluster.js").ClusterState} cluster
  * @property {number} now
  *
@@ -63,7 +63,7 @@ function people({ people: { members, count, complete, typists }, me }, act) {
     <p class="sub">${count} here now, on all nodes</p>
     ${complete ? nothing : html`<p class="sub">Other nodes cannot be asked at the moment.</p>`}
     <ul class="people">${sorted.map((user) => html`<li>
-      <button type="button" class="plain" @click=${() => act.call(user)} title=${`Mention ${seenName(user.name)}`}>${avatar(user)}
+      <button type="button" class="plain" @click=${() => act.call(user)} title=${`Mention ${displayName(user.name)}`}>${avatar(user)}
         <span>${personName(user, marks)}${user.id === me.id ? html` <span class="quiet">you</span>` : nothing}
         ${typing.has(user.id) ? html`<span class="quiet">is writing…</span>` : nothing}</span></button>
     </li>`)}</ul>
@@ -83,7 +83,7 @@ function search({ search: { words, found, more, state, trouble }, room, now }, a
     </form>
     <p class="sub" role="status">${trouble || summary(state, found.length, more)}</p>
     <ol class="found">${found.map(({ seq, author, text, at }) => html`<li><button type="button" class="plain" @click=${() => act.show(seq)}>
-      <span class="by">${personName(author)} ${time(at, shortly(at, now))}</span>
+      <span class="by">${personName(author)} ${time(at, shortTime(at, now))}</span>
       <bdi class="excerpt">${excerpt(text, words)}</bdi></button></li>`)}</ol>
     ${more && state === "done" ? html`<button type="button" class="further" @click=${act.further}>Show older ones</button>` : nothing}`;
 }

@@ -4,16 +4,16 @@ import { html, nothing } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { mentions } from "../model/mentions.js";
 import { foreseen } from "../model/pending.js";
-import { seenName } from "../model/people.js";
-import { briefly, dayName, exactly } from "../model/times.js";
+import { displayName } from "../model/users.js";
+import { relativeTime, dayName, exactTime } from "../model/times.js";
 import { ICONS } from "./icons.js";
 import { avatar, iconButton, personName, time } from "./parts.js";
 import { words } from "./text.js";
 
 /**
- * @typedef {import("../link/outbox.js").Entry} Entry
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/outbox.js").Entry} Entry
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").User} User
  * @typedef {import("../model/fold.js").Folded} Folded
  *
  * @typedef {object} MessageActions
@@ -66,7 +66,7 @@ function messageLine({ message, leads }, around) {
   const folded = around.fold(message);
   const active = around.active === message.seq;
   const found = around.found === message.seq;
-  const when = leads ? briefly(message.at, around.now) : "";
+  const when = leads ? relativeTime(message.at, around.now) : "";
   const waiting = entries.map(({ nonce }) => nonce).join();
   // Hundreds of lines stay as they are while one comes.
   return guard([message, leads, folded.version, waiting, marks.get(message.author.id), active, found, when, me.id, me.name], () => {
@@ -74,11 +74,11 @@ function messageLine({ message, leads }, around) {
     const seen = foreseen(folded, entries, me);
     const calls = !own && !seen.deleted && mentions(seen.text, me.name);
     const classes = `message${leads ? " leads" : ""}${own ? " own" : ""}${calls ? " calls" : ""}${found ? " found" : ""}${waiting ? " waiting" : ""}`;
-    return html`<li class=${classes} tabindex="-1" data-seq=${message.seq} data-author=${message.author.id} title=${leads ? nothing : exactly(message.at)}>
+    return html`<li class=${classes} tabindex="-1" data-seq=${message.seq} data-author=${message.author.id} title=${leads ? nothing : exactTime(message.at)}>
       ${leads
         ? html`${avatar(message.author)}
             <div class="by">${personName(message.author, marks)} ${time(message.at, when)}</div>`
-        : html`<span class="unseen">${seenName(message.author.name)}, ${exactly(message.at)}</span>`}
+        : html`<span class="unseen">${displayName(message.author.name)}, ${exactTime(message.at)}</span>`}
       ${seen.deleted ? html`<p class="gone">This message was deleted.</p>` : words(seen.text, me.name)}
       ${seen.edited && !seen.deleted ? html`<span class="edited">edited</span>` : nothing}
       ${0 < seen.reactions.length ? reactionsOf(message.seq, seen, me, act) : nothing}
@@ -96,7 +96,7 @@ function messageLine({ message, leads }, around) {
 function reactionsOf(seq, { reactions }, me, act) {
   return html`<div class="reactions">${reactions.map(({ text, users }) => {
     const mine = users.some(({ id }) => id === me.id);
-    const names = users.map(({ name }) => seenName(name)).join(", ");
+    const names = users.map(({ name }) => displayName(name)).join(", ");
     return html`<button type="button" aria-pressed=${String(mine)} title=${names} aria-label=${`${text}, ${users.length}: ${names}`}
       @click=${() => act.react(seq, text, !mine)}><span>${text}</span> ${users.length}</button>`;
   })}</div>`;

@@ -3,7 +3,7 @@
  * The columns beside the conversation. Where there is place for them they stand beside it; else they
  * lie over it, one at a time, and what is below cannot be reached until they are closed.
  *
- * @typedef {import("./head.js").Drawer} Drawer
+ * @typedef {import("./header.js").Drawer} Drawer
  */
 import { element } from "./element.js";
 

@@ -1,10 +1,10 @@
 // @ts-check
 /** What several parts of the page show in the same way: people, times, buttons of one picture. */
 import { html, nothing } from "lit-html";
-import { hueOf, initialsOf, seenName } from "../model/people.js";
-import { exactly, machineTime } from "../model/times.js";
+import { hueOf, initialsOf, displayName } from "../model/users.js";
+import { exactTime, isoTime } from "../model/times.js";
 
-/** @typedef {import("../link/wire.js").User} User */
+/** @typedef {import("../protocol/wire.js").User} User */
 
 /**
  * A style, set by script: the policy forbids those that are written in the page.
@@ -28,7 +28,7 @@ export function avatar(user) {
  */
 export function personName(user, marks) {
   const mark = marks?.get(user.id);
-  return html`<bdi class="author" .style=${hueStyle(user)}>${seenName(user.name)}</bdi>${mark ? html`<span class="mark" title="Someone else here has the same name. This is the beginning of this one's id.">#${mark}</span>` : nothing}`;
+  return html`<bdi class="author" .style=${hueStyle(user)}>${displayName(user.name)}</bdi>${mark ? html`<span class="mark" title="Someone else here has the same name. This is the beginning of this one's id.">#${mark}</span>` : nothing}`;
 }
 
 /**
@@ -36,7 +36,7 @@ export function personName(user, marks) {
  * @param {string} text
  */
 export function time(at, text) {
-  return html`<time datetime=${machineTime(at)} title=${exactly(at)}>${text}</time>`;
+  return html`<time datetime=${isoTime(at)} title=${exactTime(at)}>${text}</time>`;
 }
 
 /**
