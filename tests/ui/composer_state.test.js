@@ -6,80 +6,80 @@ import { LocalStore } from "../../static/js/storage/local_store.js";
 import { ComposerState } from "../../static/js/model/composer_state.js";
 import { memoryStorage } from "./fakes.js";
 
-/** A window, and what it is after a reload. */
+/** A window, and the means to reload it. */
 function window() {
   const [local, session] = [memoryStorage(), memoryStorage()];
-  const open = () => new ComposerState(draftStore(new LocalStore(local)), editStore(new LocalStore(session)));
-  const writing = open();
-  writing.enter("lobby");
-  return { writing, session, open };
+  const reload = () => new ComposerState(draftStore(new LocalStore(local)), editStore(new LocalStore(session)));
+  const state = reload();
+  state.enterRoom("lobby");
+  return { state, session, reload };
 }
 
 test("the draft waits for an edit's end, and its text is the draft's again", () => {
-  const { writing } = window();
-  writing.write("a draft");
-  writing.edit(3, "said");
-  assert.deepEqual([writing.editing, writing.text], [3, "said"]);
-  writing.write("said better");
-  writing.end();
-  assert.deepEqual([writing.editing, writing.text, writing.waiting], [null, "a draft", null]);
+  const { state } = window();
+  state.update("a draft");
+  state.startEdit(3, "said");
+  assert.deepEqual([state.editing, state.text], [3, "said"]);
+  state.update("said better");
+  state.finish();
+  assert.deepEqual([state.editing, state.text, state.suspended], [null, "a draft", null]);
 });
 
 test("a draft is ended when it is sent", () => {
-  const { writing } = window();
-  writing.write("a draft");
-  writing.end();
-  assert.equal(writing.text, "");
+  const { state } = window();
+  state.update("a draft");
+  state.finish();
+  assert.equal(state.text, "");
 });
 
 test("an edit waits while the draft is written, and goes on where it was", () => {
-  const { writing } = window();
-  writing.edit(3, "said");
-  writing.write("said better");
-  writing.draft();
-  writing.write("a reply");
-  assert.deepEqual([writing.editing, writing.text, writing.waiting], [null, "a reply", 3]);
-  writing.edit(3, "said");
-  assert.deepEqual([writing.text, writing.waiting], ["said better", null]);
+  const { state } = window();
+  state.startEdit(3, "said");
+  state.update("said better");
+  state.showDraft();
+  state.update("a reply");
+  assert.deepEqual([state.editing, state.text, state.suspended], [null, "a reply", 3]);
+  state.startEdit(3, "said");
+  assert.deepEqual([state.text, state.suspended], ["said better", null]);
 });
 
 test("edits of several messages wait for each other", () => {
-  const { writing } = window();
+  const { state } = window();
   for (const seq of [3, 4]) {
-    writing.edit(seq, "said");
-    writing.write(`said better ${seq}`);
+    state.startEdit(seq, "said");
+    state.update(`said better ${seq}`);
   }
-  assert.equal(writing.waiting, 3);
-  writing.end();
-  assert.deepEqual([writing.editing, writing.waiting], [null, 3]);
+  assert.equal(state.suspended, 3);
+  state.finish();
+  assert.deepEqual([state.editing, state.suspended], [null, 3]);
 });
 
 test("an edit in which nothing was typed does not wait", () => {
-  const { writing } = window();
-  writing.edit(3, "said");
-  writing.draft();
-  assert.equal(writing.waiting, null);
+  const { state } = window();
+  state.startEdit(3, "said");
+  state.showDraft();
+  assert.equal(state.suspended, null);
 });
 
 test("an edit is in the field again in its room, and after a reload", () => {
-  const { writing, open } = window();
-  writing.edit(3, "said");
-  writing.write("");
-  writing.enter("other");
-  assert.deepEqual([writing.editing, writing.text, writing.waiting], [null, "", null]);
-  writing.enter("lobby");
-  assert.deepEqual([writing.editing, writing.text], [3, ""]);
-  const reloaded = open();
-  reloaded.enter("lobby");
+  const { state, reload } = window();
+  state.startEdit(3, "said");
+  state.update("");
+  state.enterRoom("other");
+  assert.deepEqual([state.editing, state.text, state.suspended], [null, "", null]);
+  state.enterRoom("lobby");
+  assert.deepEqual([state.editing, state.text], [3, ""]);
+  const reloaded = reload();
+  reloaded.enterRoom("lobby");
   assert.deepEqual([reloaded.editing, reloaded.text], [3, ""]);
 });
 
 test("edits that storage holds in ruins are left alone", () => {
-  for (const kept of ["{", "1", '{"current":3}', '{"current":"3","texts":[[1],["3","x"],null]}']) {
-    const { session, open } = window();
-    session.setItem("chorus.edits.lobby", kept);
-    const writing = open();
-    writing.enter("lobby");
-    assert.deepEqual([writing.editing, writing.text, writing.waiting], [null, "", null], kept);
+  for (const stored of ["{", "1", '{"current":3}', '{"current":"3","texts":[[1],["3","x"],null]}']) {
+    const { session, reload } = window();
+    session.setItem("chorus.edits.lobby", stored);
+    const state = reload();
+    state.enterRoom("lobby");
+    assert.deepEqual([state.editing, state.text, state.suspended], [null, "", null], stored);
   }
 });

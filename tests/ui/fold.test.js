@@ -8,7 +8,7 @@ const ADA = { id: "u1", name: "Ada" };
 const BOB = { id: "u2", name: "Bob" };
 
 /**
- * An amendment of the text at place 1, which is Ada's.
+ * An amendment of the text with seq 1, which is Ada's.
  *
  * @param {number} seq
  * @param {string} kind
@@ -22,9 +22,9 @@ const [TEXT] = messagesAt([1]);
 /** @param {import("../../static/js/protocol/wire.js").Message[]} amendments */
 function shown(amendments) {
   const fold = new Fold();
-  for (const each of amendments) fold.take(each);
+  for (const each of amendments) fold.apply(each);
   assert.ok(TEXT);
-  const { text, edited, deleted, reactions } = fold.of(TEXT);
+  const { text, edited, deleted, reactions } = fold.resolve(TEXT);
   const given = reactions.map((reaction) => `${reaction.text}${reaction.users.map(({ name }) => name).join("+")}`);
   return [deleted ? "deleted" : text, ...(edited ? ["edited"] : []), ...given].join(" ");
 }
@@ -66,9 +66,9 @@ test("any order of any amendments, with repeats, comes to the same", () => {
 
 test("what is about texts that are not there is bounded, and that of the loaded ones is kept", () => {
   const fold = new Fold();
-  for (let of = 1; of <= 2 * WAITING_MAX; of += 1) fold.take({ ...amendment(10_000 + of, "edit", "x"), of });
-  fold.keep(1, 10);
+  for (let of = 1; of <= 2 * WAITING_MAX; of += 1) fold.apply({ ...amendment(10_000 + of, "edit", "x"), of });
+  fold.prune(1, 10);
   assert.equal(fold.size, 10 + WAITING_MAX);
   assert.ok(TEXT);
-  assert.equal(fold.of(TEXT).text, "x");
+  assert.equal(fold.resolve(TEXT).text, "x");
 });

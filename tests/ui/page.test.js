@@ -1,9 +1,9 @@
 // @ts-check
-/** What holds of the page's files as they are: its policy, and the hooks that the browser tests use. */
+/** Checks of the page's files: the CSP, and the elements that the browser tests use. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { banner } from "../../static/js/model/status.js";
+import { bannerFor } from "../../static/js/model/status.js";
 import { roomFromHash } from "../../static/js/protocol/wire.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
@@ -64,25 +64,25 @@ for (const [hash, room] of HASHES) {
   });
 }
 
-/** @type {[what: string, change: Partial<import("../../static/js/model/status.js").Circumstances>, says: RegExp][]} */
+/** @type {[what: string, change: Partial<import("../../static/js/model/status.js").ConnectionStatus>, says: RegExp][]} */
 const BANNERS = [
   ["all is well", {}, /^$/],
   ["the first connection is being made", { online: false, wasOnline: false }, /^Connecting/],
   ["the first connection has failed", { online: false, wasOnline: false, retryInMs: 900 }, /^No connection\. Reconnecting in 1 s/],
   ["the connection was lost", { online: false }, /^Connection lost\. Reconnecting…/],
   ["it will be tried again", { online: false, retryInMs: 2_100 }, /Reconnecting in 3 s/],
-  ["there is no network", { online: false, network: false }, /^You are offline/],
-  ["the node refused", { online: false, trouble: "full: come later" }, /full: come later/],
+  ["there is no network", { online: false, networkUp: false }, /^You are offline/],
+  ["the node refused", { online: false, refusedBecause: "full: come later" }, /full: come later/],
   ["it is not known what is missing", { room: "behind" }, /^Catching up…/],
-  ["messages are missing", { room: "behind", missed: 312 }, /^Catching up: 312 messages missed/],
-  ["one message is missing", { room: "behind", missed: 1 }, /1 message missed/],
-  ["the room was refused", { room: "refused", refusal: "too many rooms" }, /cannot be entered: too many rooms/],
-  ["the browser is wrong about its network", { network: false }, /^$/],
+  ["messages are missing", { room: "behind", missing: 312 }, /^Catching up: 312 messages missed/],
+  ["one message is missing", { room: "behind", missing: 1 }, /1 message missed/],
+  ["the room was refused", { room: "refused", roomRefusal: "too many rooms" }, /cannot be entered: too many rooms/],
+  ["the browser is wrong about its network", { networkUp: false }, /^$/],
 ];
 
 for (const [what, change, says] of BANNERS) {
   test(`the banner says that ${what}`, () => {
-    const well = { online: true, wasOnline: true, network: true, trouble: "", retryInMs: null, room: /** @type {const} */ ("live"), missed: 0, refusal: "" };
-    assert.match(banner({ ...well, ...change }).text, says);
+    const well = { online: true, wasOnline: true, networkUp: true, refusedBecause: "", retryInMs: null, room: /** @type {const} */ ("live"), missing: 0, roomRefusal: "" };
+    assert.match(bannerFor({ ...well, ...change }).text, says);
   });
 }

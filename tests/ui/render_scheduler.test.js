@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { RenderScheduler } from "../../static/js/view/render_scheduler.js";
 
 /**
- * A browser's page: it can be hidden, and frames come only while it is seen.
+ * A browser's page that can be hidden; frames come only while it is visible.
  *
  * @param {import("node:test").TestContext} context
  */
@@ -34,34 +34,36 @@ function scheduled(context) {
   const page = fakePage(context);
   /** @type {string[]} */
   const drawn = [];
-  return { page, drawn, schedule: new RenderScheduler((/** @type {string} */ region) => drawn.push(region)) };
+  const scheduler = /** @type {RenderScheduler<string>} */ (new RenderScheduler());
+  scheduler.start((region) => drawn.push(region));
+  return { page, drawn, scheduler };
 }
 
 test("what changes several times in a frame is drawn once", (context) => {
-  const { page, drawn, schedule } = scheduled(context);
-  schedule.changed("head");
-  schedule.changed("head", "side");
+  const { page, drawn, scheduler } = scheduled(context);
+  scheduler.invalidate("head");
+  scheduler.invalidate("head", "side");
   assert.deepEqual(drawn, []);
   page.frame();
   assert.deepEqual(drawn, ["head", "side"]);
 });
 
 test("a hidden page draws without frames", (context) => {
-  const { page, drawn, schedule } = scheduled(context);
+  const { page, drawn, scheduler } = scheduled(context);
   page.hide(true);
-  schedule.changed("side");
+  scheduler.invalidate("side");
   page.wait();
   assert.deepEqual(drawn, ["side"]);
 });
 
 test("a page that is hidden before its frame came goes on drawing", (context) => {
-  const { page, drawn, schedule } = scheduled(context);
-  schedule.changed("side");
+  const { page, drawn, scheduler } = scheduled(context);
+  scheduler.invalidate("side");
   page.hide(true);
   page.frame();
   page.wait();
   assert.deepEqual(drawn, ["side"]);
-  schedule.changed("side");
+  scheduler.invalidate("side");
   page.wait();
   assert.deepEqual(drawn, ["side", "side"]);
   page.hide(false);

@@ -42,15 +42,15 @@ test("who one is survives a reload; name and colour follow another window's choi
   Object.assign(one, { token: "t1", name: "Ada", color: 0 });
   const { token, name, color } = loadIdentity(store);
   assert.deepEqual([token, name, color], ["t1", "Ada", 0]);
-  other.reread();
+  other.reload();
   assert.deepEqual([other.token, other.name, other.color], [undefined, "Ada", 0]);
 });
 
 test("a colour that is none is not taken", () => {
   const store = new LocalStore(memoryStorage());
-  for (const kept of ["360", "-1", "x", "1.5"]) {
-    store.set("chorus.color", kept);
-    assert.equal(loadIdentity(store).color, undefined, kept);
+  for (const stored of ["360", "-1", "x", "1.5"]) {
+    store.set("chorus.color", stored);
+    assert.equal(loadIdentity(store).color, undefined, stored);
   }
 });
 
@@ -65,9 +65,9 @@ test("windows change the rooms on top of each other", () => {
 
 test("rooms that storage holds in ruins are left alone", () => {
   const store = new LocalStore(memoryStorage());
-  for (const kept of ["{", "1", "null", '{"a b":null}']) {
-    store.set(ROOMS_KEY, kept);
-    assert.equal(loadRooms(store).size, 0, kept);
+  for (const stored of ["{", "1", "null", '{"a b":null}']) {
+    store.set(ROOMS_KEY, stored);
+    assert.equal(loadRooms(store).size, 0, stored);
   }
   store.set(ROOMS_KEY, '{"a":{"epoch":1,"seq":-1},"b":{"epoch":"e","seq":2,"more":1}}');
   assert.deepEqual([...loadRooms(store)], [["a", null], ["b", { epoch: "e", seq: 2 }]]);

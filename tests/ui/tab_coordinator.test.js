@@ -5,14 +5,14 @@ import { TabCoordinator } from "../../static/js/storage/tab_coordinator.js";
 
 /** @typedef {import("../../static/js/storage/outbox_store.js").StoredEntry} StoredEntry */
 
-/** A browser with several windows: its locks, its channel, and the store that all share. */
+/** A browser with several windows, which share locks, a channel and a store. */
 function browser() {
   /** @type {Map<string, { holder: string, release: () => void }>} */
   const held = new Map();
   /** @type {Map<string, (() => void)[]>} */
   const queues = new Map();
   /** @type {Map<string, StoredEntry>} */
-  const kept = new Map();
+  const stored = new Map();
   /** @type {Set<any>} */
   const channels = new Set();
 
@@ -45,14 +45,14 @@ function browser() {
       },
     };
     channels.add(channel);
-    const store = { load: async () => [...kept.values()], put: async (/** @type {StoredEntry} */ entry) => void kept.set(entry.nonce, entry) };
+    const store = { load: async () => [...stored.values()], put: async (/** @type {StoredEntry} */ entry) => void stored.set(entry.nonce, entry) };
     const tabs = new TabCoordinator(id, { locks: locks ? /** @type {any} */ (locksOf(id)) : undefined, channel }, store, (entries) => adopted.push(...entries.map(({ nonce }) => nonce)));
     return { tabs, adopted, close: () => [...held.values()].filter(({ holder }) => holder === id).forEach(({ release }) => release()) };
   }
 
   /** @param {string} nonce @param {string} tab */
-  const leave = (nonce, tab) => kept.set(nonce, { room: "lobby", nonce, text: "x", writtenAt: 1, state: "waiting", tab });
-  return { openTab, leave, owner: (/** @type {string} */ nonce) => kept.get(nonce)?.tab };
+  const leave = (nonce, tab) => stored.set(nonce, { room: "lobby", nonce, text: "x", writtenAt: 1, state: "waiting", tab });
+  return { openTab, leave, owner: (/** @type {string} */ nonce) => stored.get(nonce)?.tab };
 }
 
 const settled = () => new Promise((then) => setImmediate(then));

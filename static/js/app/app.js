@@ -1,388 +1,260 @@
 // @ts-check
 /**
- * The page without its looks: its parts, what they tell each other, and what people can do.
+ * The page without its views: makes the parts, passes events between them, and keeps the banner.
  *
  * @typedef {import("./joined_room.js").JoinedRoom} JoinedRoom
- * @typedef {import("../protocol/connection.js").ConnectionPorts} ConnectionPorts
  * @typedef {import("../protocol/wire.js").Message} Message
  * @typedef {import("../protocol/wire.js").Session} Session
- * @typedef {import("../protocol/wire.js").User} User
- * @typedef {"side" | "head" | "talk" | "drawer" | "banner" | "typing"} Region A part of the page that shows something.
+ * @typedef {"sidebar" | "header" | "conversation" | "drawer" | "banner" | "typing"} Region A part of the page that is drawn by itself.
  *
- * @typedef {object} Platform What the browser gives.
+ * @typedef {object} Platform What the browser provides.
  * @property {(namespace: string, options: object) => import("../protocol/connection.js").Socket} io
  * @property {typeof fetch} fetch
  * @property {import("../protocol/clock.js").Clock} clock
  * @property {import("../storage/local_store.js").LocalStore} store
  * @property {import("../protocol/outbox.js").OutboxStore} outboxStore
  * @property {() => string} newNonce
- * @property {() => boolean} network Whether the browser believes in its network.
+ * @property {() => boolean} networkUp What the browser reports about its network.
  *
- * @typedef {object} AppPorts
- * @property {(...regions: Region[]) => void} changed
- * @property {() => boolean} looks Whether somebody looks at the page.
- * @property {() => boolean} atEnd Whether what is in view of the active room, or will be, is its end.
- * @property {(joined: JoinedRoom, messages: readonly Message[]) => void} arrived Others have said something just now.
+ * @typedef {object} PageEvents
+ * @property {[room: JoinedRoom, messages: readonly Message[]]} arrived Other users posted texts just now.
+ * @property {[reason: string]} storageFailed The outbox cannot be stored.
+ *
+ * @typedef {import("../protocol/connection.js").ConnectionEvents & import("./room_list.js").RoomListEvents & PageEvents} AppEvents
  */
-import { loadIdentity } from "../storage/identity.js";
 import { Connection } from "../protocol/connection.js";
-import { ENTRIES_MAX, Outbox } from "../protocol/outbox.js";
-import { utf8Length, isUnsupported } from "../protocol/wire.js";
 import { BannerDebouncer } from "../model/banner_debouncer.js";
 import { Deliveries } from "../model/deliveries.js";
 import { NodeClock } from "../model/node_clock.js";
-import { banner, noticeText } from "../model/status.js";
-import { RoomList } from "./room_list.js";
+import { bannerFor, noticeText } from "../model/status.js";
+import { loadIdentity } from "../storage/identity.js";
 import { Cluster } from "./cluster.js";
 import { HistoryLoader } from "./history_loader.js";
 import { MemberList } from "./member_list.js";
+import { Profile } from "./profile.js";
+import { Publisher } from "./publisher.js";
+import { RoomList } from "./room_list.js";
 import { Search } from "./search.js";
 
 export class App {
-  /** @type {Session | null} */
-  session = null;
-  /** What is wrong with this window's storage. */
+  /** What is wrong with this window's storage; empty if nothing is. */
   warning = "";
-  #trouble = "";
-  /** Whether what comes was said just now. */
+  #wasOnline = false;
+  /** Why the node refused the last connection; empty if it did not. */
+  #refusedBecause = "";
+  /** Whether the messages being processed were posted just now, rather than read from history. */
   #live = false;
-  /** When what is under way was sent, by its nonce; the outbox bounds it. @type {Map<string, number>} */
-  #sentAt = new Map();
 
   /**
-   * @param {Platform} world
-   * @param {AppPorts} ports
-   * @param {string} room The room to look at.
+   * Each part gets only what exists already, and none calls back before the handlers at the end.
+   *
+   * @param {Platform} platform
+   * @param {import("./room_list.js").Viewport} viewport
+   * @param {import("../protocol/emitter.js").Emitter<AppEvents>} events
+   * @param {(...regions: Region[]) => void} invalidate Has regions of the page drawn again.
+   * @param {string} room The room to show first.
    */
-  constructor(world, ports, room) {
-    const { clock, store } = world;
-    this.world = world;
-    this.ports = ports;
-    this.identity = loadIdentity(store);
+  constructor(platform, viewport, events, invalidate, room) {
+    const { clock, store } = platform;
+    const identity = loadIdentity(store);
+    this.platform = platform;
+    this.viewport = viewport;
+    this.events = events;
+    this.invalidate = invalidate;
     this.nodeClock = new NodeClock(clock);
     this.deliveries = new Deliveries();
-    this.connection = new Connection(world.io, this.identity, this.#connectionPorts(), clock);
-    this.outbox = new Outbox(
-      { send: (post, answered) => this.#send(post, answered), changed: () => ports.changed("talk"), newNonce: world.newNonce },
-      clock,
-      world.outboxStore,
-    );
-    this.book = new RoomList(this.connection, store, this.#bookPorts(), clock, room);
-    this.history = new HistoryLoader(this.connection, () => this.#turned(), clock);
-    this.people = new MemberList(this.connection, () => ports.changed("head", "drawer", "typing"), clock);
-    this.cluster = new Cluster(this.connection, world.fetch, () => ports.changed("side", "drawer"), clock);
-    this.search = new Search(world.fetch, () => ports.changed("head", "drawer"), clock);
-    this.calm = new BannerDebouncer(() => ports.changed("banner"), clock);
+    this.banner = new BannerDebouncer(() => invalidate("banner"), clock);
+    const connection = (this.connection = new Connection(platform.io, identity, events, clock));
+    const profile = (this.profile = new Profile(identity, connection, () => invalidate("sidebar", "conversation", "drawer")));
+    const rooms = (this.rooms = new RoomList({ connection, store, clock, viewport, events, me: () => profile.me }, room));
+    const members = (this.members = new MemberList(connection, () => invalidate("header", "drawer", "typing"), clock));
+    this.publisher = new Publisher({ connection, rooms, members, nodeClock: this.nodeClock, platform, invalidate });
+    this.history = new HistoryLoader(connection, () => this.#onHistoryChanged(), clock);
+    this.cluster = new Cluster(connection, platform.fetch, () => invalidate("sidebar", "drawer"), clock);
+    this.search = new Search(platform.fetch, () => invalidate("header", "drawer"), clock);
+    this.#listen();
   }
 
   open() {
-    this.tell();
-    this.connection.open();
+    this.updateBanner();
+    this.connection.open(() => this.rooms.positions());
   }
 
-  /** @returns {User} */
   get me() {
-    const { name, color } = this.identity;
-    return this.session?.user ?? { id: "", name: name ?? "you", ...(color !== undefined && { color }) };
+    return this.profile.me;
   }
 
-  /** The time, by the nodes' clocks. */
+  /** The current time by the nodes' clock. */
   get now() {
     return this.nodeClock.now();
   }
 
-  /** Whether a node answers. */
+  /** Whether a node has given us a session. */
   get online() {
     return this.connection.online;
   }
 
-  // What people do.
-
   /**
-   * @param {string} text
-   * @returns {string | null} Why it was not taken, or `null` if it was.
-   */
-  write(text) {
-    const { active } = this.book;
-    const problem = text.trim() === "" ? "" : this.#wrongWith(text);
-    if (problem !== null) return problem;
-    if (!this.outbox.post(active.name, text)) return `${ENTRIES_MAX} messages are waiting to be sent; no more for now.`;
-    active.divider = null;
-    active.markRead();
-    this.people.told();
-    this.ports.changed("talk", "side");
-    return null;
-  }
-
-  /**
-   * @param {number} seq
-   * @param {string} text
-   * @returns {string | null} Why it was not taken, or `null` if it was.
-   */
-  edit(seq, text) {
-    const { active } = this.book;
-    const message = active.timeline.at(seq);
-    if (message && active.timeline.fold.of(message).text === text) return null;
-    const problem = text.trim() === "" ? "To take a message back, delete it." : this.#wrongWith(text);
-    return problem ?? this.#amend("edit", seq, text);
-  }
-
-  /** @param {number} seq */
-  remove(seq) {
-    this.#amend("delete", seq, "");
-  }
-
-  /**
-   * @param {number} seq
-   * @param {string} text
-   * @param {boolean} on
-   */
-  react(seq, text, on) {
-    this.#amend(on ? "react" : "unreact", seq, text);
-  }
-
-  /** @param {string} room */
-  look(room) {
-    this.book.look(room, this.online);
-    if (this.online) this.people.look(room);
-    const { active } = this.book;
-    this.search.look(active.name, this.search.words);
-    if (active.timeline.empty) this.history.newer(active);
-    // What is at its end is in view as soon as it is drawn.
-    if (active.timeline.attached && this.ports.looks()) active.markRead();
-    this.ports.changed("side", "head", "talk", "drawer", "typing");
-    this.tell();
-  }
-
-  /** @param {string} room */
-  leave(room) {
-    this.book.leave(room, this.online);
-    this.look(this.book.active.name);
-  }
-
-  /**
+   * Makes a room the active one, and joins it first if necessary.
+   *
    * @param {string} name
-   * @param {number} color
-   * @returns {Promise<string | null>} Why it was not done, or `null` if it was.
    */
-  async rename(name, color) {
-    if (!this.online) {
-      // Told at the next connect.
-      Object.assign(this.identity, { name, color });
-      this.#became({ ...this.me, name, color });
-      return null;
-    }
-    const answer = await this.#askRename(name, color);
-    if (answer?.error && !isUnsupported(answer.error)) return answer.error.detail ?? answer.error.code;
-    if (!answer) return "The node did not answer. Try again.";
-    Object.assign(this.identity, { name, color });
-    if (answer.ok) {
-      this.identity.token = answer.ok.token;
-      this.#became(answer.ok.user);
-    } else {
-      // A node that knows no other way takes the name at connect.
-      this.connection.reopen();
-    }
-    return null;
+  showRoom(name) {
+    this.rooms.activate(name);
+    if (this.online) this.members.watch(name);
+    const { active } = this.rooms;
+    this.search.update(active.name, this.search.words);
+    if (active.timeline.empty) this.history.loadNewer(active);
+    // A room that ends at its newest message is opened there.
+    if (active.timeline.attached && this.viewport.watched) active.markRead();
+    this.invalidate("sidebar", "header", "conversation", "drawer", "typing");
+    this.updateBanner();
   }
 
-  /** Another window was given another name or colour. */
-  renamedElsewhere() {
-    const { name, color } = this.me;
-    this.identity.reread();
-    const next = { name: this.identity.name ?? name, color: this.identity.color ?? color };
-    if (next.name === name && next.color === color) return;
-    this.#became({ ...this.me, ...next });
-    if (this.online) void this.#askRename(next.name, next.color);
+  /** @param {string} name */
+  leaveRoom(name) {
+    this.rooms.leave(name);
+    this.showRoom(this.rooms.active.name);
   }
 
-  /** Somebody looks at the page, and at what is new in it. */
-  looked() {
-    const { active } = this.book;
-    if (this.ports.looks() && this.ports.atEnd() && active.timeline.attached && 0 < active.unread) {
-      active.markRead();
-      this.ports.changed("side", "head", "talk");
-    }
+  /** Marks the active room as read if the reader has its end in view. */
+  markVisibleRead() {
+    const { active } = this.rooms;
+    if (!this.viewport.watched || !this.viewport.isAtEndOf(active)) return;
+    if (!active.timeline.attached || active.unread === 0) return;
+    active.markRead();
+    this.invalidate("sidebar", "header", "conversation");
   }
 
-  /** Tells what the connection is like. */
-  tell() {
-    const { active } = this.book;
+  /** Brings the banner up to date; called each second as well, for its countdown. */
+  updateBanner() {
+    const { active } = this.rooms;
     const { retryAt } = this.connection;
-    this.calm.say(
-      banner({
+    this.banner.update(
+      bannerFor({
         online: this.online,
-        wasOnline: this.session !== null,
-        network: this.world.network(),
-        trouble: this.#trouble,
-        retryInMs: retryAt === null ? null : retryAt - this.world.clock.now(),
+        wasOnline: this.#wasOnline,
+        networkUp: this.platform.networkUp(),
+        refusedBecause: this.#refusedBecause,
+        retryInMs: retryAt === null ? null : retryAt - this.platform.clock.now(),
         room: active.room.state,
-        missed: active.room.missing,
-        refusal: active.refusal,
+        missing: active.room.missing,
+        roomRefusal: active.refusal,
       }),
     );
   }
 
-  /** @param {string} reason */
-  notKept(reason) {
-    this.warning = `What is not yet sent is kept in this window only, since ${reason}.`;
-    this.ports.changed("banner");
+  dismissWarning() {
+    this.warning = "";
+    this.invalidate("banner");
   }
 
-  // What the parts tell each other.
-
-  /** @returns {ConnectionPorts} */
-  #connectionPorts() {
-    return {
-      rooms: () => this.book.places(),
-      online: (session) => this.#begin(session),
-      offline: (trouble) => this.#end(trouble),
-      messages: (messages, live) => {
-        this.#live = live;
-        try {
-          this.book.take(messages);
-        } finally {
-          this.#live = false;
-        }
-      },
-      notice: (notice) => {
-        const about = this.book.joined.get(notice.room ?? "") ?? this.book.active;
-        about.timeline.note(noticeText(notice));
-        this.ports.changed("talk");
-      },
-      presence: (presence) => this.people.presence(presence),
-      typing: (typing) => this.people.typing(typing),
-    };
-  }
-
-  /** @returns {import("./room_list.js").RoomListPorts} */
-  #bookPorts() {
-    const isActive = (/** @type {JoinedRoom} */ joined) => joined === this.book?.active;
-    return {
-      me: () => this.me,
-      reads: (joined) => isActive(joined) && joined.timeline.attached && this.ports.atEnd() && this.ports.looks(),
-      follows: (joined) => !isActive(joined) || this.ports.atEnd(),
-      shown: (joined, messages) => this.#shown(joined, messages),
-      replaced: () => this.outbox.forgetStored(),
-      changed: (joined) => {
-        // While the book is being made, there is nothing to show yet.
-        if (!this.book) return;
-        this.outbox.shown(joined.name, joined.room.shown);
-        this.ports.changed("side", "head", ...(isActive(joined) ? [/** @type {Region} */ ("talk")] : []));
-        this.tell();
-      },
-    };
-  }
-
-  /** Another part of the history is here, or on its way; what was counted as unread may be in it. */
-  #turned() {
-    this.ports.changed("talk");
-    this.looked();
+  #listen() {
+    this.events.on({
+      online: (session) => this.#onOnline(session),
+      offline: (reason) => this.#onOffline(reason),
+      messages: (messages, live) => this.#onMessages(messages, live),
+      notice: (notice) => this.#onNotice(notice),
+      presence: (update) => this.members.applyPresence(update),
+      typing: (typing) => this.members.applyTyping(typing),
+      roomChanged: (room) => this.#onRoomChanged(room),
+      messagesShown: (room, messages) => this.#onShown(room, messages),
+      logReplaced: () => this.publisher.outbox.forgetStored(),
+      storageFailed: (reason) => this.#onStorageFailed(reason),
+    });
   }
 
   /** @param {Session} session */
-  #begin(session) {
-    const places = this.book.places();
+  #onOnline(session) {
+    const positions = this.rooms.positions();
     const heads = Object.entries(session.rooms ?? {});
-    const missed = heads.reduce((sum, [room, { head }]) => sum + Math.max(0, head - (places[room]?.seq ?? head)), 0);
-    this.session = session;
-    this.#trouble = "";
-    this.nodeClock.forget();
-    this.calm.missed(missed);
-    this.book.online(session);
-    this.outbox.online(session.user.id);
-    this.people.look(this.book.active.name);
+    const missed = heads.reduce((sum, [room, { head }]) => sum + Math.max(0, head - (positions[room]?.seq ?? head)), 0);
+    this.#wasOnline = true;
+    this.#refusedBecause = "";
+    this.nodeClock.reset();
+    this.banner.reconnected(missed);
+    this.profile.online(session.user);
+    this.rooms.online(session);
+    this.publisher.online(session);
+    this.members.watch(this.rooms.active.name);
     this.cluster.online(session.node);
-    this.ports.changed("side", "head", "talk", "drawer");
-    this.tell();
+    this.invalidate("sidebar", "header", "conversation", "drawer");
+    this.updateBanner();
   }
 
-  /** @param {string} trouble */
-  #end(trouble) {
-    this.#trouble = trouble;
-    this.#sentAt.clear();
-    this.book.offline();
-    this.outbox.offline();
+  /** @param {string} reason */
+  #onOffline(reason) {
+    this.#refusedBecause = reason;
+    this.rooms.offline();
+    this.publisher.offline();
     this.cluster.offline();
-    this.tell();
+    this.updateBanner();
   }
 
   /**
-   * @param {JoinedRoom} joined
+   * @param {readonly Message[]} messages
+   * @param {boolean} live
+   */
+  #onMessages(messages, live) {
+    this.#live = live;
+    try {
+      this.rooms.receive(messages);
+    } finally {
+      this.#live = false;
+    }
+  }
+
+  /** @param {import("../protocol/wire.js").Notice} notice */
+  #onNotice(notice) {
+    const room = this.rooms.joined.get(notice.room ?? "") ?? this.rooms.active;
+    room.timeline.addNote(noticeText(notice));
+    this.invalidate("conversation");
+  }
+
+  /** @param {JoinedRoom} room */
+  #onRoomChanged(room) {
+    this.publisher.outbox.shownUpTo(room.name, room.room.shown);
+    this.invalidate("sidebar", "header");
+    if (room === this.rooms.active) this.invalidate("conversation");
+    this.updateBanner();
+  }
+
+  /**
+   * @param {JoinedRoom} room
    * @param {readonly Message[]} messages
    */
-  #shown(joined, messages) {
+  #onShown(room, messages) {
     for (const message of messages) {
-      const { nonce, author } = message;
-      if (this.#live) this.#delivered(message);
-      if (nonce !== undefined) this.outbox.confirm(nonce);
-      if (joined === this.book.active) this.people.said(author.id);
+      if (this.#live) this.#recordDelivery(message);
+      if (message.nonce !== undefined) this.publisher.outbox.confirm(message.nonce);
+      if (room === this.rooms.active) this.members.clearTyping(message.author.id);
     }
-    const others = messages.filter(({ kind, author }) => kind === "text" && author.id !== this.me.id);
-    if (this.#live && 0 < others.length) this.ports.arrived(joined, others);
-    this.ports.changed("talk", "side", "head");
+    const texts = messages.filter(({ kind, author }) => kind === "text" && author.id !== this.me.id);
+    if (this.#live && 0 < texts.length) this.events.emit("arrived", room, texts);
+    this.invalidate("conversation", "sidebar", "header");
   }
 
   /** @param {Message} message */
-  #delivered(message) {
-    const sentAt = message.nonce === undefined ? undefined : this.#sentAt.get(message.nonce);
-    const own = message.author.id === this.me.id;
-    this.deliveries.saw(message, {
+  #recordDelivery(message) {
+    const sentAt = this.publisher.sentAt(message.nonce);
+    this.deliveries.record(message, {
       node: this.cluster.node,
-      own,
+      own: message.author.id === this.me.id,
       now: this.now,
       ...(sentAt !== undefined && { sentAt: sentAt + this.nodeClock.offset }),
     });
-    this.ports.changed("drawer");
+    this.invalidate("drawer");
   }
 
-  /**
-   * @param {import("../protocol/wire.js").Post} post
-   * @param {(answer: import("../protocol/wire.js").Response<import("../protocol/wire.js").PostResult>) => void} answered
-   */
-  #send(post, answered) {
-    const { clock } = this.world;
-    const sentAt = clock.now();
-    this.#sentAt.set(post.nonce, sentAt);
-    this.connection.ask("post", post, (/** @type {import("../protocol/wire.js").Response<import("../protocol/wire.js").PostResult>} */ answer) => {
-      if (answer?.ok) this.nodeClock.learn(answer.ok.at, sentAt, clock.now());
-      answered(answer);
-      this.#sentAt.delete(post.nonce);
-      // The message may have been here before its ack.
-      const joined = this.book.joined.get(post.room);
-      if (joined) this.outbox.shown(post.room, joined.room.shown);
-    });
+  /** A page of history arrived or was requested; it may hold messages that count as unread. */
+  #onHistoryChanged() {
+    this.invalidate("conversation");
+    this.markVisibleRead();
   }
 
-  /**
-   * @param {import("../protocol/wire.js").Kind} kind
-   * @param {number} of
-   * @param {string} text
-   */
-  #amend(kind, of, text) {
-    const taken = this.outbox.post(this.book.active.name, text, { kind, of });
-    return taken ? null : `${ENTRIES_MAX} messages are waiting to be sent; no more for now.`;
-  }
-
-  /** @param {string} text */
-  #wrongWith(text) {
-    const bytesMax = this.session?.limits?.maxMessageBytes ?? Infinity;
-    const bytes = utf8Length(text);
-    return bytesMax < bytes ? `Too long: ${bytes} bytes of at most ${bytesMax}.` : null;
-  }
-
-  /**
-   * @param {string} name
-   * @param {number | undefined} color
-   * @returns {Promise<import("../protocol/wire.js").Response<{ token: string, user: User }>>}
-   */
-  #askRename(name, color) {
-    return new Promise((answered) => this.connection.ask("rename", { name, ...(color !== undefined && { color }) }, answered));
-  }
-
-  /** @param {User} user */
-  #became(user) {
-    if (this.session) this.session = { ...this.session, user };
-    this.ports.changed("side", "talk", "drawer");
+  /** @param {string} reason */
+  #onStorageFailed(reason) {
+    this.warning = `Unsent messages are kept in this window only, since ${reason}.`;
+    this.invalidate("banner");
   }
 }

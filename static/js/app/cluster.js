@@ -1,55 +1,56 @@
 // @ts-check
 /**
- * The cluster as this page sees it: the node that it is on, those that are alive, and the way to
- * another one.
+ * The cluster as seen by this page: the node of its connection, the nodes that are alive, and the
+ * switch to another node.
  *
  * @typedef {import("../protocol/wire.js").NodeInfo} NodeInfo
- * @typedef {import("../protocol/wire.js").Response<import("../protocol/wire.js").NodeList>} Answer
+ * @typedef {import("../protocol/wire.js").Response<import("../protocol/wire.js").NodeList>} Response
  */
 import { isUnsupported } from "../protocol/wire.js";
 
-/** How often the nodes are asked for while somebody looks, in milliseconds. */
-const LOOK_MS = 3_000;
-/** How often a connection elsewhere is tried: the balancer may choose the same node again. */
-const TRIES = 6;
+/** How often the nodes are requested while they are shown, in milliseconds. */
+const POLL_MS = 3_000;
+/** How often to reconnect in search of another node: the balancer may choose the same one again. */
+const SWITCH_TRIES = 6;
 
 export class Cluster {
+  /** The node of this connection; empty while offline. */
   node = "";
   /** @type {NodeInfo[]} */
   nodes = [];
-  /** Whether the node knows the others. */
+  /** Whether the node can list the others. */
   known = false;
-  /** What became of the wish to be elsewhere. */
-  moving = "";
-  #looking = false;
-  #cancelLook = () => {};
-  /** The node to get away from, and how many tries are left. @type {{ from: string, tries: number } | null} */
-  #move = null;
+  /** The progress or result of a switch, for the reader. */
+  switchStatus = "";
+  #watching = false;
+  #cancelPoll = () => {};
+  /** The node to leave, and the remaining tries. @type {{ from: string, tries: number } | null} */
+  #switch = null;
 
   /**
-   * @param {Pick<import("../protocol/connection.js").Connection, "ask" | "reopen">} connection
-   * @param {typeof fetch} ask
+   * @param {Pick<import("../protocol/connection.js").Connection, "request" | "reconnect">} connection
+   * @param {typeof globalThis.fetch} fetch
    * @param {() => void} changed
    * @param {import("../protocol/clock.js").Clock} clock
    */
-  constructor(connection, ask, changed, clock) {
+  constructor(connection, fetch, changed, clock) {
     this.connection = connection;
-    this.fetch = ask;
+    this.fetch = fetch;
     this.changed = changed;
     this.clock = clock;
   }
 
   /** @param {string} node */
   online(node) {
-    const move = this.#move;
+    const attempt = this.#switch;
     this.node = node;
-    if (move && node === move.from && 0 < move.tries) {
-      this.#try(move);
-    } else if (move) {
-      this.moving = node === move.from ? `Still on ${node}: the balancer gave no other node.` : `Moved from ${move.from} to ${node}.`;
-      this.#move = null;
+    if (attempt && node === attempt.from && 0 < attempt.tries) {
+      this.#trySwitch(attempt);
+    } else if (attempt) {
+      this.switchStatus = node === attempt.from ? `Still on ${node}: the balancer gave no other node.` : `Moved from ${attempt.from} to ${node}.`;
+      this.#switch = null;
     }
-    if (this.#looking) this.#look();
+    if (this.#watching) this.#poll();
     this.changed();
   }
 
@@ -58,43 +59,44 @@ export class Cluster {
     this.changed();
   }
 
-  /** @param {boolean} looking Whether somebody looks. */
-  watch(looking) {
-    this.#looking = looking;
-    this.#cancelLook();
-    if (looking) this.#look();
+  /** @param {boolean} watching Whether the nodes are shown, and have to be up to date. */
+  watch(watching) {
+    this.#watching = watching;
+    this.#cancelPoll();
+    if (watching) this.#poll();
   }
 
-  elsewhere() {
-    if (this.#move || this.node === "") return;
-    this.moving = "Looking for another node…";
-    this.#move = { from: this.node, tries: TRIES };
-    this.#try(this.#move);
+  /** Reconnects to another node. */
+  switchNode() {
+    if (this.#switch || this.node === "") return;
+    this.switchStatus = "Looking for another node…";
+    this.#switch = { from: this.node, tries: SWITCH_TRIES };
+    this.#trySwitch(this.#switch);
     this.changed();
   }
 
-  /** @param {{ from: string, tries: number }} move */
-  async #try(move) {
-    move.tries -= 1;
+  /** @param {{ from: string, tries: number }} attempt */
+  async #trySwitch(attempt) {
+    attempt.tries -= 1;
     try {
-      // The balancer's cookie is httponly: only a node can take it away.
-      const answer = await this.fetch("/api/elsewhere", { method: "POST" });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      this.connection.reopen();
+      // The balancer's cookie is httponly: only a node can remove it.
+      const response = await this.fetch("/api/elsewhere", { method: "POST" });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      this.connection.reconnect();
     } catch (error) {
-      this.moving = `This node cannot send anyone elsewhere (${error instanceof Error ? error.message : error}).`;
-      this.#move = null;
+      this.switchStatus = `This node cannot move you to another one (${error instanceof Error ? error.message : error}).`;
+      this.#switch = null;
       this.changed();
     }
   }
 
-  #look() {
-    this.#cancelLook();
-    this.connection.ask("nodes", {}, (/** @type {Answer} */ answer) => {
-      if (answer?.ok) this.nodes = answer.ok.nodes;
-      if (answer) this.known = answer.ok !== undefined || !isUnsupported(answer.error);
+  #poll() {
+    this.#cancelPoll();
+    this.connection.request("nodes", {}, (/** @type {Response} */ response) => {
+      if (response?.ok) this.nodes = response.ok.nodes;
+      if (response) this.known = response.ok !== undefined || !isUnsupported(response.error);
       this.changed();
     });
-    if (this.#looking) this.#cancelLook = this.clock.after(LOOK_MS, () => this.#look());
+    if (this.#watching) this.#cancelPoll = this.clock.after(POLL_MS, () => this.#poll());
   }
 }

@@ -1,25 +1,26 @@
 // @ts-check
 /**
- * Reads parts of a room's history on demand: before what is in memory, after it, or around a place.
+ * Loads parts of a room's history on demand: before the timeline, after it, or around a seq.
  *
- * What is before and after is wanted anew with each drawing, and is asked for only where that may
- * help: not offline, and after a failure not before a pause. What somebody asks for is asked at once.
+ * `loadOlder` and `loadNewer` are called after each draw; they send a request only while online, and
+ * not during the pause after a failure. `loadNewest` and `loadAround` follow a user's action and do
+ * not wait for that pause.
  *
  * @typedef {import("./joined_room.js").JoinedRoom} JoinedRoom
  * @typedef {import("../protocol/wire.js").Page} Page
- * @typedef {import("../protocol/wire.js").Response<Page>} Answer
+ * @typedef {import("../protocol/wire.js").Response<Page>} Response
  */
 import { Backoff } from "../protocol/backoff.js";
 
-/** How many messages are asked for at a time. */
-const PAGE = 100;
+/** How many messages are requested at a time. */
+const PAGE_SIZE = 100;
 
 export class HistoryLoader {
   #paused = false;
   #cancelPause = () => {};
 
   /**
-   * @param {Pick<import("../protocol/connection.js").Connection, "ask" | "online">} connection
+   * @param {Pick<import("../protocol/connection.js").Connection, "request" | "online">} connection
    * @param {() => void} changed
    * @param {import("../protocol/clock.js").Clock} clock
    * @param {Backoff} [backoff]
@@ -32,42 +33,43 @@ export class HistoryLoader {
   }
 
   /** @param {JoinedRoom} joined */
-  older(joined) {
+  loadOlder(joined) {
     const { timeline } = joined;
-    if (this.#paused || !timeline.more || timeline.empty) return;
+    if (this.#paused || !timeline.hasOlder || timeline.empty) return;
     const before = timeline.first;
     this.#load(joined, "older", { before }, (page) => timeline.prepend(page, before));
   }
 
   /**
-   * What follows: a room's places have no holes, so that it is what is before a later one.
+   * Loads what follows the timeline. The request names the seq after the wanted page, since history is
+   * read backwards; that works because seqs have no gaps.
    *
    * @param {JoinedRoom} joined
    */
-  newer(joined) {
+  loadNewer(joined) {
     const { timeline } = joined;
     if (this.#paused || timeline.attached) return;
     if (timeline.empty) {
-      this.newest(joined);
+      this.loadNewest(joined);
       return;
     }
-    const upTo = Math.min(timeline.last + PAGE, joined.room.shown);
+    const upTo = Math.min(timeline.last + PAGE_SIZE, joined.room.shown);
     const limit = Math.max(1, upTo - timeline.last);
     this.#load(joined, "newer", { before: upTo + 1, limit }, (page) => {
       const [oldest] = page.messages;
-      // It was pruned.
-      if (!oldest) this.newest(joined);
-      // Less than was asked for, cut at its beginning by its size: what is missing is asked for alone.
-      else if (timeline.last + 1 < oldest.seq) this.#fill(joined, oldest.seq, page);
+      // Nothing left there: it was pruned.
+      if (!oldest) this.loadNewest(joined);
+      // The node limits a page's size and omits its oldest messages: request those by themselves.
+      else if (timeline.last + 1 < oldest.seq) this.#loadMissing(joined, oldest.seq, page);
       else timeline.extend(page, joined.room.shown);
     });
   }
 
   /** @param {JoinedRoom} joined */
-  newest(joined) {
-    joined.forgetLoad();
+  loadNewest(joined) {
+    joined.cancelLoad();
     this.#load(joined, "newer", {}, (page) => {
-      // Where nothing is left of the room, that is its end.
+      // If everything was pruned, the empty timeline ends at the room's end.
       const head = page.messages.length === 0 ? 0 : joined.room.shown;
       joined.timeline.replace(page, head);
     });
@@ -76,58 +78,58 @@ export class HistoryLoader {
   /**
    * @param {JoinedRoom} joined
    * @param {number} seq
-   * @param {() => void} then
+   * @param {() => void} onLoaded Called at once if the seq is in memory.
    */
-  around(joined, seq, then) {
+  loadAround(joined, seq, onLoaded) {
     if (joined.timeline.first <= seq && seq <= joined.timeline.last) {
-      then();
+      onLoaded();
       return;
     }
-    joined.forgetLoad();
-    const upTo = Math.min(seq + PAGE / 2, Math.max(seq, joined.room.shown));
+    joined.cancelLoad();
+    const upTo = Math.min(seq + PAGE_SIZE / 2, Math.max(seq, joined.room.shown));
     this.#load(joined, "newer", { before: upTo + 1 }, (page) => {
       joined.timeline.replace(page, joined.room.shown);
-      then();
+      onLoaded();
     });
   }
 
   /**
+   * Loads the messages between the timeline and an incomplete page, then adds both.
+   *
    * @param {JoinedRoom} joined
    * @param {number} before
    * @param {Page} rest
    */
-  #fill(joined, before, rest) {
+  #loadMissing(joined, before, rest) {
     const { timeline } = joined;
     this.#load(joined, "newer", { before, limit: before - timeline.last - 1 }, (page) => {
       const [oldest] = page.messages;
-      if (oldest && timeline.last + 1 < oldest.seq) {
-        this.#fill(joined, oldest.seq, { ...page, messages: [...page.messages, ...rest.messages] });
-        return;
-      }
-      timeline.extend({ ...page, messages: [...page.messages, ...rest.messages] }, joined.room.shown);
+      const combined = { ...page, messages: [...page.messages, ...rest.messages] };
+      if (oldest && timeline.last + 1 < oldest.seq) this.#loadMissing(joined, oldest.seq, combined);
+      else timeline.extend(combined, joined.room.shown);
     });
   }
 
   /**
    * @param {JoinedRoom} joined
    * @param {"older" | "newer"} end
-   * @param {{ before?: number, limit?: number }} where
-   * @param {(page: Page) => void} take
+   * @param {{ before?: number, limit?: number }} range
+   * @param {(page: Page) => void} onPage
    */
-  #load(joined, end, where, take) {
+  #load(joined, end, range, onPage) {
     if (joined.loading !== null || !this.connection.online) return;
     joined.loading = end;
-    const load = (joined.loads += 1);
+    const id = (joined.loadId += 1);
     this.changed();
-    this.connection.ask("history", { room: joined.name, limit: PAGE, ...where }, (/** @type {Answer} */ answer) => {
-      // Another part was asked for meanwhile.
-      if (load !== joined.loads) return;
+    this.connection.request("history", { room: joined.name, limit: PAGE_SIZE, ...range }, (/** @type {Response} */ response) => {
+      // Cancelled, or another load has begun meanwhile.
+      if (id !== joined.loadId) return;
       joined.loading = null;
-      if (answer?.ok) {
+      if (response?.ok) {
         this.backoff.reset();
-        take(answer.ok);
+        onPage(response.ok);
       } else {
-        this.#pause(answer?.error.retryAfterMs);
+        this.#pause(response?.error.retryAfterMs);
       }
       this.changed();
     });

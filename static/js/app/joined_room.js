@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A room that someone is in: its place in the log, what is in memory of it, and what of it is unread.
+ * A room that the user has joined: its connection to the log, its timeline, and its unread messages.
  *
  * @typedef {import("../protocol/wire.js").Message} Message
  * @typedef {import("../protocol/wire.js").RoomPosition} RoomPosition
@@ -8,55 +8,56 @@
  *
  * @typedef {object} JoinedRoomPorts
  * @property {import("../protocol/room.js").RoomPorts["join"]} join
- * @property {() => User | null} me
- * @property {(joined: JoinedRoom) => boolean} reads Whether someone is looking at the room's end right now.
- * @property {(joined: JoinedRoom) => boolean} follows Whether the view is to stay at the room's end.
- * @property {(joined: JoinedRoom, messages: Message[]) => void} shown Messages have come, in order.
- * @property {(joined: JoinedRoom) => void} replaced The log is another one.
- * @property {(joined: JoinedRoom) => void} read It was read up to `readUpTo`.
- * @property {(joined: JoinedRoom) => void} changed
+ * @property {() => User} me
+ * @property {(room: JoinedRoom) => boolean} isRead Whether the reader has the room's end in view, so that new messages count as read.
+ * @property {(room: JoinedRoom) => boolean} follows Whether the view stays at the room's end.
+ * @property {(room: JoinedRoom, messages: readonly Message[]) => void} shown Messages were added, in order.
+ * @property {(room: JoinedRoom) => void} replaced The log was replaced.
+ * @property {(room: JoinedRoom) => void} read `readUpTo` has advanced.
+ * @property {(room: JoinedRoom) => void} changed
  */
-import { Room } from "../protocol/room.js";
 import { mentions } from "../model/mentions.js";
 import { JOIN_NOTES } from "../model/status.js";
 import { Timeline } from "../model/timeline.js";
+import { Room } from "../protocol/room.js";
 
-/** What is asked for of a room that is looked at, and of one that only has to tell what is unread. */
-const HISTORY = 100;
+/** How many messages are requested of the active room; a room in the background needs them for its unread count only. */
+const HISTORY_ACTIVE = 100;
 const HISTORY_BACKGROUND = 50;
 
 export class JoinedRoom {
   timeline = new Timeline();
   unread = 0;
+  /** How many unread messages mention the user. */
   mentions = 0;
   /** The newest text. @type {Message | undefined} */
   last;
-  /** What is beyond this place came unseen; `null`: nothing did. @type {number | null} */
+  /** The seq before the first unread message, where the divider is shown; `null`: no divider. @type {number | null} */
   divider = null;
-  /** Why it cannot be entered. */
+  /** Why the room cannot be joined; empty if it can. */
   refusal = "";
-  /** Of which end history is on its way. @type {"older" | "newer" | null} */
+  /** The end at which history is being loaded. @type {"older" | "newer" | null} */
   loading = null;
-  /** Tells the answer that is waited for from earlier ones. */
-  loads = 0;
+  /** Identifies the current load, so that responses to earlier ones are ignored. */
+  loadId = 0;
 
   /**
    * @param {string} name
-   * @param {RoomPosition | null} read How far it was read, in this window or another.
-   * @param {JoinedRoomPorts} ports
+   * @param {RoomPosition | null} readUpTo How far it was read, in any window.
+   * @param {JoinedRoomPorts} ports Not called before this constructor returns.
    * @param {import("../protocol/clock.js").Clock} clock
    */
-  constructor(name, read, ports, clock) {
+  constructor(name, readUpTo, ports, clock) {
     this.name = name;
-    this.readUpTo = read;
+    this.readUpTo = readUpTo;
     this.ports = ports;
     this.room = new Room(
       name,
       {
         join: ports.join,
-        history: () => (this.timeline.aside ? HISTORY_BACKGROUND : HISTORY),
+        historyLimit: () => (this.timeline.inBackground ? HISTORY_BACKGROUND : HISTORY_ACTIVE),
         show: (messages) => this.#show(messages),
-        opened: (opening, joined) => this.#opened(opening, joined),
+        joined: (outcome, result) => this.#onJoined(outcome, result),
         refused: ({ code, detail }) => {
           this.refusal = detail ?? code;
           ports.changed(this);
@@ -67,85 +68,89 @@ export class JoinedRoom {
     );
   }
 
-  /** Someone looks at it now. */
-  bringForward() {
-    this.timeline.aside = false;
+  moveToForeground() {
+    this.timeline.inBackground = false;
     this.divider = 0 < this.unread ? (this.readUpTo?.seq ?? null) : null;
   }
 
-  setAside() {
+  moveToBackground() {
     this.divider = null;
-    this.forgetLoad();
-    this.timeline.setAside();
+    this.cancelLoad();
+    this.timeline.moveToBackground();
   }
 
-  /** The history that is on its way fits no longer: it is not taken. */
-  forgetLoad() {
+  /** Ignores the page of history under way, since it no longer fits the timeline. */
+  cancelLoad() {
     this.loading = null;
-    this.loads += 1;
+    this.loadId += 1;
   }
 
-  /** All that was shown was read. */
+  /** Marks everything shown as read. */
   markRead() {
-    const place = this.room.place();
-    if (!place) return;
+    const position = this.room.position();
+    if (!position) return;
     this.unread = 0;
     this.mentions = 0;
-    if (this.readUpTo?.epoch === place.epoch && place.seq <= this.readUpTo.seq) return;
-    this.readUpTo = place;
+    if (this.#alreadyRead(position)) return;
+    this.readUpTo = position;
     this.ports.read(this);
   }
 
   /**
-   * It was read in another window.
+   * Takes over how far another window has read.
    *
-   * @param {RoomPosition} place
+   * @param {RoomPosition} position
    */
-  readElsewhere(place) {
-    if (this.readUpTo?.epoch === place.epoch && place.seq <= this.readUpTo.seq) return;
-    this.readUpTo = place;
-    this.unread = Math.min(this.unread, Math.max(0, this.room.shown - place.seq));
+  markReadElsewhere(position) {
+    if (this.#alreadyRead(position)) return;
+    this.readUpTo = position;
+    this.unread = Math.min(this.unread, Math.max(0, this.room.shown - position.seq));
     if (this.unread === 0) this.mentions = 0;
   }
 
+  /** @param {RoomPosition} position */
+  #alreadyRead({ epoch, seq }) {
+    return this.readUpTo?.epoch === epoch && seq <= this.readUpTo.seq;
+  }
+
   /**
-   * @param {import("../protocol/cursor.js").JoinOutcome} opening
-   * @param {import("../protocol/wire.js").JoinResult} joined
+   * @param {import("../protocol/cursor.js").JoinOutcome} outcome
+   * @param {import("../protocol/wire.js").JoinResult} result
    */
-  #opened(opening, { epoch, head }) {
+  #onJoined(outcome, { epoch, head }) {
     this.refusal = "";
-    if (opening === "replaced") {
-      this.forgetLoad();
-      this.timeline.restart();
+    if (outcome === "replaced") {
+      this.cancelLoad();
+      this.timeline.reset();
       this.unread = 0;
       this.mentions = 0;
       this.divider = null;
       this.ports.replaced(this);
     }
-    // Who enters for the first time has missed nothing.
+    // On the first join nothing counts as missed; nor does a read position of another log count.
     if (!this.readUpTo || this.readUpTo.epoch !== epoch || head < this.readUpTo.seq) this.readUpTo = { epoch, seq: head };
-    if (JOIN_NOTES[opening]) this.timeline.note(JOIN_NOTES[opening]);
+    if (JOIN_NOTES[outcome]) this.timeline.addNote(JOIN_NOTES[outcome]);
   }
 
   /** @param {Message[]} messages */
   #show(messages) {
     const { ports } = this;
     const me = ports.me();
-    const reads = ports.reads(this);
+    const isRead = ports.isRead(this);
     const readUpTo = this.readUpTo?.seq ?? 0;
     const first = this.timeline.empty && this.timeline.attached;
-    // Of what lies between, only the number is known.
-    if (first && !reads) this.unread += Math.max(0, (messages[0]?.seq ?? 0) - 1 - readUpTo);
+    // Messages between the read position and the first one loaded can only be counted.
+    if (first && !isRead) this.unread += Math.max(0, (messages[0]?.seq ?? 0) - 1 - readUpTo);
     for (const message of messages) {
       if (message.kind !== "text") continue;
       this.last = message;
-      if (message.seq <= readUpTo || message.author.id === me?.id) continue;
+      if (message.seq <= readUpTo || message.author.id === me.id) continue;
       this.unread += 1;
-      if (me && mentions(message.text, me.name)) this.mentions += 1;
+      if (mentions(message.text, me.name)) this.mentions += 1;
     }
-    if (!reads && this.divider === null && 0 < this.unread && !this.timeline.aside) this.divider = readUpTo;
+    if (!isRead && this.divider === null && 0 < this.unread && !this.timeline.inBackground) this.divider = readUpTo;
     this.timeline.append(messages, ports.follows(this));
     ports.shown(this, messages);
-    if (reads) this.markRead();
+    if (isRead) this.markRead();
   }
 }

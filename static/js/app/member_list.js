@@ -1,35 +1,34 @@
 // @ts-check
 /**
- * Who is in the room that is looked at, and who is writing there. Nodes that know of neither leave
- * both empty.
+ * The members who are present in the active room, and who is typing there. Stays empty with nodes
+ * that do not support presence.
  *
  * @typedef {import("../protocol/wire.js").User} User
- * @typedef {import("../protocol/wire.js").Response<import("../protocol/wire.js").MemberSnapshot>} Answer
+ * @typedef {import("../protocol/wire.js").Response<import("../protocol/wire.js").MemberSnapshot>} Response
  */
 import { isUnsupported } from "../protocol/wire.js";
 
-/** ComposerState is told so often, and believed for so long, in milliseconds. */
-const TELL_MS = 2_500;
-const BELIEVE_MS = 5_000;
+/** How often our typing is published, and how long others' typing is shown, in milliseconds. */
+const TYPING_SEND_MS = 2_500;
+const TYPING_SHOWN_MS = 5_000;
 
 export class MemberList {
-  /** By id. @type {Map<string, User>} */
+  /** By id; not all of them in a large room. @type {Map<string, User>} */
   members = new Map();
   count = 0;
-  /** Whether all nodes could be asked. */
+  /** Whether the list covers all nodes. */
   complete = true;
-  /** Whether the node knows who is there. */
+  /** Whether the node supports presence. */
   known = false;
-  /** Who is writing, until when. @type {Map<string, { user: User, until: number }>} */
+  /** Who is typing, and until when to show it. @type {Map<string, { user: User, until: number }>} */
   #typists = new Map();
   #room = "";
-  #toldAt = 0;
-  /** Whether the node takes word of writing. */
-  #tells = true;
-  #cancelForget = () => {};
+  #typingSentAt = 0;
+  #typingSupported = true;
+  #cancelExpiry = () => {};
 
   /**
-   * @param {Pick<import("../protocol/connection.js").Connection, "ask">} connection
+   * @param {Pick<import("../protocol/connection.js").Connection, "request">} connection
    * @param {() => void} changed
    * @param {import("../protocol/clock.js").Clock} clock
    */
@@ -45,34 +44,35 @@ export class MemberList {
   }
 
   /**
-   * Someone looks at a room, or a new connection stands.
+   * Loads the members of a room and follows its presence. Called when another room becomes active, and
+   * on each new connection.
    *
    * @param {string} room
    */
-  look(room) {
+  watch(room) {
     if (room !== this.#room) {
       this.members = new Map();
       this.count = 0;
       this.#typists.clear();
-      this.#toldAt = 0;
+      this.#typingSentAt = 0;
     }
     this.#room = room;
-    this.#tells = true;
-    this.connection.ask("who", { room }, (/** @type {Answer} */ answer) => {
-      if (room !== this.#room || !answer) return;
-      this.known = answer.ok !== undefined || !isUnsupported(answer.error);
-      if (answer.ok) {
-        this.members = new Map(answer.ok.members.map((member) => [member.id, member]));
-        this.count = answer.ok.count;
-        this.complete = answer.ok.complete;
+    this.#typingSupported = true;
+    this.connection.request("who", { room }, (/** @type {Response} */ response) => {
+      if (room !== this.#room || !response) return;
+      this.known = response.ok !== undefined || !isUnsupported(response.error);
+      if (response.ok) {
+        this.members = new Map(response.ok.members.map((member) => [member.id, member]));
+        this.count = response.ok.count;
+        this.complete = response.ok.complete;
       }
       this.changed();
     });
     this.changed();
   }
 
-  /** @param {import("../protocol/wire.js").PresenceUpdate} presence */
-  presence({ room, joined, left, count }) {
+  /** @param {import("../protocol/wire.js").PresenceUpdate} update */
+  applyPresence({ room, joined, left, count }) {
     if (room !== this.#room) return;
     for (const member of joined) this.members.set(member.id, member);
     for (const id of left) {
@@ -85,45 +85,45 @@ export class MemberList {
   }
 
   /** @param {import("../protocol/wire.js").Typing} typing */
-  typing({ room, user }) {
+  applyTyping({ room, user }) {
     if (room !== this.#room) return;
-    this.#typists.set(user.id, { user, until: this.clock.now() + BELIEVE_MS });
-    this.#forgetLater();
+    this.#typists.set(user.id, { user, until: this.clock.now() + TYPING_SHOWN_MS });
+    this.#scheduleExpiry();
     this.changed();
   }
 
   /**
-   * What someone wrote is here: the writing is over.
+   * Someone's message arrived, so they are not typing it any more.
    *
    * @param {string} id
    */
-  said(id) {
+  clearTyping(id) {
     if (this.#typists.delete(id)) this.changed();
   }
 
-  /** We are writing. */
-  tell() {
+  /** Publishes that we are typing, unless that was done a moment ago. */
+  sendTyping() {
     const now = this.clock.now();
-    if (!this.#tells || now - this.#toldAt < TELL_MS) return;
-    this.#toldAt = now;
-    this.connection.ask("typing", { room: this.#room }, (answer) => {
-      if (answer?.error && isUnsupported(answer.error)) this.#tells = false;
+    if (!this.#typingSupported || now - this.#typingSentAt < TYPING_SEND_MS) return;
+    this.#typingSentAt = now;
+    this.connection.request("typing", { room: this.#room }, (response) => {
+      if (response?.error && isUnsupported(response.error)) this.#typingSupported = false;
     });
   }
 
-  /** What we have written is sent: the next word is told at once. */
-  told() {
-    this.#toldAt = 0;
+  /** What we typed was posted: the next keystroke is published at once. */
+  typingEnded() {
+    this.#typingSentAt = 0;
   }
 
-  #forgetLater() {
-    this.#cancelForget();
+  #scheduleExpiry() {
+    this.#cancelExpiry();
     const [next] = [...this.#typists.values()].map(({ until }) => until).sort((one, other) => one - other);
     if (next === undefined) return;
-    this.#cancelForget = this.clock.after(Math.max(0, next - this.clock.now()), () => {
+    this.#cancelExpiry = this.clock.after(Math.max(0, next - this.clock.now()), () => {
       const now = this.clock.now();
       for (const [id, { until }] of this.#typists) if (until <= now) this.#typists.delete(id);
-      this.#forgetLater();
+      this.#scheduleExpiry();
       this.changed();
     });
   }

@@ -1,26 +1,26 @@
 // @ts-check
 /**
- * Keeps the banner from flickering: what is over at once is not said, what was said stays long enough
- * to be read, and only an absence that was told of is followed by word of the return.
+ * Keeps the banner from flickering: short trouble is not shown, what is shown stays long enough to
+ * be read, and the return is announced only if the absence was.
  *
  * @typedef {import("./status.js").Banner} Banner
  */
-import { NO_BANNER, back } from "./status.js";
+import { backOnline, NO_BANNER } from "./status.js";
 
-/** Trouble shorter than this is not worth a word, in milliseconds. */
+/** Trouble shorter than this is not shown, in milliseconds. */
 export const SHOW_AFTER_MS = 700;
-/** How long the word of the return stays. */
+/** How long the return is announced. */
 export const RECONNECTED_MS = 4_000;
 
 export class BannerDebouncer {
-  /** What is shown. @type {Banner} */
+  /** The banner to draw. @type {Banner} */
   shown = NO_BANNER;
-  /** What is true. @type {Banner} */
-  #true = NO_BANNER;
-  /** Messages that came during the absence. */
+  /** The banner as of now, shown or not. @type {Banner} */
+  #current = NO_BANNER;
+  /** How many messages were posted during the absence. */
   #missed = 0;
-  #told = false;
-  #cancel = () => {};
+  #absenceShown = false;
+  #cancelTimer = () => {};
 
   /**
    * @param {() => void} changed
@@ -31,55 +31,55 @@ export class BannerDebouncer {
     this.clock = clock;
   }
 
-  /** @param {Banner} banner What is true now. */
-  say(banner) {
-    const was = this.#true;
-    this.#true = banner;
-    if (banner.text === "") this.#end(was);
-    else if (was.text === "") this.#begin();
+  /** @param {Banner} banner The banner as of now. */
+  update(banner) {
+    const previous = this.#current;
+    this.#current = banner;
+    if (banner.text === "") this.#troubleEnded(previous);
+    else if (previous.text === "") this.#troubleBegan();
     else if (this.shown.text !== "" && this.shown.tone !== "good") this.#show(banner);
   }
 
   /**
-   * A connection stands again.
+   * A connection is established again.
    *
-   * @param {number} missed
+   * @param {number} missed How many messages were posted meanwhile.
    */
-  missed(missed) {
+  reconnected(missed) {
     this.#missed = missed;
   }
 
-  #begin() {
-    this.#wait(SHOW_AFTER_MS, () => {
-      this.#told = this.#told || this.#true.tone === "bad";
-      this.#show(this.#true);
+  #troubleBegan() {
+    this.#after(SHOW_AFTER_MS, () => {
+      this.#absenceShown = this.#absenceShown || this.#current.tone === "bad";
+      this.#show(this.#current);
     });
   }
 
-  /** @param {Banner} was */
-  #end(was) {
-    if (was.text === "") return;
-    this.#cancel();
-    if (!this.#told) {
+  /** @param {Banner} previous */
+  #troubleEnded(previous) {
+    if (previous.text === "") return;
+    this.#cancelTimer();
+    if (!this.#absenceShown) {
       this.#show(NO_BANNER);
       return;
     }
-    this.#told = false;
-    this.#show(back(this.#missed));
-    this.#wait(RECONNECTED_MS, () => this.#show(this.#true));
+    this.#absenceShown = false;
+    this.#show(backOnline(this.#missed));
+    this.#after(RECONNECTED_MS, () => this.#show(this.#current));
   }
 
   /** @param {Banner} banner */
   #show(banner) {
-    if (banner.tone === "bad") this.#told = true;
+    if (banner.tone === "bad") this.#absenceShown = true;
     if (banner.text === this.shown.text && banner.retry === this.shown.retry) return;
     this.shown = banner;
     this.changed();
   }
 
-  /** @param {number} ms @param {() => void} then */
-  #wait(ms, then) {
-    this.#cancel();
-    this.#cancel = this.clock.after(ms, then);
+  /** @param {number} ms @param {() => void} callback */
+  #after(ms, callback) {
+    this.#cancelTimer();
+    this.#cancelTimer = this.clock.after(ms, callback);
   }
 }

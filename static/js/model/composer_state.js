@@ -1,12 +1,13 @@
 // @ts-check
 /**
- * What is being written in each room: a draft, and edits of what was said.
+ * The texts being composed in each room: one draft, and edits of earlier messages.
  *
- * Each is kept until it is sent or given up. Meanwhile one of them is in the field; the others wait.
+ * Each is kept until it is sent or cancelled. One of them is in the input field; the others are
+ * suspended.
  *
- * @typedef {object} Edits The edits that were begun in a room.
- * @property {number | null} current The message whose edit is in the field; `null`: the draft is.
- * @property {Map<number, string>} texts What was typed, by the message's place.
+ * @typedef {object} Edits The unfinished edits of a room.
+ * @property {number | null} current The seq whose edit is in the field; `null`: the draft is.
+ * @property {Map<number, string>} texts The edited texts, by seq.
  *
  * @typedef {{ get: (room: string) => string, set: (room: string, text: string) => void }} DraftStore
  * @typedef {{ get: (room: string) => Edits, set: (room: string, edits: Edits) => void }} EditStore
@@ -14,9 +15,9 @@
 
 export class ComposerState {
   #room = "";
-  /** What was typed in edits of this room. @type {Map<number, string>} */
+  /** The edited texts of this room, by seq. @type {Map<number, string>} */
   #texts = new Map();
-  /** The edit that is in the field. @type {{ seq: number, text: string } | null} */
+  /** The edit in the field. @type {{ seq: number, text: string } | null} */
   #current = null;
 
   /**
@@ -32,23 +33,23 @@ export class ComposerState {
     return this.#room;
   }
 
-  /** What the field shows. */
+  /** The text in the field. */
   get text() {
     return this.#current?.text ?? this.drafts.get(this.#room);
   }
 
-  /** The message that is being edited; `null`: the draft is written. */
+  /** The seq of the message being edited; `null` while the draft is in the field. */
   get editing() {
     return this.#current?.seq ?? null;
   }
 
-  /** A message whose edit was begun and is not in the field. */
-  get waiting() {
+  /** The seq of the latest suspended edit, if there is one. */
+  get suspended() {
     return [...this.#texts.keys()].findLast((seq) => seq !== this.editing) ?? null;
   }
 
   /** @param {string} room */
-  enter(room) {
+  enterRoom(room) {
     const { current, texts } = this.edits.get(room);
     const text = texts.get(current ?? NaN);
     this.#room = room;
@@ -57,44 +58,44 @@ export class ComposerState {
   }
 
   /**
-   * Takes an edit into the field, as far as it was begun.
+   * Puts an edit into the field: the suspended one of that message, or a new one.
    *
    * @param {number} seq
-   * @param {string} said What the message says now.
+   * @param {string} original The message's current text.
    */
-  edit(seq, said) {
-    this.#current = { seq, text: this.#texts.get(seq) ?? said };
-    this.#keep();
+  startEdit(seq, original) {
+    this.#current = { seq, text: this.#texts.get(seq) ?? original };
+    this.#saveEdits();
   }
 
-  /** Takes the draft into the field; an edit waits. */
-  draft() {
+  /** Puts the draft into the field; an edit is suspended. */
+  showDraft() {
     this.#current = null;
-    this.#keep();
+    this.#saveEdits();
   }
 
-  /** @param {string} text What is in the field now. */
-  write(text) {
+  /** @param {string} text The new content of the field. */
+  update(text) {
     if (this.#current === null) {
       this.drafts.set(this.#room, text);
       return;
     }
     this.#current.text = text;
     this.#texts.set(this.#current.seq, text);
-    this.#keep();
+    this.#saveEdits();
   }
 
-  /** What is in the field was sent or given up; the draft follows an edit. */
-  end() {
+  /** Ends what is in the field, sent or cancelled; after an edit, the draft returns. */
+  finish() {
     if (this.#current === null) {
       this.drafts.set(this.#room, "");
       return;
     }
     this.#texts.delete(this.#current.seq);
-    this.draft();
+    this.showDraft();
   }
 
-  #keep() {
+  #saveEdits() {
     this.edits.set(this.#room, { current: this.editing, texts: this.#texts });
   }
 }

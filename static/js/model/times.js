@@ -1,5 +1,5 @@
 // @ts-check
-/** Times in words: how long ago, which day, and exactTime. */
+/** Formats times: relative, short, by day, and in full. */
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 /**
- * When a message was said, relativeTime: for the first hour how long ago, then the time of day.
+ * How long ago a message was posted, for the first hour; then the time of day.
  *
  * @param {number} at
  * @param {number} now
@@ -26,7 +26,7 @@ export function relativeTime(at, now) {
 }
 
 /**
- * For lists, where there is place for one word.
+ * The time of day, or the date if it was not today.
  *
  * @param {number} at
  * @param {number} now

@@ -1,45 +1,45 @@
 // @ts-check
 /**
- * What people are called and coloured on the page.
+ * How users are shown: names, colours, initials.
  *
- * Names are free and not unique, and may hold characters that nobody sees; where two people in view
- * would look alike, a part of their ids tells them apart.
+ * Names are free-form and not unique, and may hold invisible characters. Where two users in view
+ * would look the same, a part of their ids tells them apart.
  *
  * @typedef {import("../protocol/wire.js").User} User
  */
 
-/** The longest name that a node takes, in bytes of UTF-8. */
+/** The longest name that a node accepts, in bytes of UTF-8. */
 export const NAME_BYTES_MAX = 64;
-/** How much of an id is shown. */
+/** How many characters of an id are shown. */
 const MARK_LENGTH = 4;
 
-/** What has no width, or turns the direction of what follows. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u2800]/gu;
-/** Without these, two names that look alike are not the same text. */
-const MARKS = /\p{M}+/gu;
+/** Characters without width, or that change the text direction. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u2800]/gu;
+/** Combining marks, such as accents. */
+const COMBINING = /\p{M}+/gu;
 
 /**
- * A name as it can be seen.
+ * A name without invisible characters.
  *
  * @param {string} name
  */
 export function displayName(name) {
-  // Joiners are part of emoji and of some scripts: they stay between two visible characters.
-  const seen = name.replace(UNSEEN, (character, at) => (character === "\u200d" && 0 < at && at < name.length - 1 ? character : ""));
-  return seen.replace(/\s+/gu, " ").trim() || "nameless";
+  // Zero-width joiners are part of emoji and of some scripts, and are kept inside a name.
+  const visible = name.replace(INVISIBLE, (character, at) => (character === "\u200d" && 0 < at && at < name.length - 1 ? character : ""));
+  return visible.replace(/\s+/gu, " ").trim() || "nameless";
 }
 
 /**
- * Two names with the same key look alike.
+ * Names with the same key look alike.
  *
  * @param {string} name
  */
 export function nameKey(name) {
-  return displayName(name).normalize("NFKD").replace(MARKS, "").replace(UNSEEN, "").toLowerCase();
+  return displayName(name).normalize("NFKD").replace(COMBINING, "").replace(INVISIBLE, "").toLowerCase();
 }
 
 /**
- * The hue that someone chose, or one that follows from the id.
+ * The hue that a user chose, or one derived from the id.
  *
  * @param {User} user
  * @returns {number} 0 to 359.
@@ -48,23 +48,23 @@ export function hueOf({ id, color }) {
   if (typeof color === "number" && 0 <= color && color < 360) return Math.floor(color);
   let hash = 0;
   for (const character of id) hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) >>> 0;
-  // Neighbouring ids are not to look alike.
+  // Spreads similar ids over the colour wheel.
   return (hash * 137) % 360;
 }
 
 /**
- * The first letters of a name, for where it has to be short.
+ * One or two initials of a name.
  *
  * @param {string} name
  */
 export function initialsOf(name) {
   const words = displayName(name).split(/[\s._-]+/u).filter(Boolean);
   const [first = "?", second = ""] = words.length < 2 ? [words[0]] : [words[0], words.at(-1)];
-  return (firstOf(first) + firstOf(second)).toUpperCase();
+  return (firstCharacter(first) + firstCharacter(second)).toUpperCase();
 }
 
 /**
- * Who needs a mark, since someone else in view looks the same.
+ * The marks that tell users apart who would look the same.
  *
  * @param {Iterable<User>} users
  * @returns {Map<string, string>} By id.
@@ -84,6 +84,6 @@ export function marksOf(users) {
 }
 
 /** @param {string} word */
-function firstOf(word) {
+function firstCharacter(word) {
   return [...word][0] ?? "";
 }

@@ -1,10 +1,7 @@
 // @ts-check
-/**
- * How long to wait before the next try: longer each time, and never the same for all clients, so
- * that those who fail together do not return together.
- */
+/** Exponential backoff with jitter, so that clients which fail together do not retry together. */
 
-/** No server makes the page wait longer than this, in milliseconds. */
+/** Upper limit of a wait that the server asks for, in milliseconds. */
 const WAIT_MAX_MS = 60_000;
 
 export class Backoff {
@@ -22,18 +19,18 @@ export class Backoff {
   /**
    * The next wait, in milliseconds.
    *
-   * @param {number} [atLeastMs] What the server asked for; up to a quarter is added.
+   * @param {number} [atLeastMs] What the server asked for; the jitter adds up to a quarter.
    */
   next(atLeastMs) {
-    const grown = Math.min(this.maxMs, this.firstMs * 2 ** this.#failures);
+    const exponentialMs = Math.min(this.maxMs, this.firstMs * 2 ** this.#failures);
     this.#failures += 1;
     if (typeof atLeastMs === "number" && 0 <= atLeastMs) {
       return Math.min(WAIT_MAX_MS, atLeastMs * (1 + this.random() / 4));
     }
-    return grown * (0.5 + this.random() / 2);
+    return exponentialMs * (0.5 + this.random() / 2);
   }
 
-  /** Starts over, after a success. */
+  /** Starts over after a success. */
   reset() {
     this.#failures = 0;
   }

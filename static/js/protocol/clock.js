@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * Time, passed in so that tests can turn it by hand.
+ * Time as a dependency, so that tests can control it.
  *
  * @typedef {object} Clock
  * @property {() => number} now Milliseconds since 1970.
- * @property {(ms: number, then: () => void) => () => void} after Runs `then` later; the answer cancels it.
+ * @property {(ms: number, callback: () => void) => () => void} after Runs `callback` after a delay; returns a function that cancels it.
  */
 
 /** @type {Clock} */
 export const systemClock = {
   now: () => Date.now(),
-  after(ms, then) {
-    const timer = setTimeout(then, ms);
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
 };

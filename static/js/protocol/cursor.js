@@ -1,61 +1,61 @@
 // @ts-check
 /**
- * The page's own place in one room: whatever arrives, each message is shown once and in order.
+ * The client's cursor in one room: delivers each message once and in order, whatever arrives.
  *
- * It trusts no one with that, not even the node: what comes twice is dropped, and what comes after
- * a hole is not shown; the caller joins again after {@link RoomCursor.place}. No I/O, no clock.
+ * It does not rely on the node for that: duplicates are dropped, and messages after a gap are held
+ * back until the caller joins again at {@link RoomCursor.position}. Pure: no I/O, no clock.
  *
  * @typedef {import("./wire.js").RoomPosition} RoomPosition
  * @typedef {import("./wire.js").Message} Message
  *
  * @typedef {"fresh" | "resumed" | "incomplete" | "replaced"} JoinOutcome
- *   How the page enters a room: for the first time; where it was; with some messages lost between;
- *   or from the start, since the log is another one than before.
+ *   fresh: joined for the first time. resumed: continues where it was. incomplete: continues, but
+ *   messages in between are lost. replaced: the log is another one, and starts over.
  */
 
 export class RoomCursor {
   /** @type {string | null} */
   #epoch = null;
-  /** The newest place shown; `null` before the first, which may be any. @type {number | null} */
+  /** The newest seq shown; `null` before the first message, which may have any seq. @type {number | null} */
   #shown = null;
-  /** Whether the next message may leave a gap behind: the node said that what was there is lost. */
-  #skips = false;
-  /** The newest place known to exist. */
+  /** Whether the next message may follow a gap, because the node reported the messages in it as lost. */
+  #gapAllowed = false;
+  /** The newest seq known to exist. */
   #head = 0;
 
   /**
-   * Where to go on from.
+   * The position to resume at; `null` if nothing was shown yet.
    *
    * @returns {RoomPosition | null}
    */
-  place() {
+  position() {
     if (this.#epoch === null || this.#shown === null) return null;
     return { epoch: this.#epoch, seq: this.#shown };
   }
 
-  /** The newest place shown, 0 if there is none. */
+  /** The newest seq shown; 0 if there is none. */
   get shown() {
     return this.#shown ?? 0;
   }
 
-  /** How many places are known to exist and not yet shown; history that was never asked for is not missed. */
+  /** How many messages are known to exist and not yet shown. History that was never requested does not count. */
   get missing() {
     return this.#shown === null ? 0 : Math.max(0, this.#head - this.#shown);
   }
 
-  /** Whether all that is known to exist was shown. */
+  /** Whether everything known to exist was shown. */
   get caughtUp() {
     return this.#shown !== null && this.#head <= this.#shown;
   }
 
   /**
-   * Takes the node's answer to having joined at {@link place}.
+   * Takes the node's response to a join at {@link position}.
    *
-   * @param {{ epoch: string, head: number, recovered: boolean }} joined
+   * @param {import("./wire.js").JoinResult} result
    * @returns {JoinOutcome}
    */
-  open({ epoch, head, recovered }) {
-    // A log that ends before what was shown and cannot go on from there is another log, too.
+  join({ epoch, head, recovered }) {
+    // A log that ends before what was shown, and cannot resume there, is another log under the same epoch.
     const shrunk = !recovered && this.#shown !== null && head < this.#shown;
     const replaced = this.#epoch !== null && (this.#epoch !== epoch || shrunk);
     if (replaced) this.#shown = null;
@@ -63,7 +63,7 @@ export class RoomCursor {
     const known = this.#epoch !== null && this.#shown !== null;
     this.#epoch = epoch;
     this.#head = head;
-    this.#skips = known && !recovered;
+    this.#gapAllowed = known && !recovered;
     if (this.#shown === null && head === 0) this.#shown = 0;
 
     if (replaced) return "replaced";
@@ -75,25 +75,25 @@ export class RoomCursor {
    * Takes messages as they arrive.
    *
    * @param {readonly Message[]} messages Ascending, of this room.
-   * @returns {{ due: Message[], hole: boolean }} What to show now, all kinds included, and whether
-   *   something was held back because what belongs before it is missing.
+   * @returns {{ due: Message[], gap: boolean }} The messages to show now, of all kinds, and whether
+   *   others were held back because messages before them are missing.
    */
-  offer(messages) {
+  receive(messages) {
     /** @type {Message[]} */
     const due = [];
     for (const message of messages) {
       this.#head = Math.max(this.#head, message.seq);
       if (this.#shown !== null && message.seq <= this.#shown) continue;
-      if (!this.#fits(message.seq)) return { due, hole: true };
+      if (!this.#isNext(message.seq)) return { due, gap: true };
       this.#shown = message.seq;
-      this.#skips = false;
+      this.#gapAllowed = false;
       due.push(message);
     }
-    return { due, hole: false };
+    return { due, gap: false };
   }
 
   /** @param {number} seq */
-  #fits(seq) {
-    return this.#shown === null || this.#skips || seq === this.#shown + 1;
+  #isNext(seq) {
+    return this.#shown === null || this.#gapAllowed || seq === this.#shown + 1;
   }
 }

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * What this page has to say and the node has not yet taken.
+ * The outbox: posts that the node has not yet acked.
  *
- * Each message gets a nonce when it is written and keeps it until the node has acked it, through
- * lost connections, refusals and reloads of the page, so that the log stores it once. The messages
- * of a room are sent in the order in which they were written: after a refusal that may pass,
- * nothing more is sent to that room until all that is under way was answered, and then all of it
- * again from the first one. (Sent earlier, a later message could overtake.)
+ * Each post gets a nonce when it is written and keeps it until it is acked, over lost connections,
+ * refusals and reloads of the page, so that the log stores it once. The posts of a room are sent in
+ * the order in which they were written: after a retryable refusal, nothing is sent to that room until
+ * every post in flight has a response; then all of them are sent again, from the first. Sent earlier,
+ * a later post could overtake an earlier one.
  *
  * @typedef {import("./clock.js").Clock} Clock
  * @typedef {import("./wire.js").Post} Post
@@ -17,44 +17,44 @@
  * @property {string} room
  * @property {string} nonce
  * @property {string} text
- * @property {import("./wire.js").Kind} [kind] What is said; absent: a text.
- * @property {number} [of] The place of the text that it is about, where it is no text itself.
- * @property {number} writtenAt Milliseconds since 1970, ascending: the order of sending.
+ * @property {import("./wire.js").Kind} [kind] Absent for a text.
+ * @property {number} [of] The seq of the text that it amends; absent for a text.
+ * @property {number} writtenAt Milliseconds since 1970, strictly ascending: the order of sending.
  * @property {"waiting" | "sending" | "stored" | "failed"} state
- * @property {string} [userId] Who it was first sent as: its nonce means nothing under another.
- * @property {number} [seq] Where it was stored.
- * @property {boolean} [seen] It came back as a message before the ack did, and is shown as that.
+ * @property {string} [userId] The user that it was first sent as: the nonce is scoped to that user.
+ * @property {number} [seq] The seq that it was stored under.
+ * @property {boolean} [seen] It arrived as a message before its ack, and is shown as that message.
  * @property {string} [reason] Why it failed.
  *
  * @typedef {object} OutboxPorts
- * @property {(post: Post, answered: (answer: import("./wire.js").Response<PostResult>) => void) => void} send
- * @property {() => void} changed `entries` may be others.
+ * @property {(post: Post, onResponse: (response: import("./wire.js").Response<PostResult>) => void) => void} send
+ * @property {() => void} changed `entries` may have changed.
  * @property {() => string} newNonce
  *
- * @typedef {object} OutboxStore Where what is not yet acked survives a reload; read once, at the start.
+ * @typedef {object} OutboxStore Persists entries over reloads; they are loaded once, at the start.
  * @property {(entry: Entry) => void} put
  * @property {(entry: Entry) => void} remove
  */
-import { Backoff } from "./backoff.js";
+import { RetryPause } from "./retry_pause.js";
 import { isRetryable } from "./wire.js";
 
-/** How many messages may wait; more are not accepted from the writer. */
+/** The outbox's capacity; further posts are rejected. */
 export const ENTRIES_MAX = 200;
-/** How many of one room are under way at once. */
-const WINDOW = 8;
+/** How many posts of one room may be in flight. */
+const IN_FLIGHT_MAX = 8;
 
-/** What was sent as someone else may be stored or not, and no nonce can tell. */
-const NOT_KNOWN = "not known whether it was sent: you are someone else now";
+/** A post sent as another user may or may not be stored, and this user's nonces cannot tell. */
+const USER_CHANGED = "it is unknown whether this was sent, because your identity has changed since";
 
 export class Outbox {
-  /** All rooms' entries, in the order in which they were written. @type {Entry[]} */
+  /** The entries of all rooms, in the order in which they were written. @type {Entry[]} */
   #entries = [];
-  /** Rooms that had a refusal: nothing is sent to them for now. @type {Map<string, Pause>} */
+  /** Rooms that had a retryable refusal and are not sent to for now. @type {Map<string, RetryPause>} */
   #pauses = new Map();
-  /** Who the node takes us for; `null` while there is no connection. @type {string | null} */
+  /** The user of the current session; `null` while offline. @type {string | null} */
   #userId = null;
-  /** Tells answers on this connection from answers on earlier ones. */
-  #connection = 0;
+  /** Identifies the current connection, so that responses on earlier ones are recognised. */
+  #connectionId = 0;
 
   /**
    * @param {OutboxPorts} ports
@@ -70,42 +70,42 @@ export class Outbox {
   }
 
   /**
-   * Takes over what an earlier page left behind.
+   * Adds entries that an earlier page left in the store.
    *
    * @param {readonly Entry[]} entries
    */
   restore(entries) {
     const known = new Set(this.#entries.map(({ nonce }) => nonce));
-    const fresh = entries.filter(({ nonce }) => !known.has(nonce));
-    for (const entry of fresh) this.#disown(entry);
-    this.#entries = [...this.#entries, ...fresh].sort((one, other) => one.writtenAt - other.writtenAt);
-    for (const room of new Set(fresh.map((entry) => entry.room))) this.#pump(room);
+    const added = entries.filter(({ nonce }) => !known.has(nonce));
+    for (const entry of added) this.#failIfUserChanged(entry);
+    this.#entries = [...this.#entries, ...added].sort((one, other) => one.writtenAt - other.writtenAt);
+    for (const room of new Set(added.map((entry) => entry.room))) this.#pump(room);
   }
 
   /**
-   * What is to be shown in a room behind its messages.
+   * The entries to show below a room's messages.
    *
    * @param {string} room
    * @returns {readonly Entry[]}
    */
   entries(room) {
-    return this.#of(room).filter((entry) => !entry.seen);
+    return this.#ofRoom(room).filter((entry) => !entry.seen);
   }
 
   /**
-   * Takes a message to send.
+   * Adds a post and sends it when possible.
    *
    * @param {string} room
    * @param {string} text
-   * @param {{ kind: import("./wire.js").Kind, of: number }} [about] Where it is no text: what it does to which.
-   * @returns {boolean} Whether there was place for it.
+   * @param {{ kind: import("./wire.js").Kind, of: number }} [amendment] What it does to which text; absent for a text.
+   * @returns {boolean} `false` if the outbox is full.
    */
-  post(room, text, about) {
+  post(room, text, amendment) {
     if (ENTRIES_MAX <= this.#entries.length) return false;
     const last = this.#entries.at(-1)?.writtenAt ?? 0;
     const writtenAt = Math.max(this.clock.now(), last + 1);
     /** @type {Entry} */
-    const entry = { room, nonce: this.ports.newNonce(), text, ...about, writtenAt, state: "waiting" };
+    const entry = { room, nonce: this.ports.newNonce(), text, ...amendment, writtenAt, state: "waiting" };
     this.#entries.push(entry);
     this.store.put(entry);
     this.#pump(room);
@@ -113,20 +113,20 @@ export class Outbox {
   }
 
   /**
-   * A connection stands: everything that was not acked is sent on it.
+   * A connection is established: everything not yet acked is sent on it.
    *
    * @param {string} userId
    */
   online(userId) {
     this.offline();
     this.#userId = userId;
-    for (const entry of this.#entries) this.#disown(entry);
+    for (const entry of this.#entries) this.#failIfUserChanged(entry);
     for (const room of new Set(this.#entries.map((entry) => entry.room))) this.#pump(room);
   }
 
-  /** The connection is gone: what was under way will be sent again. */
+  /** The connection is lost: what was in flight will be sent again. */
   offline() {
-    this.#connection += 1;
+    this.#connectionId += 1;
     this.#userId = null;
     for (const pause of this.#pauses.values()) pause.cancel();
     this.#pauses.clear();
@@ -138,10 +138,10 @@ export class Outbox {
   }
 
   /**
-   * A message of ours came back: it is shown as what it is now.
+   * One of our own posts arrived as a message; from now on it is shown as that.
    *
    * It is still sent until it is acked, as long as this connection lasts: after a refusal the node
-   * takes nothing else for the room before this nonce returns.
+   * accepts nothing else for the room until this nonce returns.
    *
    * @param {string} nonce
    */
@@ -155,18 +155,18 @@ export class Outbox {
   }
 
   /**
-   * Everything up to a place was shown, with it what was stored there.
+   * All messages up to a seq were shown, and with them the entries stored there.
    *
    * @param {string} room
    * @param {number} seq
    */
-  shown(room, seq) {
-    for (const entry of this.#of(room)) {
+  shownUpTo(room, seq) {
+    for (const entry of this.#ofRoom(room)) {
       if (entry.state === "stored" && (entry.seq ?? 0) <= seq) this.#drop(entry);
     }
   }
 
-  /** The log is another one: what the old one stored will not come any more. */
+  /** The log was replaced: messages stored in the old one will not arrive. */
   forgetStored() {
     for (const entry of [...this.#entries]) {
       if (entry.state === "stored") this.#drop(entry);
@@ -174,12 +174,12 @@ export class Outbox {
   }
 
   /**
-   * The writer wants a failed message sent after all, as a new one.
+   * Posts a failed entry again, under a new nonce.
    *
    * @param {string} nonce
    */
   retry(nonce) {
-    const entry = this.#failed(nonce);
+    const entry = this.#findFailed(nonce);
     if (!entry) return;
     this.#drop(entry);
     const { room, text, kind, of } = entry;
@@ -187,25 +187,25 @@ export class Outbox {
   }
 
   /**
-   * The writer gives a failed message up.
+   * Drops a failed entry.
    *
    * @param {string} nonce
    */
   discard(nonce) {
-    const entry = this.#failed(nonce);
+    const entry = this.#findFailed(nonce);
     if (entry) this.#drop(entry);
   }
 
   /**
-   * Sends what may be sent to a room, in order.
+   * Sends what may be sent to a room now, in order.
    *
    * @param {string} room
    */
   #pump(room) {
     const userId = this.#userId;
-    if (userId !== null && !this.#pauses.get(room)?.holds) {
-      const open = this.#of(room).filter(({ state }) => state === "waiting" || state === "sending");
-      for (const entry of open.slice(0, WINDOW)) {
+    if (userId !== null && !this.#pauses.get(room)?.active) {
+      const open = this.#ofRoom(room).filter(({ state }) => state === "waiting" || state === "sending");
+      for (const entry of open.slice(0, IN_FLIGHT_MAX)) {
         if (entry.state === "waiting") this.#send(entry, userId);
       }
     }
@@ -217,34 +217,34 @@ export class Outbox {
    * @param {string} userId
    */
   #send(entry, userId) {
-    const connection = this.#connection;
+    const connectionId = this.#connectionId;
     entry.state = "sending";
     entry.userId = userId;
     if (!entry.seen) this.store.put(entry);
-    this.ports.send(postOf(entry), (answer) => {
-      // Acks of an earlier connection are as true as ever; its refusals say nothing any more.
-      const late = connection !== this.#connection || entry.state !== "sending";
-      if (answer?.ok) this.#stored(entry, answer.ok.seq);
-      else if (!late) this.#refused(entry, answer?.error ?? { code: "unknown" });
+    this.ports.send(postOf(entry), (response) => {
+      // An ack on an earlier connection still holds; a refusal on one no longer means anything.
+      const late = connectionId !== this.#connectionId || entry.state !== "sending";
+      if (response?.ok) this.#onStored(entry, response.ok.seq);
+      else if (!late) this.#onRefused(entry, response?.error ?? { code: "unknown" });
       if (!late) this.#resume(entry.room);
     });
   }
 
   /**
-   * Gives up what was sent as someone else than we are now.
+   * Fails an entry that was sent under another user than the current one.
    *
    * @param {Entry} entry
    */
-  #disown(entry) {
-    const other = this.#userId !== null && entry.userId !== undefined && entry.userId !== this.#userId;
-    if (other && entry.state === "waiting") this.#fail(entry, NOT_KNOWN);
+  #failIfUserChanged(entry) {
+    const changed = this.#userId !== null && entry.userId !== undefined && entry.userId !== this.#userId;
+    if (changed && entry.state === "waiting") this.#fail(entry, USER_CHANGED);
   }
 
   /**
    * @param {Entry} entry
    * @param {number} seq
    */
-  #stored(entry, seq) {
+  #onStored(entry, seq) {
     if (!this.#entries.includes(entry)) return;
     entry.state = "stored";
     entry.seq = seq;
@@ -256,31 +256,31 @@ export class Outbox {
    * @param {Entry} entry
    * @param {Refusal} refusal
    */
-  #refused(entry, refusal) {
+  #onRefused(entry, refusal) {
     if (!isRetryable(refusal)) {
       this.#fail(entry, refusal.detail ?? refusal.code);
       return;
     }
     entry.state = "waiting";
-    const pause = this.#pauses.get(entry.room) ?? new Pause(this.random);
+    const pause = this.#pauses.get(entry.room) ?? new RetryPause(this.random);
     this.#pauses.set(entry.room, pause);
-    // One wait for all that fail together: the first refusal's, which is the cause of the others.
-    if (pause.holds) return;
-    pause.hold(this.clock, refusal.retryAfterMs, () => this.#resume(entry.room));
+    // The first refusal sets the wait for all that are in flight with it, since it caused the others.
+    if (pause.active) return;
+    pause.start(this.clock, refusal.retryAfterMs, () => this.#resume(entry.room));
   }
 
   /**
-   * Goes on after a pause, once its time is over and nothing is under way.
+   * Continues after a pause, once its time has elapsed and nothing is in flight.
    *
    * @param {string} room
    */
   #resume(room) {
     const pause = this.#pauses.get(room);
-    const busy = this.#of(room).some((entry) => entry.state === "sending");
-    if (pause?.holds) {
-      if (pause.over && !busy) pause.end();
+    const busy = this.#ofRoom(room).some((entry) => entry.state === "sending");
+    if (pause?.active) {
+      if (pause.elapsed && !busy) pause.end();
     } else if (!busy) {
-      // All of them went through: the next refusal is a new story.
+      // Everything went through: the next refusal starts with a short wait again.
       this.#pauses.delete(room);
     }
     this.#pump(room);
@@ -308,12 +308,12 @@ export class Outbox {
   }
 
   /** @param {string} room */
-  #of(room) {
+  #ofRoom(room) {
     return this.#entries.filter((entry) => entry.room === room);
   }
 
   /** @param {string} nonce */
-  #failed(nonce) {
+  #findFailed(nonce) {
     return this.#entries.find((entry) => entry.nonce === nonce && entry.state === "failed");
   }
 }
@@ -325,37 +325,4 @@ export class Outbox {
 function postOf({ room, nonce, text, kind, of }) {
   if (kind === undefined) return { room, nonce, text };
   return kind === "delete" ? { room, nonce, kind, of } : { room, nonce, text, kind, of };
-}
-
-/** A room's wait after a refusal, and the memory of the waits before it. */
-class Pause {
-  /** Whether nothing may be sent. */
-  holds = false;
-  /** Whether the time is over. */
-  over = false;
-  cancel = () => {};
-
-  /** @param {() => number} random */
-  constructor(random) {
-    this.backoff = new Backoff({ firstMs: 500, maxMs: 15_000, random });
-  }
-
-  /**
-   * @param {Clock} clock
-   * @param {number | undefined} atLeastMs
-   * @param {() => void} then
-   */
-  hold(clock, atLeastMs, then) {
-    this.holds = true;
-    this.over = false;
-    this.cancel = clock.after(this.backoff.next(atLeastMs), () => {
-      this.over = true;
-      then();
-    });
-  }
-
-  /** Lets the room be sent to again, but remembers that it was refused. */
-  end() {
-    this.holds = false;
-  }
 }

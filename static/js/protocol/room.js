@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * One room as this page follows it: joins, shows what its cursor lets through, and joins again
- * where something is missing.
+ * Follows one room: joins it, shows what its cursor releases, and joins again to fill a gap.
  *
  * @typedef {import("./clock.js").Clock} Clock
  * @typedef {import("./cursor.js").JoinOutcome} JoinOutcome
@@ -9,29 +8,30 @@
  * @typedef {import("./wire.js").Message} Message
  * @typedef {import("./wire.js").RoomPosition} RoomPosition
  * @typedef {import("./wire.js").Refusal} Refusal
+ * @typedef {"away" | "joining" | "waiting" | "joined" | "refused"} Phase
  *
- * @typedef {object} RoomPorts What a room does to the world.
+ * @typedef {object} RoomPorts
  * @property {(request: { room: string, after?: RoomPosition, history?: number },
- *   answered: (answer: import("./wire.js").Response<JoinResult>) => void) => void} join
- * @property {() => number} history How many messages to ask for when it knows none.
- * @property {(messages: Message[]) => void} show Appends messages; each comes once, in order.
- * @property {(opening: JoinOutcome, joined: JoinResult) => void} opened The room was entered, before its first messages.
- * @property {(refusal: Refusal) => void} refused The room cannot be entered.
- * @property {() => void} changed `state` or `shown` may be another.
+ *   onResponse: (response: import("./wire.js").Response<JoinResult>) => void) => void} join
+ * @property {() => number} historyLimit How many messages to request on a first join.
+ * @property {(messages: Message[]) => void} show Called with each message once, in order.
+ * @property {(outcome: JoinOutcome, result: JoinResult) => void} joined Called before the first messages of the join.
+ * @property {(refusal: Refusal) => void} refused The room cannot be joined.
+ * @property {() => void} changed `state` or `shown` may have changed.
  */
 import { Backoff } from "./backoff.js";
 import { RoomCursor } from "./cursor.js";
 import { isRetryable } from "./wire.js";
 
-/** A catch-up that brings nothing for so long is asked for again. */
-const STALL_MS = 10_000;
+/** A catch-up during which nothing arrives for this long is requested again. */
+const STALL_TIMEOUT_MS = 10_000;
 
 export class Room {
   #cursor = new RoomCursor();
-  /** @type {"away" | "joining" | "waiting" | "joined" | "refused"} */
+  /** @type {Phase} */
   #phase = "away";
-  /** Tells answers to this join from answers to earlier ones. */
-  #joins = 0;
+  /** Identifies the current join, so that responses to earlier ones are ignored. */
+  #joinId = 0;
   /** @type {() => void} */
   #cancelTimer = () => {};
 
@@ -48,12 +48,12 @@ export class Room {
     this.backoff = backoff;
   }
 
-  /** Where the node is to go on from; `null` if nothing was shown yet. */
-  place() {
-    return this.#cursor.place();
+  /** The position to resume at; `null` if nothing was shown yet. */
+  position() {
+    return this.#cursor.position();
   }
 
-  /** The newest place shown. */
+  /** The newest seq shown. */
   get shown() {
     return this.#cursor.shown;
   }
@@ -70,20 +70,20 @@ export class Room {
   }
 
   /**
-   * A connection stands.
+   * A connection is established.
    *
-   * @param {JoinResult | null} joined What the node said if it has joined the room by itself.
+   * @param {JoinResult | null} result Set if the node has joined the room at connect.
    */
-  online(joined) {
+  online(result) {
     this.backoff.reset();
-    if (joined) this.#open(joined);
+    if (result) this.#joined(result);
     else this.#join();
   }
 
-  /** The connection is gone, or the page leaves the room. */
+  /** The connection is lost, or the user leaves the room. */
   offline() {
-    this.#joins += 1;
-    this.#enter("away");
+    this.#joinId += 1;
+    this.#setPhase("away");
   }
 
   /**
@@ -91,61 +91,61 @@ export class Room {
    *
    * @param {readonly Message[]} messages
    */
-  take(messages) {
-    // Before the node's answer to a first join, only what an earlier stay in this room left on its
-    // way can come; taken as the start, it would hide the history before it.
-    const entered = this.#phase === "joined" || (this.#phase !== "away" && this.place() !== null);
-    if (!entered) return;
-    const { due, hole } = this.#cursor.offer(messages);
+  receive(messages) {
+    // Before the response to a first join, only leftovers of an earlier membership can arrive. Taken
+    // as the first messages, they would hide the history before them.
+    const ready = this.#phase === "joined" || (this.#phase !== "away" && this.position() !== null);
+    if (!ready) return;
+    const { due, gap } = this.#cursor.receive(messages);
     if (0 < due.length) {
       this.ports.show(due);
-      if (!hole) this.backoff.reset();
+      if (!gap) this.backoff.reset();
     }
     if (this.#phase !== "joined") return;
-    if (hole) this.#joinLater();
-    else this.#enter("joined");
+    if (gap) this.#joinLater();
+    else this.#setPhase("joined");
   }
 
   #join() {
-    this.#joins += 1;
-    const join = this.#joins;
-    const after = this.place();
-    this.#enter("joining");
-    this.ports.join({ room: this.name, ...(after ? { after } : { history: this.ports.history() }) }, (answer) => {
-      if (join === this.#joins) this.#answered(answer);
+    this.#joinId += 1;
+    const id = this.#joinId;
+    const after = this.position();
+    this.#setPhase("joining");
+    this.ports.join({ room: this.name, ...(after ? { after } : { history: this.ports.historyLimit() }) }, (response) => {
+      if (id === this.#joinId) this.#onResponse(response);
     });
   }
 
-  /** @param {import("./wire.js").Response<JoinResult>} answer */
-  #answered(answer) {
-    if (answer?.ok) {
-      this.#open(answer.ok);
-    } else if (!answer?.error || isRetryable(answer.error)) {
-      this.#joinLater(answer?.error.retryAfterMs);
+  /** @param {import("./wire.js").Response<JoinResult>} response */
+  #onResponse(response) {
+    if (response?.ok) {
+      this.#joined(response.ok);
+    } else if (!response?.error || isRetryable(response.error)) {
+      this.#joinLater(response?.error.retryAfterMs);
     } else {
-      this.#enter("refused");
-      this.ports.refused(answer.error);
+      this.#setPhase("refused");
+      this.ports.refused(response.error);
     }
   }
 
-  /** @param {JoinResult} joined */
-  #open(joined) {
-    this.ports.opened(this.#cursor.open(joined), joined);
-    this.#enter("joined");
+  /** @param {JoinResult} result */
+  #joined(result) {
+    this.ports.joined(this.#cursor.join(result), result);
+    this.#setPhase("joined");
   }
 
   /** @param {number} [atLeastMs] */
   #joinLater(atLeastMs) {
-    this.#enter("waiting");
+    this.#setPhase("waiting");
     this.#cancelTimer = this.clock.after(this.backoff.next(atLeastMs), () => this.#join());
   }
 
-  /** @param {"away" | "joining" | "waiting" | "joined" | "refused"} phase */
-  #enter(phase) {
+  /** @param {Phase} phase */
+  #setPhase(phase) {
     this.#cancelTimer();
     this.#phase = phase;
     if (phase === "joined" && !this.#cursor.caughtUp) {
-      this.#cancelTimer = this.clock.after(STALL_MS, () => this.#joinLater());
+      this.#cancelTimer = this.clock.after(STALL_TIMEOUT_MS, () => this.#joinLater());
     }
     this.ports.changed();
   }

@@ -1,40 +1,41 @@
 // @ts-check
-/** What was begun in each room and not sent: drafts, and edits of what was said. */
+/** Persists what the user has begun to write in each room: the draft, and edits of earlier messages. */
 
 const DRAFT = "chorus.draft.";
 const EDITS = "chorus.edits.";
 
-/** @param {import("./local_store.js").LocalStore} store */
+/**
+ * @param {import("./local_store.js").LocalStore} store
+ * @returns {import("../model/composer_state.js").DraftStore}
+ */
 export function draftStore(store) {
   return {
-    /** @param {string} room */
     get: (room) => store.get(DRAFT + room) ?? "",
-    /** @param {string} room @param {string} text */
     set: (room, text) => store.set(DRAFT + room, text === "" ? undefined : text),
   };
 }
 
 /**
- * @param {import("./local_store.js").LocalStore} store The window's own: another would go on with the same edit.
+ * @param {import("./local_store.js").LocalStore} store Session storage: another window must not continue the same edit.
  * @returns {import("../model/composer_state.js").EditStore}
  */
 export function editStore(store) {
   return {
-    get: (room) => editsOf(store.getJson(EDITS + room)),
+    get: (room) => parseEdits(store.getJson(EDITS + room)),
     set: (room, { current, texts }) => store.set(EDITS + room, texts.size === 0 ? undefined : JSON.stringify({ current, texts: [...texts] })),
   };
 }
 
 /**
- * @param {any} kept
- * @returns {import("../model/composer_state.js").Edits} None, if it is none.
+ * @param {any} stored
+ * @returns {import("../model/composer_state.js").Edits} Without what is malformed.
  */
-function editsOf(kept) {
-  const texts = Array.isArray(kept?.texts) ? kept.texts.filter(isEdit) : [];
-  return { current: Number.isInteger(kept?.current) ? kept.current : null, texts: new Map(texts) };
+function parseEdits(stored) {
+  const texts = Array.isArray(stored?.texts) ? stored.texts.filter(isEdit) : [];
+  return { current: Number.isInteger(stored?.current) ? stored.current : null, texts: new Map(texts) };
 }
 
-/** @param {any} kept */
-function isEdit(kept) {
-  return Array.isArray(kept) && Number.isInteger(kept[0]) && typeof kept[1] === "string";
+/** @param {any} stored */
+function isEdit(stored) {
+  return Array.isArray(stored) && Number.isInteger(stored[0]) && typeof stored[1] === "string";
 }

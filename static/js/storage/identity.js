@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * Who this window is: the same person while it is open, whoever other windows become meanwhile;
- * name and colour follow those that were chosen in another window.
+ * The identity of this window's user. The token stays the same while the window is open, whatever
+ * other windows do; name and colour follow a change made in another window.
  *
- * @typedef {import("../protocol/connection.js").Identity & { reread: () => void }} StoredIdentity
+ * @typedef {import("../protocol/connection.js").Identity & { reload: () => void }} StoredIdentity
  */
 
 const TOKEN = "chorus.token";
 const NAME = "chorus.name";
 const COLOR = "chorus.color";
 
-/** Where name and colour are kept. */
+/** The storage keys of name and colour. */
 export const IDENTITY_KEYS = [NAME, COLOR];
 
 /**
@@ -20,11 +20,12 @@ export const IDENTITY_KEYS = [NAME, COLOR];
 export function loadIdentity(store) {
   let token = store.get(TOKEN);
   let name = store.get(NAME);
-  let color = hueIn(store.get(COLOR));
+  let color = parseHue(store.get(COLOR));
   return {
-    reread() {
+    /** Reads name and colour again. */
+    reload() {
       name = store.get(NAME);
-      color = hueIn(store.get(COLOR));
+      color = parseHue(store.get(COLOR));
     },
     get token() {
       return token;
@@ -50,8 +51,8 @@ export function loadIdentity(store) {
   };
 }
 
-/** @param {string | undefined} kept */
-function hueIn(kept) {
-  const hue = Number(kept ?? NaN);
+/** @param {string | undefined} stored */
+function parseHue(stored) {
+  const hue = Number(stored ?? NaN);
   return Number.isInteger(hue) && 0 <= hue && hue < 360 ? hue : undefined;
 }

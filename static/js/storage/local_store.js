@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * The browser's small storage, which may be full, forbidden or absent: then the page forgets at the
- * next reload, but works.
+ * Local or session storage that may be full, denied or absent. Values that cannot be written are
+ * kept in memory until the next reload.
  */
 
 export class LocalStore {
-  /** What could not be written, so that what is read is what was written last. @type {Map<string, string | undefined>} */
+  /** Values that could not be written; they take precedence when read. @type {Map<string, string | undefined>} */
   #unwritten = new Map();
 
   /** @param {Storage | null} storage */
@@ -28,7 +28,7 @@ export class LocalStore {
 
   /**
    * @param {string} key
-   * @param {string | undefined} value Absent: the key is removed.
+   * @param {string | undefined} value `undefined` removes the key.
    */
   set(key, value) {
     try {
@@ -43,7 +43,7 @@ export class LocalStore {
 
   /**
    * @param {string} key
-   * @returns {unknown} `undefined` if there is nothing, or nothing that can be read.
+   * @returns {unknown} `undefined` if the value is absent or no JSON.
    */
   getJson(key) {
     try {
@@ -55,7 +55,7 @@ export class LocalStore {
 }
 
 /**
- * One of the browser's storages, or `null` where it may not be used.
+ * One of the browser's storages; `null` if access is denied.
  *
  * @param {"localStorage" | "sessionStorage"} name
  */

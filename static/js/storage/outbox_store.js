@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The outbox on disk: what was written and is not yet acked, beyond a reload, a crash and hours
- * offline. All windows share it; each entry says which window sends it.
+ * The outbox in IndexedDB: posts that are not yet acked survive reloads, crashes and hours offline.
+ * All windows share it; each entry names the window that sends it.
  *
  * @typedef {import("../protocol/outbox.js").Entry & { tab: string }} StoredEntry
  */
@@ -12,18 +12,18 @@ const OUTBOX = "outbox";
 export class OutboxStore {
   /** @type {Promise<IDBDatabase | null>} */
   #database;
-  #claimed = false;
+  #persistRequested = false;
 
   /**
    * @param {IDBFactory | undefined} factory
-   * @param {(reason: string) => void} failed What is written is not kept, and why.
-   * @param {Pick<StorageManager, "persist"> | undefined} storage Absent on plain http.
+   * @param {(reason: string) => void} failed Called when entries cannot be stored, with the reason.
+   * @param {Pick<StorageManager, "persist"> | undefined} storage Absent in insecure contexts.
    */
   constructor(factory, failed, storage) {
     this.failed = failed;
     this.storage = storage;
     this.#database = open(factory).catch((error) => {
-      failed(reasonOf(error));
+      failed(failureReason(error));
       return null;
     });
   }
@@ -33,17 +33,17 @@ export class OutboxStore {
     const database = await this.#database;
     if (!database) return [];
     try {
-      const all = await done(database.transaction(OUTBOX).objectStore(OUTBOX).getAll());
-      return all.flatMap(entryOf).sort((one, other) => one.writtenAt - other.writtenAt);
+      const all = await completed(database.transaction(OUTBOX).objectStore(OUTBOX).getAll());
+      return all.flatMap(parseEntry).sort((one, other) => one.writtenAt - other.writtenAt);
     } catch (error) {
-      this.failed(reasonOf(error));
+      this.failed(failureReason(error));
       return [];
     }
   }
 
   /** @param {StoredEntry} entry */
   put(entry) {
-    void this.#claim();
+    void this.#requestPersistence();
     return this.#write((outbox) => outbox.put(structuredClone(entry)));
   }
 
@@ -52,14 +52,14 @@ export class OutboxStore {
     return this.#write((outbox) => outbox.delete(nonce));
   }
 
-  /** Asks, once, that a browser that is short of space throws away something else. */
-  async #claim() {
-    if (this.#claimed) return;
-    this.#claimed = true;
+  /** Asks the browser, once, not to evict this storage when it is short of space. */
+  async #requestPersistence() {
+    if (this.#persistRequested) return;
+    this.#persistRequested = true;
     try {
       await this.storage?.persist();
     } catch {
-      // Then it is kept as long as there is space.
+      // Denied: entries are kept as long as there is space.
     }
   }
 
@@ -68,12 +68,12 @@ export class OutboxStore {
     const database = await this.#database;
     if (!database) return;
     try {
-      // Strict: what the page shows as written survives a crash of the machine, too.
+      // Strict durability: what the page shows as written also survives a crash of the machine.
       const transaction = database.transaction(OUTBOX, "readwrite", { durability: "strict" });
       change(transaction.objectStore(OUTBOX));
       await committed(transaction);
     } catch (error) {
-      this.failed(reasonOf(error));
+      this.failed(failureReason(error));
     }
   }
 }
@@ -86,7 +86,7 @@ async function open(factory) {
   if (!factory) throw new Error("the browser has no database");
   const opening = factory.open(DATABASE, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(OUTBOX, { keyPath: "nonce" });
-  return done(opening);
+  return completed(opening);
 }
 
 /**
@@ -94,7 +94,7 @@ async function open(factory) {
  * @param {IDBRequest<T>} request
  * @returns {Promise<T>}
  */
-function done(request) {
+function completed(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -113,16 +113,16 @@ function committed(transaction) {
 }
 
 /**
- * @param {any} kept
- * @returns {StoredEntry[]} One, or none if it is not an entry.
+ * @param {any} stored
+ * @returns {StoredEntry[]} Empty if it is malformed.
  */
-function entryOf(kept) {
-  const strings = [kept?.room, kept?.nonce, kept?.text, kept?.tab].every((field) => typeof field === "string");
-  if (!strings || typeof kept.writtenAt !== "number") return [];
-  return [{ ...kept, state: kept.state === "failed" ? "failed" : "waiting" }];
+function parseEntry(stored) {
+  const strings = [stored?.room, stored?.nonce, stored?.text, stored?.tab].every((field) => typeof field === "string");
+  if (!strings || typeof stored.writtenAt !== "number") return [];
+  return [{ ...stored, state: stored.state === "failed" ? "failed" : "waiting" }];
 }
 
 /** @param {any} error */
-function reasonOf(error) {
+function failureReason(error) {
   return error?.name === "QuotaExceededError" ? "the browser's storage is full" : "the browser denies storage";
 }

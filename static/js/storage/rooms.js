@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * The rooms that someone is in, and how far each was read; all windows share them.
+ * Persists the joined rooms and how far each was read; all windows share them.
  *
  * @typedef {import("../protocol/wire.js").RoomPosition} RoomPosition
- * @typedef {Map<string, RoomPosition | null>} StoredRooms `null`: nothing was read yet.
+ * @typedef {Map<string, RoomPosition | null>} StoredRooms The position read up to, by room; `null`: nothing was read yet.
  */
 import { isRoomName } from "../protocol/wire.js";
 
@@ -14,18 +14,18 @@ export const ROOMS_KEY = "chorus.rooms";
  * @returns {StoredRooms}
  */
 export function loadRooms(store) {
-  const kept = store.getJson(ROOMS_KEY);
+  const stored = store.getJson(ROOMS_KEY);
   /** @type {StoredRooms} */
   const rooms = new Map();
-  if (typeof kept !== "object" || kept === null) return rooms;
-  for (const [room, place] of Object.entries(kept)) {
-    if (isRoomName(room)) rooms.set(room, isPlace(place) ? { epoch: place.epoch, seq: place.seq } : null);
+  if (typeof stored !== "object" || stored === null) return rooms;
+  for (const [room, position] of Object.entries(stored)) {
+    if (isRoomName(room)) rooms.set(room, isPosition(position) ? { epoch: position.epoch, seq: position.seq } : null);
   }
   return rooms;
 }
 
 /**
- * Changes what is kept, on top of what other windows have written meanwhile.
+ * Changes the stored rooms, based on their current state, which another window may have written.
  *
  * @param {import("./local_store.js").LocalStore} store
  * @param {(rooms: StoredRooms) => void} change
@@ -37,9 +37,9 @@ export function updateRooms(store, change) {
 }
 
 /**
- * @param {any} place
- * @returns {place is RoomPosition}
+ * @param {any} stored
+ * @returns {stored is RoomPosition}
  */
-function isPlace(place) {
-  return typeof place?.epoch === "string" && Number.isInteger(place.seq) && 0 <= place.seq;
+function isPosition(stored) {
+  return typeof stored?.epoch === "string" && Number.isInteger(stored.seq) && 0 <= stored.seq;
 }

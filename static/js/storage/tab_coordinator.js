@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Which window sends what: each sends what was written in it, and one of those left sends what a
- * closed window has left behind.
+ * Decides which window sends which outbox entries: each window sends its own, and one of the
+ * remaining windows adopts the entries of a closed one.
  *
- * A window holds a lock of its own as long as it lives, so that others can tell, and wait for its
- * end. Where the browser has no locks (on plain http, but for localhost), each window sends all that
- * it finds: the nonces make that harmless.
+ * A window holds a Web Lock of its own while it is open; other windows wait for that lock to learn
+ * that it was closed. In insecure contexts, which have no Web Locks, each window adopts all entries
+ * at its start: the nonces make sending them twice harmless.
  *
  * @typedef {import("./outbox_store.js").StoredEntry} StoredEntry
  * @typedef {{ load: () => Promise<StoredEntry[]>, put: (entry: StoredEntry) => unknown }} Store
@@ -13,19 +13,19 @@
  * @typedef {{ postMessage: (message: unknown) => void, onmessage: ((event: MessageEvent) => void) | null }} Channel
  */
 
-const TAB = "chorus.tab.";
-/** Held while someone looks for what was left behind, so that no two take the same. */
-const ADOPTION = "chorus.adoption";
+const TAB_LOCK = "chorus.tab.";
+/** Held while a window adopts entries, so that no two windows adopt the same. */
+const ADOPTION_LOCK = "chorus.adoption";
 
 export class TabCoordinator {
-  /** Windows whose end is waited for. @type {Set<string>} */
+  /** Windows whose locks are being waited for. @type {Set<string>} */
   #watched = new Set();
 
   /**
-   * @param {string} id This window's.
+   * @param {string} id This window's id.
    * @param {{ locks: Locks | undefined, channel: Channel | undefined }} browser
    * @param {Store} store
-   * @param {(entries: StoredEntry[]) => void} adopt Takes what was left behind.
+   * @param {(entries: StoredEntry[]) => void} adopt Takes over the entries of closed windows.
    */
   constructor(id, { locks, channel }, store, adopt) {
     this.id = id;
@@ -35,7 +35,7 @@ export class TabCoordinator {
     this.adopt = adopt;
   }
 
-  /** Begins; what was left behind is adopted before it ends. */
+  /** Takes this window's lock and announces it; entries of closed windows are adopted before this resolves. */
   async start() {
     const { locks, channel, id } = this;
     if (!locks) {
@@ -43,48 +43,48 @@ export class TabCoordinator {
       return;
     }
     await new Promise((held) => {
-      void locks.request(TAB + id, () => {
+      void locks.request(TAB_LOCK + id, () => {
         held(undefined);
-        // Until the window is closed.
+        // Held until the window is closed.
         return new Promise(() => {});
       });
     });
     if (channel) {
-      channel.onmessage = ({ data }) => this.#hear(data);
+      channel.onmessage = ({ data }) => this.#onMessage(data);
       channel.postMessage({ hello: id });
     }
     await this.#adoptOrphans(locks);
   }
 
   /** @param {any} data */
-  #hear(data) {
+  #onMessage(data) {
     const other = data?.hello ?? data?.here;
     if (typeof other !== "string" || other === this.id) return;
     if (data.hello) this.channel?.postMessage({ here: this.id });
     if (this.#watched.has(other) || !this.locks) return;
     this.#watched.add(other);
-    void this.#await(this.locks, other);
+    void this.#waitForClose(this.locks, other);
   }
 
   /**
-   * Waits for another window's end.
+   * Waits until another window is closed, and adopts its entries.
    *
    * @param {Locks} locks
    * @param {string} other
    */
-  async #await(locks, other) {
-    await locks.request(TAB + other, () => {});
-    // Only now: while we held its lock, it seemed to be alive.
+  async #waitForClose(locks, other) {
+    await locks.request(TAB_LOCK + other, () => {});
+    // Not inside the callback above: while we hold the lock, the other window looks open.
     this.#watched.delete(other);
     await this.#adoptOrphans(locks);
   }
 
   /** @param {Locks} locks */
   async #adoptOrphans(locks) {
-    await locks.request(ADOPTION, async () => {
+    await locks.request(ADOPTION_LOCK, async () => {
       const { held = [] } = await locks.query();
-      const alive = new Set(held.map(({ name }) => name));
-      const orphans = (await this.store.load()).filter(({ tab }) => tab !== this.id && !alive.has(TAB + tab));
+      const open = new Set(held.map(({ name }) => name));
+      const orphans = (await this.store.load()).filter(({ tab }) => tab !== this.id && !open.has(TAB_LOCK + tab));
       const adopted = orphans.map((entry) => ({ ...entry, tab: this.id }));
       await Promise.all(adopted.map((entry) => this.store.put(entry)));
       this.adopt(adopted);

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What reaches people who do not look, or cannot: the title and the icon that count, words for
- * screen readers, and the desktop's notifications, if somebody wants them.
+ * Tells the user about new messages outside of the conversation: the counts in title and icon,
+ * announcements for screen readers, and desktop notifications.
  *
  * @typedef {import("../protocol/wire.js").Message} Message
  */
@@ -9,71 +9,74 @@ import { displayName } from "../model/users.js";
 import { element } from "./element.js";
 
 const NOTIFY = "chorus.notify";
-/** Words for screen readers come at most so often, in milliseconds: several messages become one. */
+/** Announcements are at least this far apart, in milliseconds; messages in between are combined. */
 const ANNOUNCE_MS = 1_500;
-/** A notification shows no more of a text. */
-const EXCERPT = 200;
+/** How many characters of a text a notification shows. */
+const EXCERPT_LENGTH = 200;
 
 export class Notifier {
   #announcer = element("announcer", HTMLElement);
   #icon = element("icon", HTMLLinkElement);
   #plainIcon = this.#icon.href;
-  /** @type {Message[]} */
-  #unsaid = [];
-  #counted = -1;
-  /** Whether the browser has them in name only: Chrome for Android grants them, and then shows none to a page. */
+  /** Messages that are yet to be announced. @type {Message[]} */
+  #unannounced = [];
+  /** The count that the icon shows. */
+  #iconCount = -1;
+  /** Whether the browser grants notifications but throws when one is made, as Chrome for Android does. */
   #broken = false;
 
   /**
    * @param {import("../storage/local_store.js").LocalStore} store
-   * @param {(room: string) => void} open Somebody follows a notification.
+   * @param {(room: string) => void} openRoom A notification was clicked.
    */
-  constructor(store, open) {
+  constructor(store, openRoom) {
     this.store = store;
-    this.open = open;
+    this.openRoom = openRoom;
   }
 
   /**
+   * Shows the number of unread messages in title and icon.
+   *
    * @param {string} room
    * @param {{ unread: number, mentions: number }} totals
    */
-  count(room, { unread, mentions }) {
+  showUnread(room, { unread, mentions }) {
     const count = 0 < mentions ? `@${mentions}` : String(unread);
     document.title = `${0 < unread ? `(${count}) ` : ""}${room} · Chorus`;
-    if (this.#counted === unread) return;
-    this.#counted = unread;
+    if (this.#iconCount === unread) return;
+    this.#iconCount = unread;
     this.#icon.href = 0 < unread ? iconWith(unread) : this.#plainIcon;
   }
 
   /**
-   * Says messages to screen readers.
+   * Announces messages to screen readers.
    *
    * @param {readonly Message[]} messages
    */
   announce(messages) {
     if (messages.length === 0) return;
-    if (this.#unsaid.length === 0) setTimeout(() => this.#say(), ANNOUNCE_MS);
-    this.#unsaid.push(...messages);
-    // Of many, only the number is said.
-    if (50 < this.#unsaid.length) this.#unsaid.splice(1, this.#unsaid.length - 50);
+    if (this.#unannounced.length === 0) setTimeout(() => this.#announceNow(), ANNOUNCE_MS);
+    this.#unannounced.push(...messages);
+    // Of several messages only the number is announced, so a few are enough.
+    if (50 < this.#unannounced.length) this.#unannounced.splice(1, this.#unannounced.length - 50);
   }
 
-  /** @returns {"on" | "off" | "denied" | "absent"} */
-  get notices() {
+  /** Whether desktop notifications are on. @returns {"on" | "off" | "denied" | "absent"} */
+  get state() {
     if (this.#broken || !("Notification" in window) || !window.isSecureContext) return "absent";
     if (Notification.permission === "denied") return "denied";
     return Notification.permission === "granted" && this.store.get(NOTIFY) === "on" ? "on" : "off";
   }
 
-  /** Turns notifications on or off; the browser asks whether it may. */
-  async toggleNotices() {
-    if (this.notices === "on") this.store.set(NOTIFY, undefined);
+  /** Turns desktop notifications on or off; the browser may ask the user for permission. */
+  async toggle() {
+    if (this.state === "on") this.store.set(NOTIFY, undefined);
     else if ((await Notification.requestPermission()) === "granted") this.store.set(NOTIFY, "on");
   }
 
-  /** @param {Message} message */
+  /** Shows a desktop notification, if they are on. @param {Message} message */
   notify(message) {
-    if (this.notices !== "on") return;
+    if (this.state !== "on") return;
     try {
       this.#show(message);
     } catch {
@@ -83,19 +86,19 @@ export class Notifier {
 
   /** @param {Message} message */
   #show({ room, author, text }) {
-    const notice = new Notification(`${displayName(author.name)} in ${room}`, { body: text.slice(0, EXCERPT), tag: `chorus ${room}`, icon: this.#plainIcon });
-    notice.onclick = () => {
+    const notification = new Notification(`${displayName(author.name)} in ${room}`, { body: text.slice(0, EXCERPT_LENGTH), tag: `chorus ${room}`, icon: this.#plainIcon });
+    notification.onclick = () => {
       window.focus();
-      this.open(room);
-      notice.close();
+      this.openRoom(room);
+      notification.close();
     };
   }
 
-  #say() {
-    const unsaid = this.#unsaid.splice(0);
-    const [first] = unsaid;
+  #announceNow() {
+    const messages = this.#unannounced.splice(0);
+    const [first] = messages;
     if (!first) return;
-    this.#announcer.textContent = unsaid.length === 1 ? `${displayName(first.author.name)}: ${first.text}` : `${unsaid.length} new messages`;
+    this.#announcer.textContent = messages.length === 1 ? `${displayName(first.author.name)}: ${first.text}` : `${messages.length} new messages`;
   }
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Draws what has changed, at most once a frame: many messages in one frame cost one drawing. A page
- * that nobody sees draws now and then, so that its title stays true.
+ * Draws invalidated regions, at most once per animation frame. A hidden page, which gets no frames,
+ * draws on a timer, so that its title stays up to date.
  */
 
 /** How often a hidden page draws, in milliseconds. */
@@ -10,36 +10,45 @@ const HIDDEN_MS = 500;
 /** @template {string} Region */
 export class RenderScheduler {
   /** @type {Set<Region>} */
-  #due = new Set();
-  #waiting = false;
+  #dirty = new Set();
+  #scheduled = false;
+  /** Set by `start`. @type {((region: Region) => void) | null} */
+  #draw = null;
 
-  /** @param {(region: Region) => void} draw */
-  constructor(draw) {
-    this.draw = draw;
-    // A frame that was asked for just before the page is hidden comes when it is seen again.
+  /**
+   * Begins to draw, including the regions that were invalidated before.
+   *
+   * @param {(region: Region) => void} draw
+   */
+  start(draw) {
+    this.#draw = draw;
+    // A frame requested just before the page was hidden does not come until it is visible again.
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden && this.#waiting) this.#soon();
+      if (document.hidden && this.#scheduled) this.#drawOnTimer();
     });
+    if (0 < this.#dirty.size) this.#schedule();
   }
 
   /** @param {...Region} regions */
-  changed(...regions) {
-    for (const region of regions) this.#due.add(region);
-    if (this.#waiting) return;
-    this.#waiting = true;
-    if (document.hidden) this.#soon();
-    else requestAnimationFrame(() => this.#run());
+  invalidate(...regions) {
+    for (const region of regions) this.#dirty.add(region);
+    if (this.#draw && !this.#scheduled) this.#schedule();
   }
 
-  /** Draws without a frame. */
-  #soon() {
-    setTimeout(() => this.#run(), HIDDEN_MS);
+  #schedule() {
+    this.#scheduled = true;
+    if (document.hidden) this.#drawOnTimer();
+    else requestAnimationFrame(() => this.#drawDirty());
   }
 
-  #run() {
-    this.#waiting = false;
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const region of due) this.draw(region);
+  #drawOnTimer() {
+    setTimeout(() => this.#drawDirty(), HIDDEN_MS);
+  }
+
+  #drawDirty() {
+    this.#scheduled = false;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const region of dirty) this.#draw?.(region);
   }
 }

@@ -1,46 +1,46 @@
 // @ts-check
 /**
- * The page's keyboard shortcuts, wherever the focus is.
+ * The keyboard shortcuts that work wherever the focus is.
  *
- * @typedef {object} KeyActions
+ * @typedef {object} ShortcutActions
  * @property {() => void} help
- * @property {() => void} find
+ * @property {() => void} findRoom
  * @property {() => void} search
- * @property {(step: 1 | -1, onlyUnread: boolean) => void} step From room to room.
+ * @property {(step: 1 | -1, onlyUnread: boolean) => void} stepRoom To the next or previous room.
  * @property {() => void} escape
  */
 
 /**
  * @param {Document} document
- * @param {() => boolean} blocked Whether a dialog has the keyboard.
- * @param {KeyActions} act
+ * @param {() => boolean} isBlocked Whether a dialog is open, which has the keyboard to itself.
+ * @param {ShortcutActions} actions
  */
-export function listenToKeys(document, blocked, act) {
+export function listenForShortcuts(document, isBlocked, actions) {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || blocked()) return;
-    if (shortcut(event, act)) event.preventDefault();
+    if (event.defaultPrevented || event.isComposing || isBlocked()) return;
+    if (runShortcut(event, actions)) event.preventDefault();
   });
 }
 
 /**
  * @param {KeyboardEvent} event
- * @param {KeyActions} act
- * @returns {boolean} Whether it was one.
+ * @param {ShortcutActions} actions
+ * @returns {boolean} Whether the key is a shortcut.
  */
-function shortcut(event, act) {
+function runShortcut(event, actions) {
   const { key, altKey, shiftKey } = event;
   const command = event.ctrlKey || event.metaKey;
   const lower = key.toLowerCase();
-  if (command && !altKey && !shiftKey && lower === "k") act.find();
-  else if (command && !altKey && shiftKey && lower === "f") act.search();
-  else if (altKey && !command && (key === "ArrowUp" || key === "ArrowDown")) act.step(key === "ArrowUp" ? -1 : 1, shiftKey);
-  else if (key === "Escape") act.escape();
-  else if (key === "?" && !command && !altKey && !writes(event.target)) act.help();
+  if (command && !altKey && !shiftKey && lower === "k") actions.findRoom();
+  else if (command && !altKey && shiftKey && lower === "f") actions.search();
+  else if (altKey && !command && (key === "ArrowUp" || key === "ArrowDown")) actions.stepRoom(key === "ArrowUp" ? -1 : 1, shiftKey);
+  else if (key === "Escape") actions.escape();
+  else if (key === "?" && !command && !altKey && !isTextField(event.target)) actions.help();
   else return false;
   return true;
 }
 
 /** @param {EventTarget | null} target */
-function writes(target) {
+function isTextField(target) {
   return target instanceof HTMLElement && target.matches("input:not([type=range]), textarea");
 }

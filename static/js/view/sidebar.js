@@ -1,5 +1,5 @@
 // @ts-check
-/** The list of rooms: those that someone is in, and those that there are. */
+/** Template of the sidebar: the joined rooms, the other rooms, and the user. */
 import { html, nothing } from "lit-html";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -14,57 +14,57 @@ import { avatar, iconButton, personName, time } from "./parts.js";
  * @typedef {import("../protocol/wire.js").Message} Message
  * @typedef {import("../protocol/wire.js").User} User
  *
- * @typedef {object} SideState
+ * @typedef {object} SidebarState
  * @property {Map<string, JoinedRoom>} joined
- * @property {readonly import("../protocol/wire.js").RoomSummary[]} listed
- * @property {string} active
+ * @property {readonly import("../protocol/wire.js").RoomSummary[]} directory
+ * @property {string} active The active room's name.
  * @property {string} filter
  * @property {number} now
  * @property {User} me
- * @property {string} node The node that we are on; empty: none.
+ * @property {string} node The node of this connection; empty while offline.
  *
- * @typedef {object} SideActions
- * @property {(words: string) => void} filter
- * @property {(room: string) => void} enter
- * @property {() => void} identity
+ * @typedef {object} SidebarActions
+ * @property {(text: string) => void} filter
+ * @property {(room: string) => void} openRoom
+ * @property {() => void} editProfile
  * @property {() => void} close
  */
 
-/** More is not listed: one finds it by its name. */
+/** How many other rooms are listed; the filter finds the rest. */
 const OTHERS_MAX = 500;
 
 /**
- * @param {SideState} state
- * @param {SideActions} act
+ * @param {SidebarState} state
+ * @param {SidebarActions} actions
  */
-export function side(state, act) {
-  const { joined, listed, filter } = state;
-  const words = filter.trim().toLowerCase();
-  const fits = (/** @type {string} */ name) => name.toLowerCase().includes(words);
-  const mine = [...joined.values()].filter(({ name }) => fits(name)).sort(byName);
-  const others = listed.filter(({ room }) => !joined.has(room) && fits(room));
+export function sidebar(state, actions) {
+  const { joined, directory, filter } = state;
+  const query = filter.trim().toLowerCase();
+  const matches = (/** @type {string} */ name) => name.toLowerCase().includes(query);
+  const mine = [...joined.values()].filter(({ name }) => matches(name)).sort(byName);
+  const others = directory.filter(({ room }) => !joined.has(room) && matches(room));
   return html`
     <header class="brand">
       <img src="/favicon.svg" alt="" width="28" height="28">
       <p>Chorus</p>
-      ${iconButton("Close the list of rooms", ICONS.close, act.close, { className: "only-small" })}
+      ${iconButton("Close the list of rooms", ICONS.close, actions.close, { className: "only-small" })}
     </header>
-    <form class="finder" role="search" aria-label="Rooms" @submit=${(/** @type {Event} */ event) => submit(event, act)}>
+    <form class="finder" role="search" aria-label="Rooms" @submit=${(/** @type {Event} */ event) => submit(event, actions)}>
       <label class="unseen" for="room">Find or create a room</label>
       <input id="room" type="text" placeholder="Find or create a room" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="go"
-        .value=${live(filter)} @input=${(/** @type {Event} */ event) => act.filter(valueOf(event))}>
+        .value=${live(filter)} @input=${(/** @type {Event} */ event) => actions.filter(valueOf(event))}>
     </form>
     <nav aria-label="Rooms">
-      ${creation(state, act)}
+      ${createButton(state, actions)}
       <h2>Your rooms</h2>
-      <ul class="rooms">${repeat(mine, ({ name }) => name, (room) => mineLine(room, state))}</ul>
-      ${mine.length === 0 ? html`<p class="nothing">None of this name.</p>` : nothing}
+      <ul class="rooms">${repeat(mine, ({ name }) => name, (room) => joinedLine(room, state))}</ul>
+      ${mine.length === 0 ? html`<p class="nothing">No matching rooms.</p>` : nothing}
       ${0 < others.length ? html`<h2>Other rooms</h2>
         <ul class="rooms others">${repeat(others.slice(0, OTHERS_MAX), ({ room }) => room, ({ room, last }) => roomLine(room, last, false, state, nothing))}</ul>` : nothing}
-      ${OTHERS_MAX < others.length ? html`<p class="nothing">And ${others.length - OTHERS_MAX} more: find them by name.</p>` : nothing}
+      ${OTHERS_MAX < others.length ? html`<p class="nothing">And ${others.length - OTHERS_MAX} more. Find them by name.</p>` : nothing}
     </nav>
     <footer class="me">
-      <button type="button" class="plain whoami" @click=${act.identity} title="Change your name and colour">
+      <button type="button" class="plain whoami" @click=${actions.editProfile} title="Change your name and colour">
         ${avatar(state.me)} <span>${personName(state.me)}</span><span class="unseen"> (you; change your name and colour)</span>
       </button>
       <p id="node" class=${state.node ? "" : "off"}>${state.node ? `connected to node ${state.node}` : "not connected"}</p>
@@ -72,23 +72,23 @@ export function side(state, act) {
 }
 
 /**
- * @param {SideState} state
- * @param {SideActions} act
+ * @param {SidebarState} state
+ * @param {SidebarActions} actions
  */
-function creation({ joined, listed, filter }, act) {
+function createButton({ joined, directory, filter }, actions) {
   const name = filter.trim();
-  if (name === "" || joined.has(name) || listed.some(({ room }) => room === name)) return nothing;
+  if (name === "" || joined.has(name) || directory.some(({ room }) => room === name)) return nothing;
   if (!isRoomName(name)) return html`<p class="nothing" role="status">${ROOM_RULE}</p>`;
-  return html`<button type="button" class="create" @click=${() => act.enter(name)}>Create the room <strong>${name}</strong></button>`;
+  return html`<button type="button" class="create" @click=${() => actions.openRoom(name)}>Create the room <strong>${name}</strong></button>`;
 }
 
 /**
  * @param {JoinedRoom} joined
- * @param {SideState} state
+ * @param {SidebarState} state
  */
-function mineLine({ name, last, unread, mentions }, state) {
-  const badges = html`${0 < mentions ? html`<span class="badge calls" title="Mentions of you">@${most(mentions)}<span class="unseen"> mentions of you, </span></span>` : nothing}
-    ${0 < unread ? html`<span class="badge">${most(unread)}<span class="unseen"> unread</span></span>` : nothing}`;
+function joinedLine({ name, last, unread, mentions }, state) {
+  const badges = html`${0 < mentions ? html`<span class="badge calls" title="Mentions of you">@${cappedCount(mentions)}<span class="unseen"> mentions of you, </span></span>` : nothing}
+    ${0 < unread ? html`<span class="badge">${cappedCount(unread)}<span class="unseen"> unread</span></span>` : nothing}`;
   return roomLine(name, last, 0 < unread, state, badges);
 }
 
@@ -96,7 +96,7 @@ function mineLine({ name, last, unread, mentions }, state) {
  * @param {string} name
  * @param {Message | undefined} last
  * @param {boolean} unread
- * @param {SideState} state
+ * @param {SidebarState} state
  * @param {unknown} badges
  */
 function roomLine(name, last, unread, { active, now }, badges) {
@@ -104,18 +104,18 @@ function roomLine(name, last, unread, { active, now }, badges) {
   return html`<li><a href=${`#${hash || DEFAULT_ROOM}`} class=${unread ? "unread" : ""} aria-current=${name === active ? "page" : nothing}>
     <span class="name">${name}</span>
     ${last ? html`<span class="when">${time(last.at, shortTime(last.at, now))}</span>` : nothing}
-    <span class="last">${last ? html`<bdi>${displayName(last.author.name)}: ${brief(last.text)}</bdi>` : nothing}</span>
+    <span class="last">${last ? html`<bdi>${displayName(last.author.name)}: ${excerpt(last.text)}</bdi>` : nothing}</span>
     <span class="badges">${badges}</span>
   </a></li>`;
 }
 
 /** @param {string} text */
-function brief(text) {
+function excerpt(text) {
   return text.slice(0, 120).replace(/\s+/g, " ");
 }
 
 /** @param {number} count */
-function most(count) {
+function cappedCount(count) {
   return count < 100 ? String(count) : "99+";
 }
 
@@ -129,13 +129,13 @@ function byName(one, other) {
 
 /**
  * @param {Event} event
- * @param {SideActions} act
+ * @param {SidebarActions} actions
  */
-function submit(event, act) {
+function submit(event, actions) {
   event.preventDefault();
-  // As it is in the field: the last letters may not have been drawn yet.
+  // Read from the field, since the last keystrokes may not have been drawn yet.
   const name = event.target instanceof HTMLFormElement ? String(event.target.querySelector("input")?.value).trim() : "";
-  if (isRoomName(name)) act.enter(name);
+  if (isRoomName(name)) actions.openRoom(name);
 }
 
 /** @param {Event} event */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Light or dark: as the system says, or as somebody chose.
+ * The colour theme: light, dark, or as the system has it.
  *
  * @typedef {"auto" | "light" | "dark"} Theme
  */
@@ -15,8 +15,10 @@ export function loadTheme(store) {
 }
 
 /**
+ * Stores the theme that follows the current one.
+ *
  * @param {import("../storage/local_store.js").LocalStore} store
- * @returns {Theme} The next one.
+ * @returns {Theme} The new theme.
  */
 export function cycleTheme(store) {
   const next = THEMES[(THEMES.indexOf(loadTheme(store)) + 1) % THEMES.length] ?? "auto";
