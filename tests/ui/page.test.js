@@ -2,6 +2,7 @@
 /** Checks of the page's files: the CSP, and the elements that the browser tests use. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { test } from "node:test";
 import { bannerFor } from "../../static/js/model/status.js";
 import { roomFromHash } from "../../static/js/protocol/wire.js";
@@ -36,6 +37,23 @@ test("every picture is shown somewhere", () => {
 
 test("every script is checked", () => {
   for (const { name, source } of scripts) assert.match(source, /^\/\/ @ts-check\n\/\*\*/, name);
+});
+
+test("no module imports itself through others, be it for a type only", () => {
+  /** @type {Map<string, string[]>} */
+  const imports = new Map();
+  for (const { name, source } of scripts) {
+    const paths = [...source.matchAll(/(?:from |import\()"(\.[^"]+)"/g)].map(([, path = ""]) => posix.join(posix.dirname(name), path));
+    for (const path of paths) assert.ok(scripts.some((script) => script.name === path), `${name} imports ${path}`);
+    imports.set(name, paths);
+  }
+  /** @param {string} name @param {string[]} importers */
+  const follow = (name, importers) => {
+    assert.ok(!importers.includes(name), [...importers, name].join(" imports "));
+    for (const path of imports.get(name) ?? []) follow(path, [...importers, name]);
+    imports.delete(name);
+  };
+  for (const { name } of scripts) follow(name, []);
 });
 
 test("the page has what it and its tests look for", () => {

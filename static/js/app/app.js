@@ -55,7 +55,7 @@ export class App {
    * @param {string} room The room to show first.
    */
   constructor(platform, viewport, events, invalidate, room) {
-    const { clock, store } = platform;
+    const { clock, store, outboxStore, newNonce } = platform;
     const identity = loadIdentity(store);
     this.platform = platform;
     this.viewport = viewport;
@@ -68,7 +68,7 @@ export class App {
     const profile = (this.profile = new Profile(identity, connection, () => invalidate("sidebar", "conversation", "drawer")));
     const rooms = (this.rooms = new RoomList({ connection, store, clock, viewport, events, me: () => profile.me }, room));
     const members = (this.members = new MemberList(connection, () => invalidate("header", "drawer", "typing"), clock));
-    this.publisher = new Publisher({ connection, rooms, members, nodeClock: this.nodeClock, platform, invalidate });
+    this.publisher = new Publisher({ connection, rooms, members, nodeClock: this.nodeClock, clock, outboxStore, newNonce, invalidate });
     this.history = new HistoryLoader(connection, () => this.#onHistoryChanged(), clock);
     this.cluster = new Cluster(connection, platform.fetch, () => invalidate("sidebar", "drawer"), clock);
     this.search = new Search(platform.fetch, () => invalidate("header", "drawer"), clock);

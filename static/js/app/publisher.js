@@ -9,8 +9,10 @@
  * @property {import("./room_list.js").RoomList} rooms
  * @property {import("./member_list.js").MemberList} members
  * @property {import("../model/node_clock.js").NodeClock} nodeClock
- * @property {Pick<import("./app.js").Platform, "clock" | "newNonce" | "outboxStore">} platform
- * @property {(...regions: import("./app.js").Region[]) => void} invalidate
+ * @property {import("../protocol/clock.js").Clock} clock
+ * @property {import("../protocol/outbox.js").OutboxStore} outboxStore
+ * @property {() => string} newNonce
+ * @property {(...regions: ("sidebar" | "conversation")[]) => void} invalidate
  */
 import { ENTRIES_MAX, Outbox } from "../protocol/outbox.js";
 import { utf8Length } from "../protocol/wire.js";
@@ -23,21 +25,21 @@ export class Publisher {
   #sentAt = new Map();
 
   /** @param {PublisherDependencies} dependencies */
-  constructor({ connection, rooms, members, nodeClock, platform, invalidate }) {
+  constructor({ connection, rooms, members, nodeClock, clock, outboxStore, newNonce, invalidate }) {
     this.connection = connection;
     this.rooms = rooms;
     this.members = members;
     this.nodeClock = nodeClock;
-    this.clock = platform.clock;
+    this.clock = clock;
     this.invalidate = invalidate;
     this.outbox = new Outbox(
       {
         send: (post, onResponse) => this.#send(post, onResponse),
         changed: () => invalidate("conversation"),
-        newNonce: platform.newNonce,
+        newNonce,
       },
-      platform.clock,
-      platform.outboxStore,
+      clock,
+      outboxStore,
     );
   }
 
