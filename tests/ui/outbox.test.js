@@ -192,7 +192,7 @@ test("after a passing refusal everything behind it is sent again after it, in or
   b?.onResponse(refusal("retry_first", 1));
   write("d");
   clock.advance(300);
-  // The node may still take what is under way for what was sent before: nothing may overtake it.
+  // The node may still store the post in flight: nothing may be sent before it has a response.
   assert.equal(sends(), "");
   c?.onResponse(refusal("retry_first", 1));
   assert.equal(sends(), "a b c d");

@@ -11,7 +11,7 @@ const BOB = { id: "u2", name: "Bob" };
 /** @param {number} seq @param {number} minutes @param {import("../../static/js/protocol/wire.js").User} [author] */
 const said = (seq, minutes, author) => messagesAt([seq], { at: NOON + minutes * MINUTE, ...(author && { author }) })[0] ?? assert.fail();
 
-/** One word a row: a message that leads its group in brackets. @param {ReturnType<typeof rowsOf>} rows */
+/** One word per row; a message that starts a group is in brackets. @param {ReturnType<typeof rowsOf>} rows */
 const line = (rows) => rows.map((row) => (row.type === "message" ? (row.startsGroup ? `[${row.key}]` : row.key) : row.type === "note" ? row.text : row.type)).join(" ");
 
 test("messages of one author in a row are one group, until a pause", () => {
