@@ -25,7 +25,7 @@
  * @property {number} version
  */
 
-/** For how many texts that are not loaded amendments are kept; the oldest are dropped first. */
+/** How many texts outside of the loaded range may have amendments in memory; the oldest are dropped first. */
 export const WAITING_MAX = 1_000;
 
 /** @type {readonly Reaction[]} */

@@ -59,8 +59,8 @@ function blocksOf(lines, ownName, depth) {
   let plain = [];
   const flush = () => {
     // Next to other blocks, empty lines are dropped, since blocks have a margin.
-    const all = blocks.length === 0 && plain.length === lines.length;
-    const kept = (all ? plain : withoutEmptyEnds(plain)).join("\n");
+    const onlyText = blocks.length === 0 && plain.length === lines.length;
+    const kept = (onlyText ? plain : withoutEmptyEnds(plain)).join("\n");
     if (kept !== "") blocks.push({ type: "text", parts: inline(kept, ownName, 0) });
     plain = [];
   };
@@ -102,8 +102,8 @@ function nextLine(lines, from, matches) {
 
 /** @param {string[]} lines */
 function withoutEmptyEnds(lines) {
-  const isFull = (/** @type {string} */ line) => line !== "";
-  return lines.slice(nextLine(lines, 0, isFull), lines.findLastIndex(isFull) + 1);
+  const isNotEmpty = (/** @type {string} */ line) => line !== "";
+  return lines.slice(nextLine(lines, 0, isNotEmpty), lines.findLastIndex(isNotEmpty) + 1);
 }
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-/** Passes the window's events on to the app: navigation, network, focus, storage; and the periodic updates. */
+/** Passes the window's events on to the app: navigation, network, focus, storage; and runs the periodic updates. */
 import { IDENTITY_KEYS } from "../storage/identity.js";
 import { ROOMS_KEY } from "../storage/rooms.js";
 
