@@ -1,291 +1,133 @@
 // @ts-check
-/** The page's composition root: joins the page's parts to the browser and to what is seen of them. */
-import { render } from "lit-html";
-import { io } from "socket.io-client";
-import { App } from "./control/app.js";
-import { draftsIn, editsIn } from "./keep/drafts.js";
-import { IDENTITY_KEYS } from "./keep/identity.js";
-import { LocalStore, storageOrNull } from "./keep/local.js";
-import { OutboxStore } from "./keep/outbox_store.js";
-import { ROOMS_KEY } from "./keep/rooms.js";
-import { Tabs } from "./keep/tabs.js";
-import { systemClock } from "./link/clock.js";
-import { DEFAULT_ROOM, hashOfRoom, ROOM_RULE, roomOfHash } from "./link/wire.js";
+/**
+ * The page's composition root. It makes the parts in the order of their dependencies: each gets only
+ * parts that exist already. The event emitter, the render scheduler and the viewport come first, so
+ * that the app can reach the views without knowing them.
+ */
+import { App } from "./app/app.js";
 import { mentions } from "./model/mentions.js";
-import { Writing } from "./model/writing.js";
-import { Attention } from "./view/attention.js";
-import { bannerLine, typingLine } from "./view/banner.js";
+import { ComposerState } from "./model/composer_state.js";
+import { browserPlatform, indexedDBOrUndefined, newNonce } from "./platform.js";
+import { Emitter } from "./protocol/emitter.js";
+import { DEFAULT_ROOM, roomFromHash } from "./protocol/wire.js";
+import { draftStore, editStore } from "./storage/drafts.js";
+import { LocalStore, storageOrNull } from "./storage/local_store.js";
+import { OutboxStore } from "./storage/outbox_store.js";
+import { TabCoordinator } from "./storage/tab_coordinator.js";
 import { Composer } from "./view/composer.js";
 import { Conversation } from "./view/conversation.js";
 import { Dialogs } from "./view/dialogs.js";
-import { drawer } from "./view/drawer.js";
 import { element } from "./view/element.js";
-import { head } from "./view/head.js";
-import { listenToKeys } from "./view/keys.js";
+import { Navigation } from "./view/navigation.js";
+import { Notifier } from "./view/notifier.js";
 import { Panels } from "./view/panels.js";
-import { Schedule } from "./view/schedule.js";
-import { side } from "./view/side.js";
-import { nextTheme, showTheme, themeIn } from "./view/theme.js";
+import { createRegions } from "./view/regions.js";
+import { RenderScheduler } from "./view/render_scheduler.js";
+import { listenForShortcuts } from "./view/shortcuts.js";
+import { applyTheme, loadTheme } from "./view/theme.js";
+import { Viewport } from "./view/viewport.js";
+import { listenToWindow } from "./view/window_events.js";
 
-/** How often times in words, and the list of all rooms, are made anew, in milliseconds. */
-const REFRESH_MS = 30_000;
+/**
+ * @typedef {import("./app/app.js").Region} Region
+ * @typedef {Emitter<import("./app/app.js").AppEvents>} Events
+ */
 
 const store = new LocalStore(storageOrNull("localStorage"));
-const writing = new Writing(draftsIn(store), editsIn(new LocalStore(storageOrNull("sessionStorage"))));
+applyTheme(loadTheme(store));
+
+const events = /** @type {Events} */ (new Emitter());
+const scheduler = /** @type {RenderScheduler<Region>} */ (new RenderScheduler());
+const invalidate = (/** @type {Region[]} */ ...regions) => scheduler.invalidate(...regions);
+const viewport = new Viewport();
+
+// The app, which knows no view.
 const tab = newNonce();
-const outboxStore = new OutboxStore(indexedDBOrNone(), (reason) => app.notKept(reason), navigator.storage);
-/** Where one is in the lists. */
-const places = { filter: "" };
+const outboxDatabase = new OutboxStore(indexedDBOrUndefined(), (reason) => events.emit("storageFailed", reason), navigator.storage);
+const outboxStore = {
+  put: (/** @type {import("./protocol/outbox.js").Entry} */ entry) => void outboxDatabase.put({ ...entry, tab }),
+  remove: (/** @type {{ nonce: string }} */ entry) => void outboxDatabase.remove(entry),
+};
+const app = new App(browserPlatform(store, outboxStore), viewport, events, invalidate, roomFromHash(location.hash) ?? DEFAULT_ROOM);
 
-showTheme(themeIn(store));
-
-const app = new App(
-  {
-    io,
-    fetch: (...request) => fetch(...request),
-    clock: systemClock,
-    store,
-    outboxStore: { put: (entry) => void outboxStore.put({ ...entry, tab }), remove: (entry) => void outboxStore.remove(entry) },
-    newNonce,
-    network: () => navigator.onLine,
-  },
-  {
-    changed: (...regions) => schedule.changed(...regions),
-    looks,
-    atEnd: () => conversation.isAtEndOf(app.book.active),
-    arrived(joined, messages) {
-      const active = joined === app.book.active;
-      if (active && looks()) attention.announce(messages);
-      for (const message of messages) {
-        if (!looks() && (active || mentions(message.text, app.me.name))) attention.notify(message);
-      }
-    },
-  },
-  roomOfHash(location.hash) ?? DEFAULT_ROOM,
-);
-
-const attention = new Attention(store, goTo);
+// The views, which know the app.
 const dialogs = new Dialogs();
-const panels = new Panels(() => {
-  app.cluster.watch(panels.drawer === "cluster");
-  schedule.changed("head", "drawer");
+const panels = new Panels((drawer) => {
+  app.cluster.watch(drawer === "cluster");
+  invalidate("header", "drawer");
 });
+const composerState = new ComposerState(draftStore(store), editStore(new LocalStore(storageOrNull("sessionStorage"))));
+const composer = new Composer(composerState, {
+  post: (text) => app.publisher.write(text),
+  edit: (seq, text) => app.publisher.edit(seq, text),
+  typing: () => app.members.sendTyping(),
+  lastOwn() {
+    const { timeline } = app.rooms.active;
+    const own = timeline.texts.findLast((message) => message.author.id === app.me.id);
+    const resolved = own && timeline.fold.resolve(own);
+    return own && resolved && !resolved.deleted ? { seq: own.seq, text: resolved.text } : null;
+  },
+  *users() {
+    yield* app.members.members.values();
+    for (const { author } of app.rooms.active.timeline.texts) yield author;
+  },
+});
+const navigation = new Navigation(app, composer, panels);
+const notifier = new Notifier(store, (room) => navigation.goTo(room));
 const conversation = new Conversation(
+  viewport,
   {
-    older: () => app.history.older(app.book.active),
-    newer: () => app.history.newer(app.book.active),
-    latest: () => app.history.newest(app.book.active),
-    moved: () => app.looked(),
-    refresh: () => schedule.changed("talk"),
+    loadOlder: () => app.history.loadOlder(app.rooms.active),
+    loadNewer: () => app.history.loadNewer(app.rooms.active),
+    loadNewest: () => app.history.loadNewest(app.rooms.active),
+    scrolled: () => app.markVisibleRead(),
+    invalidate: () => invalidate("conversation"),
   },
   {
-    react: (seq, text, on) => app.react(seq, text, on),
+    react: (seq, reaction, on) => app.publisher.react(seq, reaction, on),
     reply: (message, text) => composer.reply(message, text),
     copy: (text) => void copy(text),
     edit: ({ seq }, text) => composer.edit(seq, text),
-    remove: (seq) => dialogs.ask("Delete this message for everyone?", "Delete it", () => app.remove(seq)),
-    retry: (nonce) => app.outbox.retry(nonce),
-    discard: (nonce) => app.outbox.discard(nonce),
+    remove: (seq) => dialogs.confirm("Delete this message for everyone?", "Delete", () => app.publisher.remove(seq)),
+    retry: (nonce) => app.publisher.outbox.retry(nonce),
+    discard: (nonce) => app.publisher.outbox.discard(nonce),
   },
 );
-const composer = new Composer(writing, {
-  write: (text) => app.write(text),
-  edit: (seq, text) => app.edit(seq, text),
-  typing: () => app.people.tell(),
-  editLast() {
-    const own = app.book.active.timeline.texts.findLast((message) => message.author.id === app.me.id);
-    const folded = own && app.book.active.timeline.fold.of(own);
-    if (own && folded && !folded.deleted) composer.edit(own.seq, folded.text);
-  },
-  *people() {
-    yield* app.people.members.values();
-    for (const { author } of app.book.active.timeline.texts) yield author;
+
+// What reacts to the app, to the keyboard and to the window.
+events.on({
+  arrived(room, messages) {
+    const active = room === app.rooms.active;
+    if (active && viewport.watched) notifier.announce(messages);
+    for (const message of messages) {
+      if (!viewport.watched && (active || mentions(message.text, app.me.name))) notifier.notify(message);
+    }
   },
 });
-
-/** @type {Record<import("./control/app.js").Region, () => void>} */
-const regions = {
-  side() {
-    const { joined, listed, active, totals } = app.book;
-    const state = { joined, listed, active: active.name, filter: places.filter, now: app.now, me: app.me, node: app.online ? app.cluster.node : "" };
-    render(side(state, sideActions), panels.side);
-    attention.count(active.name, totals);
-  },
-  head() {
-    const { active, totals } = app.book;
-    const state = {
-      room: active.name,
-      people: app.people.known ? app.people.count : null,
-      drawer: panels.drawer,
-      searches: app.search.able,
-      canLeave: app.book.canLeave,
-      elsewhere: totals.unread - active.unread,
-      theme: themeIn(store),
-      notices: attention.notices,
-    };
-    render(head(state, headActions), element("head", HTMLElement));
-  },
-  talk() {
-    const { active } = app.book;
-    conversation.render({
-      joined: active,
-      entries: app.outbox.entries(active.name),
-      me: app.me,
-      members: app.people.members.values(),
-      now: app.now,
-      settled: active.room.state === "live",
-    });
-    conversation.settle();
-  },
-  drawer() {
-    if (panels.drawer === null) return;
-    const { me, people, search, cluster, deliveries, now } = app;
-    const state = { drawer: panels.drawer, room: app.book.active.name, me, people, search, now, cluster: { cluster, deliveries, now } };
-    render(drawer(state, drawerActions), panels.details);
-  },
-  banner: () => render(bannerLine(app.calm.shown, app.warning, bannerActions), element("banner", HTMLElement)),
-  typing: () => render(typingLine(app.people.typists), element("typing", HTMLElement)),
-};
-const schedule = new Schedule((/** @type {import("./control/app.js").Region} */ region) => regions[region]());
-
-/** @type {import("./view/side.js").SideActions} */
-const sideActions = {
-  filter(words) {
-    places.filter = words;
-    schedule.changed("side");
-  },
-  enter: goTo,
-  identity: () => dialogs.identity(app.me, (name, color) => app.rename(name, color)),
-  close: () => panels.closeSide(),
-};
-/** @type {import("./view/head.js").HeadActions} */
-const headActions = {
-  rooms: () => panels.openSide(),
-  drawer: (which) => panels.toggle(which),
-  leave: () => dialogs.ask(`Leave ${app.book.active.name}?`, "Leave it", () => leave(app.book.active.name)),
+listenForShortcuts(document, () => dialogs.open, {
   help: () => dialogs.help(),
-  theme() {
-    showTheme(nextTheme(store));
-    schedule.changed("head");
-  },
-  async notify() {
-    await attention.toggleNotices();
-    schedule.changed("head");
-  },
-};
-/** @type {import("./view/drawer.js").DrawerActions} */
-const drawerActions = {
-  close: () => panels.close(),
-  search: (words) => app.search.look(app.book.active.name, words),
-  further: () => app.search.further(),
-  show(seq) {
-    panels.closeIfOver();
-    app.history.around(app.book.active, seq, () => conversation.reveal(seq));
-  },
-  elsewhere: () => app.cluster.elsewhere(),
-  call(user) {
-    panels.closeIfOver();
-    composer.call(user);
-  },
-};
-const bannerActions = {
-  retry: () => app.connection.hasten(),
-  dismiss() {
-    app.warning = "";
-    schedule.changed("banner");
-  },
-};
-
-listenToKeys(document, () => dialogs.open, {
-  help: () => dialogs.help(),
-  find() {
-    panels.openSide();
+  findRoom() {
+    panels.openSidebar();
     element("room", HTMLInputElement).select();
   },
   search: () => panels.toggle("search", true),
-  step,
+  stepRoom: (step, onlyUnread) => navigation.step(step, onlyUnread),
   escape() {
-    if (panels.closeIfOver()) return;
+    if (panels.closeOverlay()) return;
     conversation.toEnd();
     composer.focus();
   },
 });
-addEventListener("hashchange", changeRoom);
-addEventListener("online", () => app.connection.doubt());
-addEventListener("offline", () => {
-  app.connection.doubt();
-  app.tell();
-});
-addEventListener("focus", () => app.looked());
-addEventListener("pagehide", () => app.book.keepReads());
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  // A machine that has slept does not know yet that its connection is gone.
-  app.connection.doubt();
-  app.looked();
-});
-addEventListener("storage", ({ key }) => {
-  if (key === ROOMS_KEY) app.book.changedElsewhere(app.online);
-  if (key !== null && IDENTITY_KEYS.includes(key)) app.renamedElsewhere();
-});
-setInterval(() => {
-  app.tell();
-  if (panels.drawer === "cluster") schedule.changed("drawer");
-}, 1_000);
-setInterval(() => {
-  schedule.changed("side", "talk", "drawer");
-  if (app.online && !document.hidden) app.book.list();
-}, REFRESH_MS);
+listenToWindow(app, navigation, panels);
 
-changeRoom();
-schedule.changed("side", "head", "talk", "drawer", "banner", "typing");
+// Everything exists: draw, connect, and take over what closed windows left in the outbox.
+navigation.followHash();
+const regions = createRegions({ app, store, navigation, panels, dialogs, composer, conversation, notifier });
+invalidate("sidebar", "header", "conversation", "drawer", "banner", "typing");
+scheduler.start((region) => regions[region]());
 app.open();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("chorus") : undefined;
-await new Tabs(tab, { locks: navigator.locks, channel }, outboxStore, (entries) => app.outbox.restore(entries)).start();
-
-function changeRoom() {
-  const name = roomOfHash(location.hash);
-  if (name === null) {
-    app.book.active.timeline.note(ROOM_RULE);
-    history.replaceState(null, "", `#${hashOfRoom(app.book.active.name)}`);
-    schedule.changed("talk");
-    return;
-  }
-  app.look(name);
-  composer.room(name);
-  panels.closeSide();
-}
-
-/** @param {string} room */
-function goTo(room) {
-  places.filter = "";
-  panels.closeSide();
-  location.hash = hashOfRoom(room) || DEFAULT_ROOM;
-  schedule.changed("side");
-  composer.focus();
-}
-
-/** @param {string} room */
-function leave(room) {
-  app.leave(room);
-  goTo(app.book.active.name);
-  composer.room(app.book.active.name);
-}
-
-/**
- * @param {1 | -1} step
- * @param {boolean} onlyUnread
- */
-function step(step, onlyUnread) {
-  const rooms = [...app.book.joined.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
-  const at = rooms.indexOf(app.book.active);
-  for (let n = 1; n < rooms.length; n += 1) {
-    const next = rooms[(at + n * step + n * rooms.length) % rooms.length];
-    if (!next || (onlyUnread && next.unread === 0)) continue;
-    goTo(next.name);
-    return;
-  }
-}
+await new TabCoordinator(tab, { locks: navigator.locks, channel }, outboxDatabase, (entries) => app.publisher.outbox.restore(entries)).start();
 
 /** @param {string} text */
 async function copy(text) {
@@ -295,22 +137,4 @@ async function copy(text) {
   } catch {
     composer.hint("The browser does not let the page copy.");
   }
-}
-
-function looks() {
-  return document.visibilityState === "visible" && document.hasFocus();
-}
-
-function indexedDBOrNone() {
-  try {
-    return window.indexedDB;
-  } catch {
-    return undefined;
-  }
-}
-
-/** 128 random bits; not `randomUUID`, which plain http at an address does not have. */
-function newNonce() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

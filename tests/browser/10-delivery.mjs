@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Nothing is lost: two people on two nodes chat, one of them goes away and comes back, and what was
- * written meanwhile arrives once.
+ * Delivery: two users on two nodes chat, one goes offline and returns, and what was written meanwhile
+ * arrives once.
  */
 import assert from "node:assert/strict";
 import { newMark, NODES, openWindow, run, textsOf } from "./harness.mjs";
@@ -50,7 +50,7 @@ await run(async ({ browser, bases: [base], check }) => {
   await bob.page.locator("#pending .waiting", { hasText: "survives" }).waitFor();
   await kept(bob.page, `${mark} survives`);
   await bob.page.fill("#input", "a draft that was begun");
-  // The page itself comes from the network: it is there again once that is.
+  // The page itself is loaded from the network, which has to be up again first.
   await bob.page.goto("about:blank");
   await bob.page.context().setOffline(false);
   await bob.page.goto(`${base}/#room=${room}`);
@@ -72,7 +72,7 @@ await run(async ({ browser, bases: [base], check }) => {
     const names = await ada.page.locator(".nodes .name").allTextContents();
     for (const { name } of Object.values(NODES)) assert.ok(names.includes(name), `${name} is among ${names}`);
     await ada.page.locator(".deliveries .crossed", { hasText: `${two.name} → ${one.name}` }).first().waitFor();
-    // The balancer draws lots: now and then it draws the same node as often as the page asks.
+    // The balancer chooses at random: now and then it chooses the same node in all of the page's tries.
     const here = `connected to node ${one.name}`;
     await ada.page.locator("#node", { hasText: here }).waitFor();
     for (let turn = 0; turn < 10 && (await ada.page.textContent("#node")) === here; turn += 1) {
@@ -91,7 +91,7 @@ await run(async ({ browser, bases: [base], check }) => {
 });
 
 /**
- * Waits until a message is on disk.
+ * Waits until a message is in the outbox's database.
  *
  * @param {import("playwright-core").Page} page
  * @param {string} text

@@ -1,5 +1,5 @@
 // @ts-check
-/** What can be done with messages, each seen on the other node. */
+/** Everything that users do with messages; each effect is checked on the other node. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run } from "./harness.mjs";
 import { connected, enter, say } from "./page.mjs";
@@ -14,7 +14,7 @@ await run(async ({ browser, bases: [base], check }) => {
   const message = (page, text) => page.locator("#messages li[data-seq]", { hasText: text });
   /** @param {import("playwright-core").Page} page @param {string} text @param {string} tool */
   const press = async (page, text, tool) => {
-    // What comes to lie below a pointer that rests is not chosen.
+    // A message that moves under a resting pointer does not become active.
     await page.mouse.move(0, 0);
     await message(page, text).hover();
     await message(page, text).locator(`.tools [aria-label="${tool}"]`).click();
@@ -31,7 +31,7 @@ await run(async ({ browser, bases: [base], check }) => {
   await check("who is here is seen, from both nodes", async () => {
     for (const { page } of [ada, bob]) await page.locator("#head [aria-label='People, 2 here']").waitFor();
     await bob.page.click("#head [aria-label='People, 2 here']");
-    // He was a guest a moment ago; names are told twice a second.
+    // He was a guest a moment ago; changed names are published twice a second.
     await bob.page.locator(".people .author", { hasText: /^Bob$/ }).waitFor();
     assert.deepEqual(await bob.page.locator(".people .author").allTextContents(), ["Ada", "Bob"]);
     await bob.page.click("#drawer [aria-label=Close]");
@@ -85,7 +85,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await page.fill("#input", "third words");
     await press(page, "indeed", "Reply");
     assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");
-    await page.click("#mode button:has-text('Go on')");
+    await page.click("#mode button:has-text('Continue')");
     assert.equal(await page.inputValue("#input"), "third words");
     await page.press("#input", "Escape");
     assert.equal(await page.inputValue("#input"), "> @Ada indeed\n@Bob a draft");

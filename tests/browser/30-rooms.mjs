@@ -1,5 +1,5 @@
 // @ts-check
-/** Rooms: found, created, left, counted while one is elsewhere, and many of them. */
+/** Rooms: finding, creating and leaving them, unread counts, and many rooms. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run } from "./harness.mjs";
 import { connected, enter, say } from "./page.mjs";
@@ -64,7 +64,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await second.goto(`${base}/#room=${home}`);
     await connected(second);
     await second.locator(".rooms .last", { hasText: "three for @Ada" }).waitFor();
-    // How far a window has read is written down a moment later, which the others are told.
+    // A read position is stored a moment later, and the other windows then get a storage event.
     await second.waitForFunction(() => !document.querySelector(".rooms .badge"));
     await second.close();
   });
@@ -113,7 +113,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await page.locator("#messages li[data-seq]", { hasText: "hello" }).waitFor();
   });
   await check("among 500 rooms, writing is still quick", async () => {
-    // A page behind another is drawn once a second.
+    // A page in the background is drawn once a second.
     await page.bringToFront();
     const tookMs = await page.evaluate(async () => {
       const input = /** @type {HTMLTextAreaElement} */ (document.querySelector("#input"));

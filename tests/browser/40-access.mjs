@@ -1,5 +1,5 @@
 // @ts-check
-/** For everybody: axe finds nothing on the main screens, and the main path needs a keyboard only. */
+/** Accessibility: axe finds nothing on the main screens, and the main path works by keyboard alone. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -48,7 +48,7 @@ await run(async ({ browser, bases: [base], check }) => {
     const phone = await openWindow(browser, base, { node: "one" }, { colorScheme, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" });
     await enter(phone.page, base, room);
     await check(`${colorScheme}: a phone`, () => clean(phone.page));
-    // A phone shows a page that is too wide smaller than it is meant.
+    // A phone would zoom out on a page that is too wide.
     await check(`${colorScheme}: it fits a phone`, async () => assert.equal(await phone.page.evaluate(() => innerWidth), 390));
     await phone.page.click("#head [aria-label^=Rooms]");
     await phone.page.locator("#side.open").waitFor();
@@ -76,7 +76,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await keys.type("by keyboard");
     await keys.press("Enter");
     await page.locator("#messages .own", { hasText: "by keyboard" }).waitFor();
-    // Up to the messages, to the last one, and what can be done with it.
+    // To the messages, to the last one, and to its tools.
     await page.focus("#scroller");
     await keys.press("ArrowUp");
     await focused("#messages li[data-seq]");
@@ -163,7 +163,7 @@ await run(async ({ browser, bases: [base], check }) => {
 });
 
 /**
- * How much of the conversation a keyboard can reach.
+ * The number of elements in the conversation that can be focused.
  *
  * @param {import("playwright-core").Page} page
  */
@@ -179,12 +179,12 @@ async function reachable(page) {
 
 /** @param {import("playwright-core").Page} page */
 async function clean(page) {
-  // The policy lets no script in, but for the debugger's.
+  // The CSP does not apply to scripts evaluated by the debugger.
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await /** @type {any} */ (globalThis).axe.run(document, {
       resultTypes: ["violations"],
-      // A room's address is a fragment: its link is none to a part of the page.
+      // A room's link is a fragment, which axe takes for a link to a part of the page.
       rules: { "skip-link": { enabled: false } },
     });
     return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.slice(0, 3).map((/** @type {any} */ node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(" / ")}`);

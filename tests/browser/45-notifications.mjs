@@ -1,5 +1,5 @@
 // @ts-check
-/** The desktop's notifications: who gets them, what of, and a browser that cannot show them. */
+/** Desktop notifications: when they are shown, and a browser that cannot show them. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run } from "./harness.mjs";
 import { enter } from "./page.mjs";
@@ -14,9 +14,9 @@ await run(async ({ browser, bases: [base], check }) => {
   await speaker.post("before", other);
 
   /**
-   * Opens a window whose notifications are recorded, and where nobody looks as long as `away` is set.
+   * Opens a window whose notifications are recorded, and which has no focus while `away` is set.
    *
-   * @param {{ throws?: boolean }} [how] Whether it throws instead, as Chrome for Android does.
+   * @param {{ throws?: boolean }} [options] Whether `Notification` throws, as in Chrome for Android.
    */
   const open = async ({ throws = false } = {}) => {
     const window = await openWindow(browser, base, { node: "one" });
@@ -82,7 +82,7 @@ await run(async ({ browser, bases: [base], check }) => {
 });
 
 /**
- * Puts recorders in the places of the browser's own.
+ * Replaces the browser's notifications by recorders.
  *
  * @param {boolean} throws
  */

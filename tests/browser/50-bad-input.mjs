@@ -1,10 +1,10 @@
 // @ts-check
-/** Whatever people write, and whatever the browser or the node refuse: the page stays usable and says what is wrong. */
+/** Hostile input, denied storage, refusals: the page stays usable and says what is wrong. */
 import assert from "node:assert/strict";
 import { newMark, openWindow, run, textsOf } from "./harness.mjs";
 import { connected, enter, rename, say, TEXT } from "./page.mjs";
 
-/** What is written and must be read as it is. */
+/** Texts that must be shown as they were written. */
 const TEXTS = [
   "<img src=x onerror=alert(1)><script>alert(1)</script> &amp; <b>",
   "javascript:alert(1) data:text/html,<script>alert(1)</script>",
@@ -50,7 +50,7 @@ await run(async ({ browser, bases: [base], check }) => {
     await bob.page.click(".whoami");
     await bob.page.fill("#name", "\u200B\u200B");
     await bob.page.click("#dialog .primary");
-    await bob.page.locator(".problem", { hasText: "can be seen" }).waitFor();
+    await bob.page.locator(".problem", { hasText: "visible character" }).waitFor();
     await bob.page.press("#name", "Escape");
   });
   await check("two of one name are told apart", async () => {
@@ -119,13 +119,13 @@ await run(async ({ browser, bases: [base], check }) => {
   await check("a message that the node refuses says why, and can be sent again or given up", async () => {
     const { page } = await openWindow(browser, base, { node: "one" });
     await enter(page, base, room);
-    // The page sends it, the node does not take it: a control character.
+    // The page sends it, but the node refuses control characters.
     await say(page, `${mark} refused \u0007`);
     const failed = page.locator("#pending .failed", { hasText: "refused" });
     await failed.locator(".fate", { hasText: "not sent:" }).waitFor();
     const nonce = await failed.getAttribute("data-nonce");
     await failed.locator("button", { hasText: "Send again" }).click();
-    // It is sent as a new message, and refused as well.
+    // It is sent under a new nonce, and refused again.
     await page.locator(`#pending .failed:not([data-nonce="${nonce}"]) .fate`, { hasText: "not sent:" }).waitFor();
     assert.equal(await failed.count(), 1);
     await failed.locator("button", { hasText: "Discard" }).click();

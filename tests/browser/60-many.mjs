@@ -1,10 +1,10 @@
 // @ts-check
-/** 100,000 messages in one room: it opens at once, and reading through it keeps the memory bounded. */
+/** A room with 100,000 messages: it opens at once, and scrolling through it takes bounded memory. */
 import assert from "node:assert/strict";
 import { openWindow, run } from "./harness.mjs";
 import { Speaker } from "./speaker.mjs";
 
-/** What is in memory of a room, and the lines beside. */
+/** The texts in memory of a room, plus day separators and notes. */
 const LINES_MAX = 620;
 
 await run(async ({ browser, check }) => {
@@ -16,7 +16,7 @@ await run(async ({ browser, check }) => {
   await last.waitFor();
 
   await check("it is opened at its end", () => page.locator("#messages li[data-seq='99950']").waitFor({ state: "attached" }));
-  // On a busy machine this says little: the figure is read where it is quiet.
+  // Informational: the figure means something on an idle machine only.
   await page.reload();
   await last.waitFor();
   const openedMs = await page.evaluate(() => {
@@ -44,7 +44,7 @@ await run(async ({ browser, check }) => {
       const anchor = page.locator(`#messages li[data-seq='${was}']`);
       await scrollTo(0);
       await page.waitForFunction((was) => Number(document.querySelector("#messages li[data-seq]")?.getAttribute("data-seq")) < was, was);
-      // What was in view is still in view, below what came.
+      // The first line is still in view, below the ones that were added.
       const box = await anchor.boundingBox();
       assert.ok(box && -50 < box.y && box.y < 800, `it is at ${box?.y}`);
       most = Math.max(most, await lines());

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Takes the documents' pictures, where PICTURES names a folder for them: `PICTURES=docs/img tests/browser/run 7`.
- * They want the fonts of Debian's fonts-inter and fonts-noto-color-emoji.
+ * Takes the documents' pictures into the folder PICTURES: `PICTURES=docs/img tests/browser/run 7`.
+ * Needs the fonts of Debian's packages fonts-inter and fonts-noto-color-emoji.
  */
 import { mkdirSync } from "node:fs";
 import { openWindow, run } from "./harness.mjs";
 import { enter, rename } from "./page.mjs";
 import { Speaker } from "./speaker.mjs";
 
-/** Who says what; a line that begins with a sign reacts to the one before. */
+/** The conversation: author and text. */
 const TALK = [
   ["Ada", "Morning! The new build is on all three nodes since 9:40."],
   ["Grace", "> is on all three nodes\nSaw it. I was on the one you restarted, and noticed **nothing**. It just said I was back."],
@@ -66,7 +66,7 @@ await run(async ({ browser, bases: [base], check }) => {
   await react(grace, "I bring the cake", "🎉");
   await react(ada, "I bring the cake", "🎉");
   await react(ada, "I bring the cake", "👍");
-  // What comes meanwhile would push the line away from under the pointer.
+  // Something that arrives meanwhile would move the line away from under the pointer.
   await grace.locator(".reactions button", { hasText: "👍 1" }).waitFor();
   await react(grace, "kill -9", "😄");
 

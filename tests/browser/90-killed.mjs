@@ -1,5 +1,5 @@
 // @ts-check
-/** A node is killed while two people chat: the page goes on at the other, and nothing is lost. The last test, since nobody starts that node again. */
+/** A node is killed while two users chat: the page continues on the other node, and nothing is lost. Runs last, since the node is not restarted. */
 import assert from "node:assert/strict";
 import { newMark, NODES, openWindow, run, textsOf } from "./harness.mjs";
 import { enter, say, TEXT } from "./page.mjs";

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * How smooth the page is while 50 messages come each second and somebody types: of the tasks of its
- * main thread, how many took more than 50 ms. Says something on a quiet machine only.
+ * Measures how smooth the page is while 50 messages arrive per second and the user types: the share
+ * of main-thread tasks longer than 50 ms. Meaningful on an idle machine only.
  */
 import { readFileSync } from "node:fs";
 import { newMark, openWindow, run } from "./harness.mjs";
@@ -10,7 +10,7 @@ import { Speaker } from "./speaker.mjs";
 
 const PER_SECOND = 50;
 const SECONDS = 20;
-/** The longest task that nobody notices, in microseconds, and how many may be longer. */
+/** The longest task that goes unnoticed, in microseconds, and the share of tasks that may be longer. */
 const LONG_US = 50_000;
 const LONG_SHARE = 0.01;
 

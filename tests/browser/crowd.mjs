@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * Writes a chat.db of the Socket.IO tutorial with 100,000 messages, which `chorus import` takes over
- * in a moment.
+ * Writes a chat.db of the Socket.IO tutorial with 100,000 messages, for `chorus import`.
  *
  *     node tests/browser/crowd.mjs FILE
  */

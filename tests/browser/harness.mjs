@@ -1,5 +1,5 @@
 // @ts-check
-/** What the browser tests share: arguments, a browser, a list of checks, the closing line. */
+/** The test harness of the browser tests: arguments, browser, checks, and the summary. */
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -13,26 +13,26 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** @typedef {{ name: string, cookie: string }} BalancedNode A node behind the balancer, and the cookie's value that leads there. */
+/** @typedef {{ name: string, cookie: string }} BalancedNode A node behind the balancer, and the cookie value that selects it. */
 
 /**
- * Two nodes behind the balancer, as these tests call them; another balancer's are named by the environment.
+ * The two nodes behind the balancer; the environment variable `NODES` replaces them for another balancer.
  *
  * @type {{ one: BalancedNode, two: BalancedNode }}
  */
 export const NODES = JSON.parse(process.env.NODES ?? '{"one":{"name":"one","cookie":"one"},"two":{"name":"two","cookie":"two"}}');
 
-/** How long a page has for anything. */
+/** The timeout of everything that a page does. */
 export const PATIENCE_MS = 20_000;
 
 /**
- * Runs a test against the nodes named on the command line, and ends the process with its result.
+ * Runs a test against the nodes given on the command line, and sets the exit code.
  *
  * @param {(test: { browser: import("playwright-core").Browser, bases: [string, string],
  *   screenshot: string | undefined, check: Check }) => Promise<void>} test
  *
  * @typedef {(what: string, holds: boolean | (() => Promise<unknown>)) => Promise<void>} Check
- *   A function holds if it neither throws nor answers `false`.
+ *   A function holds if it neither throws nor returns `false`.
  */
 export async function run(test) {
   const { bases, screenshot } = parse(process.argv.slice(2));
@@ -52,7 +52,7 @@ export async function run(test) {
     console.log(why ? `FAILED: ${what}: ${why}` : `ok: ${what}`);
   };
 
-  // Playwright gives each launch a fresh user data directory, and removes it.
+  // Playwright gives each launch a new user data directory, and removes it.
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
@@ -64,19 +64,19 @@ export async function run(test) {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-/** Letters that no other test's names and texts have. */
+/** Random letters that make names and texts unique. */
 export function newMark() {
   return Math.random().toString(36).slice(2, 8);
 }
 
 /**
- * Opens a window of its own: other cookies, other storage, another person.
+ * Opens a window in a browser context of its own, hence as another user.
  *
  * @param {import("playwright-core").Browser} browser
  * @param {string} base
- * @param {{ node?: keyof typeof NODES }} [where] The node that the balancer's cookie names.
+ * @param {{ node?: keyof typeof NODES }} [where] The node that the balancer's cookie selects.
  * @param {import("playwright-core").BrowserContextOptions} [options]
- * @returns {Promise<{ page: import("playwright-core").Page, faults: string[] }>} The faults grow while it is open.
+ * @returns {Promise<{ page: import("playwright-core").Page, faults: string[] }>} `faults` collects errors, CSP violations and third-party requests.
  */
 export async function openWindow(browser, base, { node } = {}, options) {
   const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
@@ -101,10 +101,10 @@ export async function openWindow(browser, base, { node } = {}, options) {
 }
 
 /**
- * Waits until each of the texts is in the list, and answers all of it that has `mark` in its text.
+ * Waits until `count` texts that contain `mark` are in the list, and returns all such texts.
  *
  * @param {import("playwright-core").Page} page
- * @param {string} selector What holds a message's text.
+ * @param {string} selector The selector of a message's text.
  * @param {string} mark
  * @param {number} count
  * @returns {Promise<string[]>}
@@ -117,7 +117,7 @@ export async function textsOf(page, selector, mark, count) {
     await page.waitForTimeout(50);
     texts = await read();
   }
-  // A repeat would come a little later.
+  // Leaves time for a duplicate to arrive.
   await page.waitForTimeout(300);
   return read();
 }

@@ -1,9 +1,9 @@
 // @ts-check
-/** What people do on the page, in steps that wait until they are done. */
+/** User actions on the page; each waits until it has taken effect. */
 
 /** @typedef {import("playwright-core").Page} Page */
 
-/** Where the texts of a room's messages are. */
+/** The selector of the texts of a room's messages. */
 export const TEXT = "#messages li[data-seq] .text";
 
 /**
@@ -13,7 +13,7 @@ export const TEXT = "#messages li[data-seq] .text";
  * @param {string} base
  * @param {string} room
  * @param {string} [name]
- * @param {string} [seen] How the name is seen.
+ * @param {string} [seen] The name as it is displayed.
  */
 export async function enter(page, base, room, name, seen = name) {
   await page.goto(`${base}/#room=${room}`);
@@ -22,7 +22,7 @@ export async function enter(page, base, room, name, seen = name) {
 }
 
 /**
- * Waits until a node has the page, and the page all that is in its room.
+ * Waits until the page is connected and has loaded its room.
  *
  * @param {Page} page
  */
@@ -34,7 +34,7 @@ export async function connected(page) {
 /**
  * @param {Page} page
  * @param {string} name
- * @param {string} [seen] How it is seen.
+ * @param {string} [seen] The name as it is displayed.
  */
 export async function rename(page, name, seen = name) {
   await page.click(".whoami");
@@ -55,7 +55,7 @@ export async function nameOf(page) {
  * @param {string} text
  */
 export async function say(page, text) {
-  // In one step: several of these run at a time.
+  // In one step, since several of these run concurrently.
   await page.evaluate((words) => {
     const input = /** @type {HTMLTextAreaElement} */ (document.querySelector("#input"));
     input.value = words;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Someone without a browser: says much, and reads what the log has. */
+/** A user without a browser: posts over the HTTP API, and reads the log. */
 
 export class Speaker {
   #sent = 0;

@@ -4,8 +4,8 @@
  *
  *     node tests/browser/tutorial_page.mjs http://127.0.0.1:3000 [http://127.0.0.1:3001] [--screenshot FILE]
  *
- * The node serves the client library at /socket.io/socket.io.js; the page itself is put in at
- * /tutorial.html by the browser, so that it is of the node's origin as the tutorial's is.
+ * The node serves the client library at /socket.io/socket.io.js. The browser intercepts /tutorial.html
+ * and fills in the page, so that it has the node's origin.
  */
 import assert from "node:assert/strict";
 import { openWindow, PATIENCE_MS, run, textsOf } from "./harness.mjs";
@@ -86,7 +86,7 @@ const PAGE = `<!DOCTYPE html>
 const TEXT = "#messages > li";
 
 await run(async ({ browser, bases, screenshot, check }) => {
-  // The tutorial has one room: what others said in it is not ours to count.
+  // The tutorial has one room only: the mark tells our messages from others'.
   const mark = Math.random().toString(36).slice(2, 8);
   const ada = await openTutorial(browser, bases[0]);
   const bob = await openTutorial(browser, bases[1]);
@@ -114,7 +114,7 @@ await run(async ({ browser, bases, screenshot, check }) => {
   await bob.page.click("#toggle-btn");
   await say(ada.page, `${mark} said while Bob was away`);
   await textsOf(ada.page, TEXT, mark, 13);
-  // Written without a connection, it is sent with the next one.
+  // Written while disconnected, it is sent on the next connection.
   await say(bob.page, `${mark} written by Bob while away`);
   await bob.page.click("#toggle-btn");
   await check("a window that was away sees what it missed, once, and is heard", async () => {
@@ -125,7 +125,7 @@ await run(async ({ browser, bases, screenshot, check }) => {
 
   await check("the sender's retry queue is empty", async () => {
     for (const { page } of [ada, bob]) {
-      // Retried until acked: what is left in it was not.
+      // Messages stay in the queue until they are acked.
       await page.waitForFunction("socket._queue.length === 0", undefined, { timeout: PATIENCE_MS });
     }
   });

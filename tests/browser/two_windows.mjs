@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Two people in two windows, on one node or two: each sees what both say, once and in one order.
+ * Two users in two windows, on one node or two: each sees all messages, once and in one order.
  *
  *     node tests/browser/two_windows.mjs http://127.0.0.1:3000 [http://127.0.0.1:3001] [--screenshot FILE]
  */

@@ -1,17 +1,18 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { App } from "../../static/js/control/app.js";
-import { LocalStore } from "../../static/js/keep/local.js";
-import { handClock, handRequests, memoryOutbox, memoryStorage, messagesAt } from "./fakes.js";
+import { App } from "../../static/js/app/app.js";
+import { Emitter } from "../../static/js/protocol/emitter.js";
+import { LocalStore } from "../../static/js/storage/local_store.js";
+import { manualClock, fakeConnection, memoryOutbox, memoryStorage, messagesAt } from "./fakes.js";
 
 const ME = { id: "me", name: "Me" };
 
-/** The page without its looks, in a room `den` that has 300 messages; somebody looks at its end. */
+/** The page without its views, in a room `den` that has 300 messages; the reader is at its end. */
 function open() {
-  const clock = handClock();
-  const requests = handRequests();
-  const view = { atEnd: true };
+  const clock = manualClock();
+  const connection = fakeConnection();
+  const view = { atEnd: true, watched: true, isAtEndOf: () => view.atEnd };
   /** @type {Record<string, (...args: any[]) => void>} */
   const handlers = {};
   /** @type {any} */
@@ -19,8 +20,8 @@ function open() {
     on: (/** @type {string} */ event, /** @type {() => void} */ handler) => (handlers[event] = handler),
     connect: () => handlers.session?.({ session: "s", token: "t", user: ME, node: "n", epoch: "e" }),
     timeout: () => ({
-      /** @param {string} event @param {object} request @param {(error: null, answer: any) => void} answered */
-      emit: (event, request, answered) => requests.ask(event, request, (answer) => answered(null, answer)),
+      /** @param {string} event @param {object} request @param {(error: null, response: any) => void} onResponse */
+      emit: (event, request, onResponse) => connection.request(event, request, (response) => onResponse(null, response)),
     }),
   };
   /** @type {string[]} */
@@ -34,25 +35,27 @@ function open() {
       store: new LocalStore(memoryStorage()),
       outboxStore: memoryOutbox(),
       newNonce: () => "n1",
-      network: () => true,
+      networkUp: () => true,
     },
-    { changed: () => {}, looks: () => true, atEnd: () => view.atEnd, arrived: () => {} },
+    view,
+    new Emitter(),
+    () => {},
     "den",
   );
   const say = (/** @type {number[]} */ ...seqs) => handlers.messages?.(messagesAt(seqs, { room: "den" }));
   app.open();
-  requests.answer("join", { ok: { head: 300, epoch: "e", recovered: true } });
+  connection.respond("join", { ok: { head: 300, epoch: "e", recovered: true } });
   say(...range(201, 300));
   return {
     app,
     clock,
-    den: app.book.active,
+    den: app.rooms.active,
     fetched,
     say,
     view,
-    /** Answers what was asked for of the history with these places. @param {number} first @param {number} last */
+    /** Responds to the history request with these seqs. @param {number} first @param {number} last */
     page: (first, last) =>
-      requests.answer("history", { ok: { messages: messagesAt(range(first, last), { room: "den" }), more: 1 < first } }),
+      connection.respond("history", { ok: { messages: messagesAt(range(first, last), { room: "den" }), more: 1 < first } }),
   };
 }
 
@@ -61,12 +64,12 @@ function range(first, last) {
   return Array.from({ length: last - first + 1 }, (_, n) => first + n);
 }
 
-/** Lets what was fetched be taken. */
-const taken = () => new Promise((next) => setImmediate(next));
+/** Waits until fetched responses are processed. */
+const settled = () => new Promise((next) => setImmediate(next));
 
 /** The reader goes to an earlier part of the room, and two messages come. @param {ReturnType<typeof open>} opened */
 function readElsewhere({ app, den, page, say, view }) {
-  app.history.around(den, 50, () => (view.atEnd = false));
+  app.history.loadAround(den, 50, () => (view.atEnd = false));
   page(1, 100);
   say(301, 302);
   assert.equal(den.unread, 2);
@@ -76,9 +79,9 @@ test("who goes to the newest messages has read them once they are here", () => {
   const opened = open();
   const { app, den, page, view } = opened;
   readElsewhere(opened);
-  app.history.newest(den);
+  app.history.loadNewest(den);
   view.atEnd = true;
-  app.looked();
+  app.markVisibleRead();
   assert.equal(den.unread, 2, "they are not here yet");
   page(203, 302);
   assert.equal(den.unread, 0);
@@ -88,9 +91,9 @@ test("who comes back to a room that was left at an earlier part has read it once
   const opened = open();
   const { app, den, page, view } = opened;
   readElsewhere(opened);
-  app.look("lobby");
+  app.showRoom("lobby");
   view.atEnd = true;
-  app.look("den");
+  app.showRoom("den");
   page(203, 302);
   assert.equal(den.unread, 0);
 });
@@ -99,7 +102,7 @@ test("history that comes to a reader who is not at the end is not the end", () =
   const opened = open();
   const { app, den, page } = opened;
   readElsewhere(opened);
-  app.history.newer(den);
+  app.history.loadNewer(den);
   page(101, 302);
   assert.ok(den.timeline.attached);
   assert.equal(den.unread, 2);
@@ -107,14 +110,14 @@ test("history that comes to a reader who is not at the end is not the end", () =
 
 test("a search follows into another room: what was found in this one is gone at once", async () => {
   const { app, clock, fetched } = open();
-  app.search.look("den", "word");
-  clock.turn(1_000);
-  await taken();
-  assert.equal(app.search.found.length, 1);
-  app.look("lobby");
-  assert.deepEqual([app.search.found, app.search.words], [[], "word"]);
-  clock.turn(1_000);
-  await taken();
-  assert.equal(app.search.found.length, 1);
+  app.search.update("den", "word");
+  clock.advance(1_000);
+  await settled();
+  assert.equal(app.search.results.length, 1);
+  app.showRoom("lobby");
+  assert.deepEqual([app.search.results, app.search.words], [[], "word"]);
+  clock.advance(1_000);
+  await settled();
+  assert.equal(app.search.results.length, 1);
   assert.deepEqual(fetched, ["den", "lobby"].map((room) => `/api/rooms/${room}/search?q=word&limit=30`));
 });

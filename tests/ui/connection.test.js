@@ -1,21 +1,22 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/link/backoff.js";
-import { Connection } from "../../static/js/link/connection.js";
-import { handClock } from "./fakes.js";
+import { Backoff } from "../../static/js/protocol/backoff.js";
+import { Connection } from "../../static/js/protocol/connection.js";
+import { Emitter } from "../../static/js/protocol/emitter.js";
+import { manualClock } from "./fakes.js";
 
 const SESSION = { session: "s", token: "t1", user: { id: "u1", name: "Ada" }, node: "n", epoch: "e", rooms: {} };
 
-/** @param {Partial<import("../../static/js/link/connection.js").Identity>} [known] */
+/** @param {Partial<import("../../static/js/protocol/connection.js").Identity>} [known] */
 function open(known = {}) {
-  const clock = handClock();
+  const clock = manualClock();
   /** @type {string[]} */
   const did = [];
   /** @type {Record<string, (...args: any[]) => void>} */
   const handlers = {};
   /** @type {((error: unknown) => void)[]} */
-  const answers = [];
+  const responses = [];
   /** @type {any} */
   let options;
   /** @type {any} */
@@ -26,15 +27,24 @@ function open(known = {}) {
     connect: () => did.push("connect"),
     disconnect: () => did.push("disconnect"),
     timeout: () => ({
-      emit(/** @type {string} */ event, /** @type {object} */ _, /** @type {(error: unknown) => void} */ answered) {
+      emit(/** @type {string} */ event, /** @type {object} */ _, /** @type {(error: unknown) => void} */ onResponse) {
         did.push(`emit ${event}`);
-        answers.push(answered);
+        responses.push(onResponse);
       },
     }),
     io: { engine: { close: () => did.push("close") } },
   };
-  /** @type {import("../../static/js/link/connection.js").Identity} */
+  /** @type {import("../../static/js/protocol/connection.js").Identity} */
   const identity = { token: undefined, name: undefined, color: undefined, ...known };
+  const events = /** @type {Emitter<import("../../static/js/protocol/connection.js").ConnectionEvents>} */ (new Emitter());
+  events.on({
+    online: () => did.push("online"),
+    offline: (reason) => did.push(`offline ${reason}`.trim()),
+    messages: (messages, live) => did.push(`messages ${messages.length}${live ? " live" : ""}`),
+    notice: () => did.push("notice"),
+    presence: () => did.push("presence"),
+    typing: () => did.push("typing"),
+  });
   const connection = new Connection(
     (namespace, given) => {
       did.push(namespace);
@@ -42,32 +52,24 @@ function open(known = {}) {
       return socket;
     },
     identity,
-    {
-      rooms: () => ({ lobby: { epoch: "e", seq: 3 } }),
-      online: () => did.push("online"),
-      offline: (trouble) => did.push(`offline ${trouble}`.trim()),
-      messages: (messages, live) => did.push(`messages ${messages.length}${live ? " live" : ""}`),
-      notice: () => did.push("notice"),
-      presence: () => did.push("presence"),
-      typing: () => did.push("typing"),
-    },
+    events,
     clock,
     {
       lost: new Backoff({ firstMs: 500, maxMs: 2_000, random: () => 1 }),
       refused: new Backoff({ firstMs: 1_000, maxMs: 30_000, random: () => 1 }),
     },
   );
-  connection.open();
+  connection.open(() => ({ lobby: { epoch: "e", seq: 3 } }));
   did.length = 0;
   return {
-    answers,
+    responses,
     clock,
     connection,
     identity,
     socket,
     done: () => did.splice(0),
     /** @param {string} event @param {...any} args */
-    hear: (event, ...args) => handlers[event]?.(...args),
+    receive: (event, ...args) => handlers[event]?.(...args),
     auth: () => {
       let auth;
       options.auth((/** @type {object} */ given) => (auth = given));
@@ -77,131 +79,131 @@ function open(known = {}) {
 }
 
 test("each connect says who we are and where we were", () => {
-  const { auth, hear, identity } = open();
+  const { auth, receive, identity } = open();
   assert.deepEqual(auth(), { rooms: { lobby: { epoch: "e", seq: 3 } } });
-  hear("session", SESSION);
+  receive("session", SESSION);
   identity.name = "Ada";
   identity.color = 0;
   assert.deepEqual(auth(), { token: "t1", name: "Ada", color: 0, rooms: { lobby: { epoch: "e", seq: 3 } } });
 });
 
 test("a refused token is dropped and the connection made without it, at once", () => {
-  const { auth, hear, done } = open({ token: "old", name: "Ada" });
-  hear("connect_error", new Error("bad_token: it has expired"));
+  const { auth, receive, done } = open({ token: "old", name: "Ada" });
+  receive("connect_error", new Error("bad_token: it has expired"));
   assert.deepEqual(done(), ["connect"]);
   assert.deepEqual(auth(), { name: "Ada", rooms: { lobby: { epoch: "e", seq: 3 } } });
-  hear("connect_error", new Error("bad_token: it is missing"));
+  receive("connect_error", new Error("bad_token: it is missing"));
   assert.deepEqual(done(), ["offline bad_token: it is missing"], "without a token, dropping it helps no more");
 });
 
 test("a node that refuses is asked again by hand, ever less often", () => {
-  const { clock, hear, done } = open();
+  const { clock, receive, done } = open();
   for (const waitMs of [1_000, 2_000, 4_000]) {
-    hear("connect_error", new Error("full: too many connections"));
-    clock.turn(waitMs - 1);
+    receive("connect_error", new Error("full: too many connections"));
+    clock.advance(waitMs - 1);
     assert.deepEqual(done(), ["offline full: too many connections"]);
-    clock.turn(1);
+    clock.advance(1);
     assert.deepEqual(done(), ["connect"]);
   }
 });
 
 test("a refusal that says when is asked again then", () => {
-  const { clock, hear, done } = open();
-  hear("connect_error", Object.assign(new Error("full"), { data: { retryAfterMs: 4_000 } }));
-  clock.turn(5_000);
+  const { clock, receive, done } = open();
+  receive("connect_error", Object.assign(new Error("full"), { data: { retryAfterMs: 4_000 } }));
+  clock.advance(5_000);
   assert.deepEqual(done(), ["offline full", "connect"]);
 });
 
 test("after a lost connection the next one is tried soon, then ever less often", () => {
-  const { clock, connection, socket, hear, done } = open();
+  const { clock, connection, socket, receive, done } = open();
   socket.active = true;
-  hear("session", SESSION);
-  hear("disconnect", "transport close");
+  receive("session", SESSION);
+  receive("disconnect", "transport close");
   assert.deepEqual(done(), ["online", "offline"]);
   for (const waitMs of [500, 1_000, 2_000, 2_000]) {
     assert.equal(connection.retryAt, clock.now() + waitMs);
-    clock.turn(waitMs);
+    clock.advance(waitMs);
     assert.deepEqual(done(), ["connect"]);
     assert.equal(connection.retryAt, null);
-    hear("connect_error", new Error("websocket error"));
+    receive("connect_error", new Error("websocket error"));
     assert.deepEqual(done(), ["offline"]);
   }
 });
 
 test("the next attempt can be made at once, and is then made once", () => {
-  const { clock, connection, socket, hear, done } = open();
-  connection.hasten();
+  const { clock, connection, socket, receive, done } = open();
+  connection.retryNow();
   socket.active = true;
-  hear("connect_error", new Error("websocket error"));
-  connection.hasten();
+  receive("connect_error", new Error("websocket error"));
+  connection.retryNow();
   assert.deepEqual(done(), ["offline", "connect"]);
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
 });
 
 test("what we closed ourselves is not tried again by itself", () => {
-  const { clock, connection, hear, done } = open();
-  hear("session", SESSION);
-  connection.reopen();
-  hear("disconnect", "io client disconnect");
-  assert.equal(clock.waiting(), 0);
+  const { clock, connection, receive, done } = open();
+  receive("session", SESSION);
+  connection.reconnect();
+  receive("disconnect", "io client disconnect");
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["online", "disconnect", "connect", "offline"]);
 });
 
 test("a connection in doubt that does not answer is cut, one that answers is kept", () => {
-  const { answers, connection, hear, done } = open();
-  hear("session", SESSION);
-  connection.doubt();
-  answers.shift()?.(null);
-  connection.doubt();
-  answers.shift()?.(new Error("timeout"));
+  const { responses, connection, receive, done } = open();
+  receive("session", SESSION);
+  connection.probe();
+  responses.shift()?.(null);
+  connection.probe();
+  responses.shift()?.(new Error("timeout"));
   assert.deepEqual(done(), ["online", "emit rooms", "emit rooms", "close"]);
 });
 
 test("a doubt about an earlier connection does not cut the next", () => {
-  const { answers, clock, connection, hear, done } = open();
-  hear("session", SESSION);
-  connection.doubt();
-  hear("disconnect", "transport close");
-  clock.turn(500);
-  hear("session", SESSION);
+  const { responses, clock, connection, receive, done } = open();
+  receive("session", SESSION);
+  connection.probe();
+  receive("disconnect", "transport close");
+  clock.advance(500);
+  receive("session", SESSION);
   done();
-  answers.shift()?.(new Error("timeout"));
+  responses.shift()?.(new Error("timeout"));
   assert.deepEqual(done(), []);
 });
 
 test("a dismissal is followed by a slow return, sooner after a steady connection", () => {
-  const { clock, hear, done } = open();
+  const { clock, receive, done } = open();
   for (const waitMs of [1_000, 2_000]) {
-    hear("session", SESSION);
-    hear("disconnect", "io server disconnect");
-    clock.turn(waitMs);
+    receive("session", SESSION);
+    receive("disconnect", "io server disconnect");
+    clock.advance(waitMs);
     assert.deepEqual(done(), ["online", "offline", "connect"]);
   }
-  hear("session", SESSION);
-  clock.turn(30_000);
-  hear("disconnect", "io server disconnect");
-  clock.turn(1_000);
+  receive("session", SESSION);
+  clock.advance(30_000);
+  receive("disconnect", "io server disconnect");
+  clock.advance(1_000);
   assert.deepEqual(done(), ["online", "offline", "connect"]);
 });
 
 test("nothing is asked without a session, so that nothing is sent out of turn at the next", () => {
-  const { connection, hear, done } = open();
+  const { connection, receive, done } = open();
   /** @type {unknown[]} */
-  const answers = [];
-  const ask = () => connection.ask("post", {}, (answer) => answers.push(answer));
-  ask();
-  hear("session", SESSION);
-  ask();
-  hear("disconnect", "transport close");
-  ask();
-  assert.deepEqual(answers, [null, null]);
+  const responses = [];
+  const post = () => connection.request("post", {}, (response) => responses.push(response));
+  post();
+  receive("session", SESSION);
+  post();
+  receive("disconnect", "transport close");
+  post();
+  assert.deepEqual(responses, [null, null]);
   assert.deepEqual(done(), ["online", "emit post", "offline"]);
 });
 
 test("a page is acked once it was taken", () => {
-  const { hear, done } = open();
-  hear("messages", [{}, {}], () => assert.deepEqual(done(), ["messages 2"]));
-  hear("messages", [{}]);
-  hear("message", {});
+  const { receive, done } = open();
+  receive("messages", [{}, {}], () => assert.deepEqual(done(), ["messages 2"]));
+  receive("messages", [{}]);
+  receive("message", {});
   assert.deepEqual(done(), ["messages 1", "messages 1 live"]);
 });

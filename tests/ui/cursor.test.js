@@ -1,21 +1,21 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RoomCursor } from "../../static/js/link/cursor.js";
+import { RoomCursor } from "../../static/js/protocol/cursor.js";
 import { messagesAt, seeded } from "./fakes.js";
 
 const EPOCH = "e1";
 
 /**
- * Renders a schedule: what is shown for each batch; `?` for a hole.
+ * Renders a schedule: the messages shown for each batch; `?` for a gap.
  *
  * @param {RoomCursor} cursor
  * @param {number[][]} batches
  */
 function trace(cursor, batches) {
   const steps = batches.map((seqs) => {
-    const { due, hole } = cursor.offer(messagesAt(seqs));
-    return (due.map(({ seq }) => seq).join(",") || (hole ? "" : "-")) + (hole ? "?" : "");
+    const { due, gap } = cursor.receive(messagesAt(seqs));
+    return (due.map(({ seq }) => seq).join(",") || (gap ? "" : "-")) + (gap ? "?" : "");
   });
   return steps.join(" ");
 }
@@ -23,14 +23,14 @@ function trace(cursor, batches) {
 /** @param {{ head: number, recovered?: boolean, epoch?: string }} joined */
 function opened({ head, recovered = true, epoch = EPOCH }) {
   const cursor = new RoomCursor();
-  cursor.open({ epoch, head, recovered });
+  cursor.join({ epoch, head, recovered });
   return cursor;
 }
 
 /** @param {number} shown */
 function at(shown) {
   const cursor = opened({ head: shown });
-  cursor.offer(messagesAt([shown]));
+  cursor.receive(messagesAt([shown]));
   return cursor;
 }
 
@@ -58,12 +58,12 @@ test("history may start anywhere, but then goes on without a hole", () => {
 
 test("an empty room starts at its first message", () => {
   const cursor = opened({ head: 0 });
-  assert.deepEqual(cursor.place(), { epoch: EPOCH, seq: 0 });
+  assert.deepEqual(cursor.position(), { epoch: EPOCH, seq: 0 });
   assert.equal(trace(cursor, [[2], [1], [2]]), "? 1 2");
 });
 
 test("nothing shown is no place to go on from", () => {
-  assert.equal(opened({ head: 7 }).place(), null);
+  assert.equal(opened({ head: 7 }).position(), null);
 });
 
 test("it is caught up once the head was shown", () => {
@@ -77,7 +77,7 @@ test("it is caught up once the head was shown", () => {
   assert.equal(cursor.caughtUp, false, "a hole is something to catch up with");
 });
 
-/** @type {[name: string, joined: { epoch: string, head: number, recovered: boolean }, opening: string, then: string][]} */
+/** @type {[name: string, result: import("../../static/js/protocol/wire.js").JoinResult, outcome: string, then: string][]} */
 const RETURNS = [
   ["a recovered return goes on where it was", { epoch: EPOCH, head: 9, recovered: true }, "resumed", "- ? 5"],
   ["an incomplete return skips what is lost, once", { epoch: EPOCH, head: 9, recovered: false }, "incomplete", "- 7 -"],
@@ -86,10 +86,10 @@ const RETURNS = [
   ["a log that has shrunk is another one", { epoch: EPOCH, head: 2, recovered: false }, "replaced", "4 ? 5"],
 ];
 
-for (const [name, joined, opening, then] of RETURNS) {
+for (const [name, result, outcome, then] of RETURNS) {
   test(name, () => {
     const cursor = at(4);
-    assert.equal(cursor.open(joined), opening);
+    assert.equal(cursor.join(result), outcome);
     assert.equal(trace(cursor, [[4], [7], [5]]), then);
     assert.equal(trace(cursor, [[99]]), "?");
   });
@@ -97,8 +97,8 @@ for (const [name, joined, opening, then] of RETURNS) {
 
 test("another log's empty room starts at its first message", () => {
   const cursor = at(4);
-  cursor.open({ epoch: "e2", head: 0, recovered: false });
-  assert.deepEqual(cursor.place(), { epoch: "e2", seq: 0 });
+  cursor.join({ epoch: "e2", head: 0, recovered: false });
+  assert.deepEqual(cursor.position(), { epoch: "e2", seq: 0 });
   assert.equal(trace(cursor, [[2], [1]]), "? 1");
 });
 
@@ -109,11 +109,11 @@ test("any schedule with loss and repeats shows each once and in order", () => {
     /** @type {number[]} */
     const shown = [];
     for (let rounds = 0; shown.length < 50 && rounds < 10_000; rounds += 1) {
-      // Old, due or beyond a hole; one or a page of them.
+      // Old, due or after a gap; one message or a page of them.
       const start = Math.max(1, (shown.at(-1) ?? 0) - 3 + Math.floor(random() * 8));
       const length = 1 + Math.floor(random() * 4);
       const page = Array.from({ length }, (_, n) => start + n).filter((seq) => seq <= 50 && 0.1 < random());
-      shown.push(...cursor.offer(messagesAt(page)).due.map(({ seq }) => seq));
+      shown.push(...cursor.receive(messagesAt(page)).due.map(({ seq }) => seq));
     }
     assert.deepEqual(shown, Array.from({ length: 50 }, (_, n) => n + 1), `seed ${seed}`);
   }

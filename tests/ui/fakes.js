@@ -1,12 +1,12 @@
 // @ts-check
-/** Stand-ins for what the page's parts are given: a clock turned by hand, messages, storage. */
+/** Fakes for the tests: a manual clock, messages, storage, a connection. */
 
 /**
- * A clock that stands still until it is turned.
+ * A clock that stands still until it is advanced.
  *
- * @returns {import("../../static/js/link/clock.js").Clock & { turn: (ms: number) => void, waiting: () => number }}
+ * @returns {import("../../static/js/protocol/clock.js").Clock & { advance: (ms: number) => void, pendingTimers: () => number }}
  */
-export function handClock() {
+export function manualClock() {
   let now = 1_000_000;
   /** @type {{ due: number, then: () => void }[]} */
   let timers = [];
@@ -19,7 +19,7 @@ export function handClock() {
         timers = timers.filter((one) => one !== timer);
       };
     },
-    turn(ms) {
+    advance(ms) {
       const end = now + ms;
       for (;;) {
         const [next] = timers.filter(({ due }) => due <= end).sort((one, other) => one.due - other.due);
@@ -30,16 +30,16 @@ export function handClock() {
       }
       now = end;
     },
-    waiting: () => timers.length,
+    pendingTimers: () => timers.length,
   };
 }
 
 /**
- * Messages of a room at the given places.
+ * Messages of a room with the given seqs.
  *
  * @param {number[]} seqs
- * @param {Partial<import("../../static/js/link/wire.js").Message>} [more]
- * @returns {import("../../static/js/link/wire.js").Message[]}
+ * @param {Partial<import("../../static/js/protocol/wire.js").Message>} [more]
+ * @returns {import("../../static/js/protocol/wire.js").Message[]}
  */
 export function messagesAt(seqs, more = {}) {
   return seqs.map((seq) => ({
@@ -54,76 +54,74 @@ export function messagesAt(seqs, more = {}) {
 }
 
 /**
- * A store for the outbox, in memory: what is in it is a copy, as a database's is.
+ * An outbox store in memory; like a database, it stores copies.
  *
- * @returns {import("../../static/js/link/outbox.js").OutboxStore & { load: () => import("../../static/js/link/outbox.js").Entry[] }}
+ * @returns {import("../../static/js/protocol/outbox.js").OutboxStore & { load: () => import("../../static/js/protocol/outbox.js").Entry[] }}
  */
 export function memoryOutbox() {
-  /** @type {Map<string, import("../../static/js/link/outbox.js").Entry>} */
-  const kept = new Map();
+  /** @type {Map<string, import("../../static/js/protocol/outbox.js").Entry>} */
+  const stored = new Map();
   return {
-    put: (entry) => void kept.set(entry.nonce, structuredClone(entry)),
-    remove: ({ nonce }) => void kept.delete(nonce),
+    put: (entry) => void stored.set(entry.nonce, structuredClone(entry)),
+    remove: ({ nonce }) => void stored.delete(nonce),
     load: () =>
-      [...kept.values()]
+      [...stored.values()]
         .map((entry) => ({ ...structuredClone(entry), state: entry.state === "failed" ? entry.state : /** @type {const} */ ("waiting") }))
         .sort((one, other) => one.writtenAt - other.writtenAt),
   };
 }
 
 /**
- * A browser's small storage, in memory; it can be full.
+ * A browser's `Storage` in memory; it can be full.
  *
  * @returns {Storage & { full: boolean }}
  */
 export function memoryStorage() {
   /** @type {Map<string, string>} */
-  const kept = new Map();
+  const stored = new Map();
   const storage = {
     full: false,
     get length() {
-      return kept.size;
+      return stored.size;
     },
-    key: (/** @type {number} */ n) => [...kept.keys()][n] ?? null,
-    getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
+    key: (/** @type {number} */ n) => [...stored.keys()][n] ?? null,
+    getItem: (/** @type {string} */ key) => stored.get(key) ?? null,
     setItem(/** @type {string} */ key, /** @type {string} */ value) {
       if (storage.full) throw new DOMException("no space", "QuotaExceededError");
-      kept.set(key, value);
+      stored.set(key, value);
     },
-    removeItem: (/** @type {string} */ key) => void kept.delete(key),
-    clear: () => kept.clear(),
+    removeItem: (/** @type {string} */ key) => void stored.delete(key),
+    clear: () => stored.clear(),
   };
   return storage;
 }
 
-/**
- * The requests of a connection, which wait for the test's answers; without one it is offline.
- */
-export function handRequests() {
-  /** @type {{ event: string, request: any, answered: (answer: any) => void }[]} */
+/** A connection whose requests wait until the test responds; while offline, they fail at once. */
+export function fakeConnection() {
+  /** @type {{ event: string, request: any, onResponse: (response: any) => void }[]} */
   const waiting = [];
-  const requests = {
+  const connection = {
     online: true,
-    /** @type {import("../../static/js/link/connection.js").Connection["ask"]} */
-    ask(event, request, answered) {
-      if (requests.online) waiting.push({ event, request, answered });
-      else answered(null);
+    /** @type {import("../../static/js/protocol/connection.js").Connection["request"]} */
+    request(event, request, onResponse) {
+      if (connection.online) waiting.push({ event, request, onResponse });
+      else onResponse(null);
     },
-    /** Those that wait for an answer, by event. @param {string} event */
-    asked: (event) => waiting.filter((one) => one.event === event).map(({ request }) => request),
-    /** Answers the first of an event that waits. @param {string} event @param {any} answer */
-    answer(event, answer) {
+    /** The requests of an event that wait for a response. @param {string} event */
+    pending: (event) => waiting.filter((one) => one.event === event).map(({ request }) => request),
+    /** Responds to the first waiting request of an event. @param {string} event @param {any} response */
+    respond(event, response) {
       const at = waiting.findIndex((one) => one.event === event);
       const [first] = at === -1 ? [] : waiting.splice(at, 1);
-      if (!first) throw new Error(`nobody asks for ${event}`);
-      first.answered(answer);
+      if (!first) throw new Error(`no request ${event} is waiting`);
+      first.onResponse(response);
     },
   };
-  return requests;
+  return connection;
 }
 
 /**
- * Numbers from 0 to 1 that look random, the same for each seed.
+ * Pseudo-random numbers from 0 to 1, the same for each seed.
  *
  * @param {number} seed
  */

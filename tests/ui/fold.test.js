@@ -8,28 +8,28 @@ const ADA = { id: "u1", name: "Ada" };
 const BOB = { id: "u2", name: "Bob" };
 
 /**
- * An amendment of the text at place 1, which is Ada's.
+ * An amendment of the text with seq 1, which is Ada's.
  *
  * @param {number} seq
  * @param {string} kind
  * @param {string} [text]
- * @param {import("../../static/js/link/wire.js").User} [author]
- * @returns {import("../../static/js/link/wire.js").Message}
+ * @param {import("../../static/js/protocol/wire.js").User} [author]
+ * @returns {import("../../static/js/protocol/wire.js").Message}
  */
 const amendment = (seq, kind, text = "", author = ADA) => ({ room: "lobby", seq, kind, of: 1, author, text, at: 0 });
 const [TEXT] = messagesAt([1]);
 
-/** @param {import("../../static/js/link/wire.js").Message[]} amendments */
+/** @param {import("../../static/js/protocol/wire.js").Message[]} amendments */
 function shown(amendments) {
   const fold = new Fold();
-  for (const each of amendments) fold.take(each);
+  for (const each of amendments) fold.apply(each);
   assert.ok(TEXT);
-  const { text, edited, deleted, reactions } = fold.of(TEXT);
+  const { text, edited, deleted, reactions } = fold.resolve(TEXT);
   const given = reactions.map((reaction) => `${reaction.text}${reaction.users.map(({ name }) => name).join("+")}`);
   return [deleted ? "deleted" : text, ...(edited ? ["edited"] : []), ...given].join(" ");
 }
 
-/** @type {[what: string, amendments: import("../../static/js/link/wire.js").Message[], wanted: string][]} */
+/** @type {[what: string, amendments: import("../../static/js/protocol/wire.js").Message[], wanted: string][]} */
 const CASES = [
   ["a text without amendments is itself", [], "message 1"],
   ["an edit replaces it", [amendment(2, "edit", "better")], "better edited"],
@@ -66,9 +66,9 @@ test("any order of any amendments, with repeats, comes to the same", () => {
 
 test("what is about texts that are not there is bounded, and that of the loaded ones is kept", () => {
   const fold = new Fold();
-  for (let of = 1; of <= 2 * WAITING_MAX; of += 1) fold.take({ ...amendment(10_000 + of, "edit", "x"), of });
-  fold.keep(1, 10);
+  for (let of = 1; of <= 2 * WAITING_MAX; of += 1) fold.apply({ ...amendment(10_000 + of, "edit", "x"), of });
+  fold.prune(1, 10);
   assert.equal(fold.size, 10 + WAITING_MAX);
   assert.ok(TEXT);
-  assert.equal(fold.of(TEXT).text, "x");
+  assert.equal(fold.resolve(TEXT).text, "x");
 });

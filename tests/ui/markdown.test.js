@@ -81,7 +81,7 @@ test("nesting has an end", () => {
   assert.ok(line(parse("*a **b *c **d *e **f* g** h* i** j* k**")));
 });
 
-/** What long texts are made of to be hard. @type {[what: string, unit: string][]} */
+/** Units that, repeated, make long texts hard to parse. @type {[what: string, unit: string][]} */
 const HARD = [
   ["letters", "a"], ["stars", "*"], ["open stars", "*a "], ["open and closed", "*a*"], ["strong and em", "**a *b "],
   ["ticks", "`"], ["ticks and letters", "`a"], ["underscores", "_a "], ["struck", "~~a "], ["quotes", "> "],
@@ -92,14 +92,14 @@ const HARD = [
 ];
 
 for (const [what, unit] of HARD) {
-  // More than a node takes: what takes the square of the length, takes minutes.
+  // Longer than a node accepts: parsing in quadratic time would take minutes.
   test(`256 KiB of ${what} are read at once`, () => {
     const before = what.includes("after a quote") ? "> a\ny" : what.includes("a host") ? "https://a" : what.includes("a link") ? "https://a.b/" : "";
     const text = before + unit.repeat(262_144 / unit.length) + "x";
     const began = performance.now();
     parse(text, "Ada");
     const tookMs = performance.now() - began;
-    // Many times what it takes where the time grows with the text's length only.
+    // Many times what parsing in linear time takes.
     assert.ok(tookMs < 2_000, `${tookMs} ms`);
   });
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mentions, withMention } from "../../static/js/model/mentions.js";
 
-/** `|` is the cursor, `<` where a mention was begun. @type {[written: string, becomes: string][]} */
+/** `|` is the caret, `<` where a mention was begun. @type {[written: string, becomes: string][]} */
 const CALLS = [
   ["|", "@Ada |"],
   ["hello|", "hello @Ada |"],

@@ -1,20 +1,20 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENTRIES_MAX, Outbox } from "../../static/js/link/outbox.js";
-import { handClock, memoryOutbox } from "./fakes.js";
+import { ENTRIES_MAX, Outbox } from "../../static/js/protocol/outbox.js";
+import { manualClock, memoryOutbox } from "./fakes.js";
 
-/** @typedef {import("../../static/js/link/wire.js").Answer<import("../../static/js/link/wire.js").Posted>} Answer */
+/** @typedef {import("../../static/js/protocol/wire.js").Response<import("../../static/js/protocol/wire.js").PostResult>} Response */
 
-/** A window: an outbox, what it has sent, and the means to answer. */
+/** A window: an outbox, the posts it has sent, and the means to respond. */
 function open({ storage = memoryOutbox(), random = () => 0 } = {}) {
-  const clock = handClock();
-  /** @type {(import("../../static/js/link/wire.js").Post & { answered: (answer: Answer) => void })[]} */
+  const clock = manualClock();
+  /** @type {(import("../../static/js/protocol/wire.js").Post & { onResponse: (response: Response) => void })[]} */
   const sent = [];
   let nonces = 0;
   const outbox = new Outbox(
     {
-      send: (post, answered) => sent.push({ ...post, answered }),
+      send: (post, onResponse) => sent.push({ ...post, onResponse }),
       changed: () => {},
       newNonce: () => `n${(nonces += 1)}`,
     },
@@ -28,25 +28,25 @@ function open({ storage = memoryOutbox(), random = () => 0 } = {}) {
     outbox,
     storage,
     sent,
-    posts: () => sent.map(({ answered: _, ...post }) => post),
+    posts: () => sent.map(({ onResponse: _, ...post }) => post),
     /** @param {string} texts */
     write(texts, room = "lobby") {
       for (const text of texts.split(" ")) outbox.post(room, text);
     },
-    /** Takes what was sent since the last call, as one line of texts. */
+    /** The texts sent since the last call, as one line. */
     sends() {
       return sent.splice(0).map(({ text }) => text).join(" ");
     },
-    /** What is shown, as one line. */
+    /** The entries shown, as one line. */
     shown: (room = "lobby") => outbox.entries(room).map(({ text, state }) => `${text}:${state}`).join(" "),
-    /** How much would survive a reload. */
-    kept: () => storage.load().map(({ text }) => text).join(" "),
+    /** The texts that would survive a reload, as one line. */
+    persisted: () => storage.load().map(({ text }) => text).join(" "),
   };
 }
 
-/** @param {number} seq @returns {Answer} */
+/** @param {number} seq @returns {Response} */
 const ok = (seq) => ({ ok: { seq, at: 0 } });
-/** @param {string} code @param {number} [retryAfterMs] @returns {Answer} */
+/** @param {string} code @param {number} [retryAfterMs] @returns {Response} */
 const refusal = (code, retryAfterMs) => ({
   error: { code, detail: `because of ${code}`, ...(retryAfterMs !== undefined && { retryAfterMs }) },
 });
@@ -69,28 +69,28 @@ test("what is written while offline is sent at the next connection, in order", (
 });
 
 test("an acked message stays until it is shown at its place", () => {
-  const { outbox, sent, write, shown, kept } = open();
+  const { outbox, sent, write, shown, persisted } = open();
   outbox.online("u1");
   write("a");
-  sent[0]?.answered(ok(7));
+  sent[0]?.onResponse(ok(7));
   assert.equal(shown(), "a:stored");
-  assert.equal(kept(), "");
-  outbox.shown("lobby", 6);
+  assert.equal(persisted(), "");
+  outbox.shownUpTo("lobby", 6);
   assert.equal(shown(), "a:stored");
-  outbox.shown("other", 7);
+  outbox.shownUpTo("other", 7);
   assert.equal(shown(), "a:stored");
-  outbox.shown("lobby", 7);
+  outbox.shownUpTo("lobby", 7);
   assert.equal(shown(), "");
 });
 
 test("a message that comes back before its ack is shown as that, and its ack changes nothing", () => {
-  const { outbox, sent, write, shown, kept } = open();
+  const { outbox, sent, write, shown, persisted } = open();
   outbox.online("u1");
   write("a b");
   outbox.confirm("n1");
   assert.equal(shown(), "b:sending");
-  assert.equal(kept(), "b");
-  sent[0]?.answered(ok(1));
+  assert.equal(persisted(), "b");
+  sent[0]?.onResponse(ok(1));
   assert.equal(shown(), "b:sending");
 });
 
@@ -107,7 +107,7 @@ test("after a reconnect what was not acked is sent again with the same nonces, i
   outbox.online("u1");
   write("a b c d");
   const before = sent.map(({ nonce }) => nonce);
-  sent[1]?.answered(ok(2));
+  sent[1]?.onResponse(ok(2));
   sends();
   outbox.offline();
   outbox.online("u1");
@@ -122,10 +122,10 @@ test("a late refusal of an earlier connection changes nothing", () => {
   const [first] = sent;
   sends();
   outbox.offline();
-  first?.answered(null);
+  first?.onResponse(null);
   outbox.online("u1");
   assert.equal(sends(), "a");
-  first?.answered(refusal("forbidden"));
+  first?.onResponse(refusal("forbidden"));
   assert.equal(shown(), "a:sending");
 });
 
@@ -133,7 +133,7 @@ test("a reload sends what was not acked with the same nonces, in order", () => {
   const { outbox, sent, write, storage } = open();
   write("a b c");
   outbox.online("u1");
-  sent[0]?.answered(ok(1));
+  sent[0]?.onResponse(ok(1));
   const again = open({ storage });
   assert.equal(again.shown(), "b:waiting c:waiting");
   again.outbox.online("u1");
@@ -141,7 +141,7 @@ test("a reload sends what was not acked with the same nonces, in order", () => {
 });
 
 /** @type {[code: string, retryAfterMs: number | undefined, waitMs: number][]} */
-const PASSING = [
+const RETRYABLE = [
   ["busy", 300, 300],
   ["unavailable", 1_000, 1_000],
   ["unknown", 2_000, 2_000],
@@ -153,16 +153,16 @@ const PASSING = [
   ["busy", 86_400_000, 60_000],
 ];
 
-for (const [code, retryAfterMs, waitMs] of PASSING) {
+for (const [code, retryAfterMs, waitMs] of RETRYABLE) {
   test(`${code} (${retryAfterMs ?? "no time"}) is tried again after ${waitMs} ms`, () => {
     const { clock, outbox, sent, write, sends } = open();
     outbox.online("u1");
     write("a");
-    sent[0]?.answered(refusal(code, retryAfterMs));
+    sent[0]?.onResponse(refusal(code, retryAfterMs));
     sends();
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.equal(sends(), "");
-    clock.turn(1);
+    clock.advance(1);
     assert.equal(sent[0]?.nonce, "n1");
     assert.equal(sends(), "a");
   });
@@ -173,11 +173,11 @@ for (const code of ["forbidden", "too_long", "nonce_conflict"]) {
     const { clock, outbox, sent, write, shown } = open();
     outbox.online("u1");
     write("a b");
-    sent[0]?.answered(refusal(code));
+    sent[0]?.onResponse(refusal(code));
     assert.equal(shown(), "a:failed b:sending");
     assert.equal(outbox.entries("lobby")[0]?.reason, `because of ${code}`);
-    assert.equal(clock.waiting(), 0);
-    sent[1]?.answered(ok(1));
+    assert.equal(clock.pendingTimers(), 0);
+    sent[1]?.onResponse(ok(1));
     assert.equal(shown(), "a:failed b:stored");
   });
 }
@@ -188,13 +188,13 @@ test("after a passing refusal everything behind it is sent again after it, in or
   write("a b c");
   const [a, b, c] = sent;
   sends();
-  a?.answered(refusal("busy", 300));
-  b?.answered(refusal("retry_first", 1));
+  a?.onResponse(refusal("busy", 300));
+  b?.onResponse(refusal("retry_first", 1));
   write("d");
-  clock.turn(300);
-  // The node may still take what is under way for what was sent before: nothing may overtake it.
+  clock.advance(300);
+  // The node may still store the post in flight: nothing may be sent before it has a response.
   assert.equal(sends(), "");
-  c?.answered(refusal("retry_first", 1));
+  c?.onResponse(refusal("retry_first", 1));
   assert.equal(sends(), "a b c d");
 });
 
@@ -202,7 +202,7 @@ test("one room's refusal does not hold another room", () => {
   const { outbox, sent, write, sends } = open();
   outbox.online("u1");
   write("a");
-  sent[0]?.answered(refusal("busy", 300));
+  sent[0]?.onResponse(refusal("busy", 300));
   sends();
   write("b", "other");
   assert.equal(sends(), "b");
@@ -212,9 +212,9 @@ test("no answer in time is asked again", () => {
   const { clock, outbox, sent, write, sends } = open();
   outbox.online("u1");
   write("a");
-  sent[0]?.answered(null);
+  sent[0]?.onResponse(null);
   sends();
-  clock.turn(500);
+  clock.advance(500);
   assert.equal(sends(), "a");
 });
 
@@ -222,13 +222,13 @@ test("a message shown after a passing refusal is still sent, since the node wait
   const { clock, outbox, sent, write, shown, sends } = open();
   outbox.online("u1");
   write("a b");
-  sent[0]?.answered(refusal("unknown", 100));
-  sent[1]?.answered(refusal("retry_first", 100));
+  sent[0]?.onResponse(refusal("unknown", 100));
+  sent[1]?.onResponse(refusal("retry_first", 100));
   sends();
   outbox.confirm("n1");
   assert.equal(shown(), "b:waiting");
-  clock.turn(100);
-  sent[0]?.answered(ok(1));
+  clock.advance(100);
+  sent[0]?.onResponse(ok(1));
   assert.equal(sends(), "a b");
   assert.equal(shown(), "b:sending");
 });
@@ -237,10 +237,10 @@ test("a reconnect ends the wait after a refusal", () => {
   const { clock, outbox, sent, write, sends } = open();
   outbox.online("u1");
   write("a");
-  sent[0]?.answered(refusal("busy", 30_000));
+  sent[0]?.onResponse(refusal("busy", 30_000));
   sends();
   outbox.offline();
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   outbox.online("u1");
   assert.equal(sends(), "a");
 });
@@ -250,19 +250,19 @@ test("without a time the waits grow, and a success ends that", () => {
   outbox.online("u1");
   write("a");
   for (const waitMs of [250, 500, 1_000]) {
-    sent[0]?.answered(refusal("busy"));
+    sent[0]?.onResponse(refusal("busy"));
     sends();
-    clock.turn(waitMs - 1);
+    clock.advance(waitMs - 1);
     assert.equal(sent.length, 0);
-    clock.turn(1);
+    clock.advance(1);
     assert.equal(sent.length, 1);
   }
-  sent[0]?.answered(ok(1));
+  sent[0]?.onResponse(ok(1));
   sends();
   write("b");
-  sent[0]?.answered(refusal("busy"));
+  sent[0]?.onResponse(refusal("busy"));
   sends();
-  clock.turn(250);
+  clock.advance(250);
   assert.equal(sends(), "b");
 });
 
@@ -279,15 +279,15 @@ test("what was sent as someone else is not sent again, but what was never sent i
 });
 
 test("a failed message can be sent as a new one, or given up", () => {
-  const { outbox, sent, write, shown, kept } = open();
+  const { outbox, sent, write, shown, persisted } = open();
   outbox.online("u1");
   write("a b");
-  for (const { answered } of sent.splice(0)) answered(refusal("forbidden"));
+  for (const { onResponse } of sent.splice(0)) onResponse(refusal("forbidden"));
   outbox.discard("n1");
   outbox.retry("n2");
   assert.equal(shown(), "b:sending");
   assert.equal(sent[0]?.nonce, "n3");
-  assert.equal(kept(), "b");
+  assert.equal(persisted(), "b");
 });
 
 test("what is under way can be neither given up nor sent twice", () => {
@@ -304,7 +304,7 @@ test("a failed message survives a reload as failed", () => {
   const { outbox, sent, write, storage } = open();
   outbox.online("u1");
   write("a");
-  sent[0]?.answered(refusal("forbidden"));
+  sent[0]?.onResponse(refusal("forbidden"));
   const again = open({ storage });
   again.outbox.online("u1");
   assert.equal(again.shown(), "a:failed");
@@ -315,7 +315,7 @@ test("a replaced log's stored messages are forgotten, those not yet stored are n
   const { outbox, sent, write, shown } = open();
   outbox.online("u1");
   write("a b");
-  sent[0]?.answered(ok(100));
+  sent[0]?.onResponse(ok(100));
   outbox.forgetStored();
   assert.equal(shown(), "b:sending");
 });
@@ -326,8 +326,8 @@ test("only so many are under way, and the next follow in order", () => {
   outbox.online("u1");
   const [a, b] = sent;
   assert.equal(sends(), "a b c d e f g h");
-  a?.answered(ok(1));
-  b?.answered(ok(2));
+  a?.onResponse(ok(1));
+  b?.onResponse(ok(2));
   assert.equal(sends(), "i j");
 });
 
@@ -344,7 +344,7 @@ test("what is shown and acked leaves its place to the next, whichever came first
     assert.equal(outbox.post("lobby", "x"), true, `the ${n}th`);
     const [post] = sent.splice(0);
     if (n % 2 === 0) outbox.confirm(`n${n}`);
-    post?.answered(ok(n));
+    post?.onResponse(ok(n));
     if (n % 2 === 1) outbox.confirm(`n${n}`);
   }
   assert.deepEqual(outbox.entries("lobby"), []);
@@ -354,7 +354,7 @@ test("what was left behind is taken over behind what was written before, once", 
   const { outbox, sent, storage, write, shown } = open();
   outbox.online("u1");
   write("a");
-  /** @type {import("../../static/js/link/outbox.js").Entry} */
+  /** @type {import("../../static/js/protocol/outbox.js").Entry} */
   const left = { room: "lobby", nonce: "other", text: "b", writtenAt: 2_000_000, state: "waiting", userId: "u1" };
   storage.put(left);
   outbox.restore([left]);
@@ -380,7 +380,7 @@ test("what is said about a text names it, again when it is tried again", () => {
     { room: "lobby", nonce: "n1", text: "better", kind: "edit", of: 7 },
     { room: "lobby", nonce: "n2", kind: "delete", of: 8 },
   ]);
-  sent[0]?.answered(refusal("no_such_message"));
+  sent[0]?.onResponse(refusal("no_such_message"));
   outbox.retry("n1");
   assert.deepEqual(posts().at(-1), { room: "lobby", nonce: "n3", text: "better", kind: "edit", of: 7 });
 });

@@ -1,10 +1,11 @@
 // @ts-check
-/** What holds of the page's files as they are: its policy, and the hooks that the browser tests use. */
+/** Checks of the page's files: the CSP, and the elements that the browser tests use. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { test } from "node:test";
-import { banner } from "../../static/js/model/status.js";
-import { roomOfHash } from "../../static/js/link/wire.js";
+import { bannerFor } from "../../static/js/model/status.js";
+import { roomFromHash } from "../../static/js/protocol/wire.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
 const html = readFileSync(new URL("index.html", STATIC), "utf8");
@@ -38,6 +39,23 @@ test("every script is checked", () => {
   for (const { name, source } of scripts) assert.match(source, /^\/\/ @ts-check\n\/\*\*/, name);
 });
 
+test("no module imports itself through others, be it for a type only", () => {
+  /** @type {Map<string, string[]>} */
+  const imports = new Map();
+  for (const { name, source } of scripts) {
+    const paths = [...source.matchAll(/(?:from |import\()"(\.[^"]+)"/g)].map(([, path = ""]) => posix.join(posix.dirname(name), path));
+    for (const path of paths) assert.ok(scripts.some((script) => script.name === path), `${name} imports ${path}`);
+    imports.set(name, paths);
+  }
+  /** @param {string} name @param {string[]} importers */
+  const follow = (name, importers) => {
+    assert.ok(!importers.includes(name), [...importers, name].join(" imports "));
+    for (const path of imports.get(name) ?? []) follow(path, [...importers, name]);
+    imports.delete(name);
+  };
+  for (const { name } of scripts) follow(name, []);
+});
+
 test("the page has what it and its tests look for", () => {
   for (const id of ["side", "head", "scroller", "messages", "pending", "banner", "form", "input", "drawer", "dialog", "announcer"]) {
     assert.equal(html.split(`id="${id}"`).length, 2, id);
@@ -60,29 +78,29 @@ const HASHES = [
 
 for (const [hash, room] of HASHES) {
   test(`the hash ${JSON.stringify(hash.slice(0, 20))} names ${room === null ? "no room" : "a room"}`, () => {
-    assert.equal(roomOfHash(hash), room);
+    assert.equal(roomFromHash(hash), room);
   });
 }
 
-/** @type {[what: string, change: Partial<import("../../static/js/model/status.js").Circumstances>, says: RegExp][]} */
+/** @type {[what: string, change: Partial<import("../../static/js/model/status.js").ConnectionStatus>, says: RegExp][]} */
 const BANNERS = [
   ["all is well", {}, /^$/],
   ["the first connection is being made", { online: false, wasOnline: false }, /^Connecting/],
   ["the first connection has failed", { online: false, wasOnline: false, retryInMs: 900 }, /^No connection\. Reconnecting in 1 s/],
   ["the connection was lost", { online: false }, /^Connection lost\. Reconnecting…/],
   ["it will be tried again", { online: false, retryInMs: 2_100 }, /Reconnecting in 3 s/],
-  ["there is no network", { online: false, network: false }, /^You are offline/],
-  ["the node refused", { online: false, trouble: "full: come later" }, /full: come later/],
+  ["there is no network", { online: false, networkUp: false }, /^You are offline/],
+  ["the node refused", { online: false, refusedBecause: "full: come later" }, /full: come later/],
   ["it is not known what is missing", { room: "behind" }, /^Catching up…/],
-  ["messages are missing", { room: "behind", missed: 312 }, /^Catching up: 312 messages missed/],
-  ["one message is missing", { room: "behind", missed: 1 }, /1 message missed/],
-  ["the room was refused", { room: "refused", refusal: "too many rooms" }, /cannot be entered: too many rooms/],
-  ["the browser is wrong about its network", { network: false }, /^$/],
+  ["messages are missing", { room: "behind", missing: 312 }, /^Catching up: 312 messages missed/],
+  ["one message is missing", { room: "behind", missing: 1 }, /1 message missed/],
+  ["the room was refused", { room: "refused", roomRefusal: "too many rooms" }, /cannot be entered: too many rooms/],
+  ["the browser is wrong about its network", { networkUp: false }, /^$/],
 ];
 
 for (const [what, change, says] of BANNERS) {
   test(`the banner says that ${what}`, () => {
-    const well = { online: true, wasOnline: true, network: true, trouble: "", retryInMs: null, room: /** @type {const} */ ("live"), missed: 0, refusal: "" };
-    assert.match(banner({ ...well, ...change }).text, says);
+    const well = { online: true, wasOnline: true, networkUp: true, refusedBecause: "", retryInMs: null, room: /** @type {const} */ ("live"), missing: 0, roomRefusal: "" };
+    assert.match(bannerFor({ ...well, ...change }).text, says);
   });
 }

@@ -1,27 +1,27 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../static/js/link/backoff.js";
-import { Room } from "../../static/js/link/room.js";
-import { handClock, messagesAt } from "./fakes.js";
+import { Backoff } from "../../static/js/protocol/backoff.js";
+import { Room } from "../../static/js/protocol/room.js";
+import { manualClock, messagesAt } from "./fakes.js";
 
-/** A room, what it did, and the means to answer. */
+/** A room, what it did, and the means to respond. */
 function open() {
-  const clock = handClock();
+  const clock = manualClock();
   /** @type {string[]} */
   const did = [];
-  /** @type {((answer: any) => void)[]} */
-  const answers = [];
+  /** @type {((response: any) => void)[]} */
+  const responses = [];
   const room = new Room(
     "lobby",
     {
-      join({ after, history }, answered) {
+      join({ after, history }, onResponse) {
         did.push(after ? `join after ${after.epoch}/${after.seq}` : `join with ${history}`);
-        answers.push(answered);
+        responses.push(onResponse);
       },
-      history: () => 200,
+      historyLimit: () => 200,
       show: (messages) => did.push(`show ${messages.map(({ seq }) => seq).join(",")}`),
-      opened: (opening) => did.push(opening),
+      joined: (outcome) => did.push(outcome),
       refused: ({ code }) => did.push(`refused ${code}`),
       changed: () => {},
     },
@@ -31,10 +31,10 @@ function open() {
   return {
     clock,
     room,
-    /** @param {any} answer */
-    answer: (answer) => answers.shift()?.(answer),
+    /** @param {any} response */
+    respond: (response) => responses.shift()?.(response),
     /** @param {number[]} seqs */
-    take: (...seqs) => room.take(messagesAt(seqs)),
+    receive: (...seqs) => room.receive(messagesAt(seqs)),
     /** What it did since the last call. */
     done: () => did.splice(0),
   };
@@ -43,11 +43,11 @@ function open() {
 const joined = (head = 0, epoch = "e1", recovered = true) => ({ ok: { head, epoch, recovered } });
 
 test("a room is joined with history the first time, and at its place after that", () => {
-  const { room, answer, take, done } = open();
+  const { room, respond, receive, done } = open();
   room.online(null);
-  answer(joined(2));
+  respond(joined(2));
   assert.equal(room.state, "behind");
-  take(1, 2);
+  receive(1, 2);
   assert.equal(room.state, "live");
   room.offline();
   assert.equal(room.state, "away");
@@ -56,114 +56,114 @@ test("a room is joined with history the first time, and at its place after that"
 });
 
 test("what the node has joined by itself is not joined again", () => {
-  const { room, take, done } = open();
+  const { room, receive, done } = open();
   room.online({ head: 1, epoch: "e1", recovered: true });
-  take(1);
+  receive(1);
   assert.deepEqual(done(), ["fresh", "show 1"]);
 });
 
 test("a hole is closed by joining again where it begins, once", () => {
-  const { clock, room, answer, take, done } = open();
+  const { clock, room, respond, receive, done } = open();
   room.online(joined().ok);
-  take(1);
-  take(3);
-  take(4);
-  clock.turn(1_000);
-  take(5);
-  clock.turn(1_000);
+  receive(1);
+  receive(3);
+  receive(4);
+  clock.advance(1_000);
+  receive(5);
+  clock.advance(1_000);
   assert.deepEqual(done(), ["fresh", "show 1", "join after e1/1"]);
-  answer(joined(5));
-  take(2, 3, 4, 5);
+  respond(joined(5));
+  receive(2, 3, 4, 5);
   assert.equal(room.state, "live");
   assert.deepEqual(done(), ["resumed", "show 2,3,4,5"]);
 });
 
 test("a hole that stays is asked for ever less often", () => {
-  const { clock, room, answer, take, done } = open();
+  const { clock, room, respond, receive, done } = open();
   room.online(joined().ok);
   done();
   for (const waitMs of [1_000, 2_000, 4_000, 8_000, 8_000]) {
-    take(9);
-    clock.turn(waitMs - 1);
+    receive(9);
+    clock.advance(waitMs - 1);
     assert.deepEqual(done(), []);
-    clock.turn(1);
+    clock.advance(1);
     assert.deepEqual(done(), ["join after e1/0"]);
-    answer(joined(9));
+    respond(joined(9));
     done();
   }
 });
 
 test("a catch-up that brings nothing is asked for again", () => {
-  const { clock, room, answer, take, done } = open();
+  const { clock, room, respond, receive, done } = open();
   room.online({ head: 4, epoch: "e1", recovered: true });
-  take(1, 2);
+  receive(1, 2);
   done();
-  clock.turn(9_999);
-  take(3);
-  clock.turn(9_999);
+  clock.advance(9_999);
+  receive(3);
+  clock.advance(9_999);
   assert.deepEqual(done(), ["show 3"]);
-  clock.turn(1 + 1_000);
+  clock.advance(1 + 1_000);
   assert.deepEqual(done(), ["join after e1/3"]);
-  answer(joined(4));
-  take(4);
-  assert.equal(clock.waiting(), 0);
+  respond(joined(4));
+  receive(4);
+  assert.equal(clock.pendingTimers(), 0);
 });
 
 test("an incomplete recovery says so and goes on", () => {
-  const { room, take, done } = open();
+  const { room, receive, done } = open();
   room.online(joined().ok);
-  take(1);
+  receive(1);
   room.offline();
   room.online({ head: 9, epoch: "e1", recovered: false });
-  take(8, 9);
+  receive(8, 9);
   assert.deepEqual(done(), ["fresh", "show 1", "incomplete", "show 8,9"]);
 });
 
 test("another log says so and starts over", () => {
-  const { room, take, done } = open();
+  const { room, receive, done } = open();
   room.online(joined().ok);
-  take(1, 2);
+  receive(1, 2);
   room.offline();
   room.online({ head: 1, epoch: "e2", recovered: false });
-  take(1);
+  receive(1);
   assert.deepEqual(done(), ["fresh", "show 1,2", "replaced", "show 1"]);
 });
 
 test("a passing refusal is tried again after its time, another is told", () => {
-  const { clock, room, answer, done } = open();
+  const { clock, room, respond, done } = open();
   room.online(null);
-  answer({ error: { code: "busy", retryAfterMs: 400 } });
+  respond({ error: { code: "busy", retryAfterMs: 400 } });
   assert.equal(room.state, "behind");
-  clock.turn(500);
-  answer({ error: { code: "forbidden" } });
+  clock.advance(500);
+  respond({ error: { code: "forbidden" } });
   assert.equal(room.state, "refused");
-  assert.equal(clock.waiting(), 0);
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["join with 200", "join with 200", "refused forbidden"]);
 });
 
 test("an answer of an earlier connection is not heard", () => {
-  const { room, answer, done } = open();
+  const { room, respond, done } = open();
   room.online(null);
   room.offline();
-  answer(joined(3));
+  respond(joined(3));
   assert.equal(room.state, "away");
   assert.deepEqual(done(), ["join with 200"]);
 });
 
 test("what an earlier stay left on its way does not hide history", () => {
-  const { room, answer, take, done } = open();
+  const { room, respond, receive, done } = open();
   room.online(null);
-  take(9);
-  answer(joined(9));
-  take(7, 8, 9);
+  receive(9);
+  respond(joined(9));
+  receive(7, 8, 9);
   assert.deepEqual(done(), ["join with 200", "fresh", "show 7,8,9"]);
 });
 
 test("nothing is taken and nothing waits once the room was left", () => {
-  const { clock, room, take, done } = open();
+  const { clock, room, receive, done } = open();
   room.online({ head: 4, epoch: "e1", recovered: true });
   room.offline();
-  take(1);
-  assert.equal(clock.waiting(), 0);
+  receive(1);
+  assert.equal(clock.pendingTimers(), 0);
   assert.deepEqual(done(), ["fresh"]);
 });

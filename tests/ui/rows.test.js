@@ -8,11 +8,11 @@ const MINUTE = 60_000;
 const NOON = new Date(2026, 5, 1, 12).getTime();
 const BOB = { id: "u2", name: "Bob" };
 
-/** @param {number} seq @param {number} minutes @param {import("../../static/js/link/wire.js").User} [author] */
+/** @param {number} seq @param {number} minutes @param {import("../../static/js/protocol/wire.js").User} [author] */
 const said = (seq, minutes, author) => messagesAt([seq], { at: NOON + minutes * MINUTE, ...(author && { author }) })[0] ?? assert.fail();
 
-/** One word a row: a message that leads its group in brackets. @param {ReturnType<typeof rowsOf>} rows */
-const line = (rows) => rows.map((row) => (row.type === "message" ? (row.leads ? `[${row.key}]` : row.key) : row.type === "note" ? row.text : row.type)).join(" ");
+/** One word per row; a message that starts a group is in brackets. @param {ReturnType<typeof rowsOf>} rows */
+const line = (rows) => rows.map((row) => (row.type === "message" ? (row.startsGroup ? `[${row.key}]` : row.key) : row.type === "note" ? row.text : row.type)).join(" ");
 
 test("messages of one author in a row are one group, until a pause", () => {
   const texts = [said(1, 0), said(2, 1), said(3, 2, BOB), said(4, 3), said(5, 9)];

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ASIDE_MAX, TEXTS_MAX, Timeline } from "../../static/js/model/timeline.js";
+import { BACKGROUND_MAX, TEXTS_MAX, Timeline } from "../../static/js/model/timeline.js";
 import { messagesAt } from "./fakes.js";
 
 /** @param {number} first @param {number} last */
@@ -11,14 +11,14 @@ const page = (first, last, more = 1 < first) => ({ messages: seqs(first, last), 
 
 function looking() {
   const timeline = new Timeline();
-  timeline.aside = false;
+  timeline.inBackground = false;
   return timeline;
 }
 
 /** @param {Timeline} timeline */
-function span({ texts, first, last, more, attached }) {
-  assert.deepEqual(texts.map(({ seq }) => seq), Array.from({ length: texts.length }, (_, n) => (texts[0]?.seq ?? 0) + n), "no hole");
-  return `${first}-${last}${more ? "+" : ""}${attached ? "" : " detached"}`;
+function span({ texts, first, last, hasOlder, attached }) {
+  assert.deepEqual(texts.map(({ seq }) => seq), Array.from({ length: texts.length }, (_, n) => (texts[0]?.seq ?? 0) + n), "no gap");
+  return `${first}-${last}${hasOlder ? "+" : ""}${attached ? "" : " detached"}`;
 }
 
 test("live messages are appended, and the oldest go", () => {
@@ -42,7 +42,7 @@ test("a reader who is not at the end is left alone: what is new is read later", 
 test("reading back cuts the newest, reading on cuts the oldest: memory is bounded over 100,000", () => {
   const timeline = looking();
   timeline.append(seqs(99_901, 100_000));
-  while (timeline.more) timeline.prepend(page(Math.max(1, timeline.first - 100), timeline.first - 1), timeline.first);
+  while (timeline.hasOlder) timeline.prepend(page(Math.max(1, timeline.first - 100), timeline.first - 1), timeline.first);
   assert.equal(span(timeline), `1-${TEXTS_MAX} detached`);
   while (!timeline.attached) timeline.extend(page(timeline.last + 1, timeline.last + 100), 100_000);
   assert.equal(span(timeline), `${100_000 - TEXTS_MAX + 1}-100000+`);
@@ -51,10 +51,10 @@ test("reading back cuts the newest, reading on cuts the oldest: memory is bounde
 test("a page of what was before something else is not taken, be it empty", () => {
   const timeline = looking();
   timeline.append(seqs(101, 200));
-  timeline.setAside();
+  timeline.moveToBackground();
   timeline.prepend(page(1, 100), 101);
   timeline.prepend({ messages: [], more: false }, 101);
-  assert.equal(span(timeline), `${200 - ASIDE_MAX + 1}-200+`);
+  assert.equal(span(timeline), `${200 - BACKGROUND_MAX + 1}-200+`);
 });
 
 test("other kinds do not count as texts that a reader would lose", () => {
@@ -72,23 +72,23 @@ test("other kinds are no texts, but count as places", () => {
   assert.equal(timeline.texts.length, 1);
   assert.equal(timeline.last, 2);
   const [text] = timeline.texts;
-  assert.equal(text && timeline.fold.of(text).text, "better");
+  assert.equal(text && timeline.fold.resolve(text).text, "better");
 });
 
 test("amendments that come before their text are kept for it", () => {
   const timeline = looking();
   timeline.append([...seqs(51, 60), ...messagesAt([61], { kind: "edit", of: 50, text: "better" })]);
   timeline.prepend(page(41, 50), 51);
-  const text = timeline.at(50);
-  assert.equal(text && timeline.fold.of(text).text, "better");
+  const text = timeline.find(50);
+  assert.equal(text && timeline.fold.resolve(text).text, "better");
 });
 
 test("amendments that come with a page of history are shown", () => {
   const timeline = looking();
   timeline.append(seqs(51, 60));
   timeline.prepend({ ...page(41, 50), amendments: messagesAt([45_000], { kind: "delete", of: 45, text: "" }) }, 51);
-  const text = timeline.at(45);
-  assert.equal(text && timeline.fold.of(text).deleted, true);
+  const text = timeline.find(45);
+  assert.equal(text && timeline.fold.resolve(text).deleted, true);
 });
 
 test("a search puts it elsewhere, and what is live is not appended there", () => {
@@ -109,12 +109,12 @@ test("what is lost for good leaves no hole in the middle", () => {
 test("nobody looks: little is kept, and of another part nothing", () => {
   const timeline = looking();
   timeline.append(seqs(1, 500));
-  timeline.setAside();
-  assert.equal(span(timeline), `${500 - ASIDE_MAX + 1}-500+`);
+  timeline.moveToBackground();
+  assert.equal(span(timeline), `${500 - BACKGROUND_MAX + 1}-500+`);
   timeline.append(seqs(501, 600));
-  assert.equal(timeline.texts.length, ASIDE_MAX);
+  assert.equal(timeline.texts.length, BACKGROUND_MAX);
   timeline.replace(page(1, 100), 600);
-  timeline.setAside();
+  timeline.moveToBackground();
   assert.ok(timeline.empty && !timeline.attached);
 });
 

@@ -1,15 +1,14 @@
 // @ts-check
 /**
- * What the page has seen of the cluster at work: for the newest messages the node each came from and
- * the time from sending to showing, and how many came in each second.
+ * Delivery statistics: origin node and latency of the newest messages, and messages per second.
  *
- * @typedef {import("../link/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Message} Message
  * @typedef {{ key: string, from: string, to: string, ms: number, own: boolean, author: string, at: number }} Delivery
  */
 
-/** How many are remembered. */
+/** How many deliveries are kept. */
 export const DELIVERIES_MAX = 60;
-/** How many seconds are counted. */
+/** How many seconds the message counts cover. */
 export const SECONDS = 60;
 
 export class Deliveries {
@@ -19,16 +18,16 @@ export class Deliveries {
   #counts = new Map();
 
   /**
-   * Takes what came live. Only what people read as a message counts: no reactions, edits and deletions.
+   * Records a live message. Only texts count, not reactions, edits and deletions.
    *
    * @param {Message} message
-   * @param {object} seen
-   * @param {string} seen.node The node that we are on.
-   * @param {boolean} seen.own
-   * @param {number} seen.now By the nodes' clock.
-   * @param {number} [seen.sentAt] For our own: when it was sent, by the same clock.
+   * @param {object} delivery
+   * @param {string} delivery.node The node of this connection.
+   * @param {boolean} delivery.own Whether this user posted it.
+   * @param {number} delivery.now By the nodes' clock.
+   * @param {number} [delivery.sentAt] When it was sent, by the same clock; own messages only.
    */
-  saw(message, { node, own, now, sentAt }) {
+  record(message, { node, own, now, sentAt }) {
     if (message.kind !== "text") return;
     const ms = Math.max(0, Math.round(now - (sentAt ?? message.at)));
     const key = `${message.room}/${message.seq}`;
@@ -40,7 +39,7 @@ export class Deliveries {
   }
 
   /**
-   * Messages in each of the last seconds, the newest last.
+   * The number of messages in each of the last seconds, the newest last.
    *
    * @param {number} now
    * @returns {number[]}
@@ -50,7 +49,7 @@ export class Deliveries {
     return Array.from({ length: SECONDS }, (_, n) => this.#counts.get(newest - SECONDS + 1 + n) ?? 0);
   }
 
-  /** The middle of the remembered times; `null` without any. */
+  /** The median latency of the kept deliveries; `null` without any. */
   get medianMs() {
     const sorted = this.recent.map(({ ms }) => ms).sort((one, other) => one - other);
     return sorted[Math.floor(sorted.length / 2)] ?? null;

@@ -1,48 +1,48 @@
 // @ts-check
 /**
- * What became of each text: its newest edit, whether it was deleted, and the reactions to it.
+ * Folds amendments into their texts: the newest edit, the deletion, and the reactions.
  *
- * Amendments may come in any order, repeatedly, and before their text: the result is the same,
- * since each keeps the newest by its place in the log.
+ * Amendments may arrive in any order, repeatedly, and before their text; the result is the same,
+ * since the one with the highest seq wins.
  *
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").User} User
  * @typedef {{ text: string, users: User[] }} Reaction
  *
- * @typedef {object} Folded A text as it is to be shown.
+ * @typedef {object} Folded A text with its amendments applied.
  * @property {string} text
  * @property {boolean} edited
  * @property {boolean} deleted
- * @property {readonly Reaction[]} reactions In the order in which each was first given.
- * @property {number} version Grows with each change.
+ * @property {readonly Reaction[]} reactions Ordered by when each was first given.
+ * @property {number} version Increases with each change.
  *
  * @typedef {{ seq: number, on: boolean, user: User }} Vote
  *
- * @typedef {object} Amended
- * @property {Map<string, { seq: number, text: string }>} edits By author: only the text's own one counts.
- * @property {Set<string>} deletes Authors, for the same reason.
+ * @typedef {object} Amendments The amendments of one text.
+ * @property {Map<string, { seq: number, text: string }>} edits By user; only those of the text's author count.
+ * @property {Set<string>} deletes The users who deleted it; only the text's author counts.
  * @property {Map<string, Map<string, Vote>>} votes By reaction, then by user.
  * @property {number} version
  */
 
-/** How many texts beyond those loaded may have amendments waiting for them; the oldest go first. */
+/** How many texts outside of the loaded range may have amendments in memory; the oldest are dropped first. */
 export const WAITING_MAX = 1_000;
 
 /** @type {readonly Reaction[]} */
 const NONE = [];
 
 export class Fold {
-  /** By the text's place. @type {Map<number, Amended>} */
-  #amended = new Map();
+  /** By the text's seq. @type {Map<number, Amendments>} */
+  #amendments = new Map();
 
   /**
-   * Takes an amendment; other messages are stepped over.
+   * Applies an amendment; other messages are ignored.
    *
    * @param {Message} message
    */
-  take({ kind, of, seq, text, author }) {
-    if (typeof of !== "number") return;
-    const amended = this.#at(of);
+  apply({ kind, of: target, seq, text, author }) {
+    if (typeof target !== "number") return;
+    const amended = this.#amendmentsOf(target);
     if (kind === "edit") {
       const known = amended.edits.get(author.id);
       if (known && seq <= known.seq) return;
@@ -62,13 +62,13 @@ export class Fold {
   }
 
   /**
-   * A text as it is to be shown.
+   * A text with its amendments applied.
    *
    * @param {Message} message
    * @returns {Folded}
    */
-  of({ seq, author, text }) {
-    const amended = this.#amended.get(seq);
+  resolve({ seq, author, text }) {
+    const amended = this.#amendments.get(seq);
     if (!amended) return { text, edited: false, deleted: false, reactions: NONE, version: 0 };
     const edit = amended.edits.get(author.id);
     const deleted = amended.deletes.has(author.id);
@@ -82,27 +82,27 @@ export class Fold {
   }
 
   /**
-   * Forgets what is about texts outside of those loaded, but for the newest that may still come.
+   * Drops amendments of texts outside of the loaded range, except those of the newest `WAITING_MAX`.
    *
    * @param {number} first
    * @param {number} last
    */
-  keep(first, last) {
-    const outside = [...this.#amended.keys()].filter((seq) => seq < first || last < seq).sort((one, other) => one - other);
-    for (const seq of outside.slice(0, -WAITING_MAX)) this.#amended.delete(seq);
+  prune(first, last) {
+    const outside = [...this.#amendments.keys()].filter((seq) => seq < first || last < seq).sort((one, other) => one - other);
+    for (const seq of outside.slice(0, -WAITING_MAX)) this.#amendments.delete(seq);
   }
 
   get size() {
-    return this.#amended.size;
+    return this.#amendments.size;
   }
 
   /** @param {number} seq */
-  #at(seq) {
-    const known = this.#amended.get(seq);
+  #amendmentsOf(seq) {
+    const known = this.#amendments.get(seq);
     if (known) return known;
-    /** @type {Amended} */
+    /** @type {Amendments} */
     const fresh = { edits: new Map(), deletes: new Set(), votes: new Map(), version: 0 };
-    this.#amended.set(seq, fresh);
+    this.#amendments.set(seq, fresh);
     return fresh;
   }
 }

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * A small part of Markdown, read into a tree: emphasis, code, quotes, links, mentions.
+ * Parses a subset of Markdown into a tree: emphasis, code, quotes, links, mentions.
  *
- * What is none of it stays as it was written, so that nothing is lost. The tree holds texts only;
- * the view makes elements of it. It takes time in proportion to the text's length, whatever is in it.
+ * Everything else stays as written. The tree holds plain text only; the view creates the elements.
+ * Parsing takes time linear in the text's length, whatever the text is.
  *
  * @typedef {string | { type: "strong" | "em" | "strike", parts: Part[] } | { type: "code", text: string }
  *   | { type: "link", href: string, text: string } | { type: "mention", text: string, own: boolean }} Part
@@ -11,26 +11,26 @@
  */
 import { mentionAt } from "./mentions.js";
 
-/** How deep quotes and emphasis may be nested; what is deeper is text. */
+/** How deep quotes and emphasis may be nested; deeper ones stay text. */
 const DEPTH_MAX = 4;
 
 const FENCE = /^```[^`]*$/;
 const FENCE_END = /^```\s*$/;
 const QUOTE = /^> ?/;
-/** What no address has in it. */
-const OUTSIDE = String.raw`\s<>"\x60\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069`;
-/** An address up to the slash behind its host, and the host in it. */
-const LINK_HEAD = new RegExp(String.raw`https?://[/\\]*([^${OUTSIDE}/\\?#]*)[^${OUTSIDE}/\\]*`, "iy");
-const LINK_REST = new RegExp(`[^${OUTSIDE}]*`, "y");
-/** No host is longer: a name has at most 253 letters. What reads them takes the square of their length. */
+/** Characters that end a URL. */
+const NOT_IN_URL = String.raw`\s<>"\x60\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069`;
+/** A URL up to the slash after its host; captures the host. */
+const LINK_HEAD = new RegExp(String.raw`https?://[/\\]*([^${NOT_IN_URL}/\\?#]*)[^${NOT_IN_URL}/\\]*`, "iy");
+const LINK_REST = new RegExp(`[^${NOT_IN_URL}]*`, "y");
+/** A host name has at most 253 characters. The limit is needed since parsing a URL's host takes quadratic time. */
 const HOST_MAX = 300;
-/** What ends a sentence rather than an address. */
-const AFTER_LINK = new Set(".,;:!?'\"*_~");
-/** A bracket that was opened before the address closes after it. @type {Record<string, string>} */
-const CLOSING = { ")": "(", "]": "[", "}": "{" };
+/** Characters that, at the end of a URL, belong to the sentence around it. */
+const TRAILING = new Set(".,;:!?'\"*_~");
+/** The opening bracket of each closing one. @type {Record<string, string>} */
+const OPENING_BRACKET = { ")": "(", "]": "[", "}": "{" };
 const WORD = /[\p{L}\p{N}]/u;
 
-/** Longer ones first: `**` is not two `*`. @type {[mark: string, type: "strong" | "em" | "strike"][]} */
+/** Longer marks first: `**` is not two `*`. @type {[mark: string, type: "strong" | "em" | "strike"][]} */
 const EMPHASIS = [
   ["**", "strong"],
   ["~~", "strike"],
@@ -40,28 +40,28 @@ const EMPHASIS = [
 
 /**
  * @param {string} text
- * @param {string} [own] The reader's name.
+ * @param {string} [ownName] The reader's name.
  * @returns {Block[]}
  */
-export function parse(text, own) {
-  return blocksOf(text.replace(/\r\n?/g, "\n").split("\n"), own, 0);
+export function parse(text, ownName) {
+  return blocksOf(text.replace(/\r\n?/g, "\n").split("\n"), ownName, 0);
 }
 
 /**
  * @param {string[]} lines
- * @param {string | undefined} own
+ * @param {string | undefined} ownName
  * @param {number} depth
  */
-function blocksOf(lines, own, depth) {
+function blocksOf(lines, ownName, depth) {
   /** @type {Block[]} */
   const blocks = [];
   /** @type {string[]} */
   let plain = [];
   const flush = () => {
-    // Around other blocks, empty lines are space that is there already.
-    const all = blocks.length === 0 && plain.length === lines.length;
-    const kept = (all ? plain : withoutEmptyEnds(plain)).join("\n");
-    if (kept !== "") blocks.push({ type: "text", parts: inline(kept, own, 0) });
+    // Next to other blocks, empty lines are dropped, since blocks have a margin.
+    const onlyText = blocks.length === 0 && plain.length === lines.length;
+    const kept = (onlyText ? plain : withoutEmptyEnds(plain)).join("\n");
+    if (kept !== "") blocks.push({ type: "text", parts: inline(kept, ownName, 0) });
     plain = [];
   };
   const lastFence = lines.findLastIndex((line) => FENCE_END.test(line));
@@ -76,7 +76,7 @@ function blocksOf(lines, own, depth) {
       const end = nextLine(lines, at + 1, (other) => !QUOTE.test(other));
       const quoted = lines.slice(at, end).map((one) => one.replace(QUOTE, ""));
       flush();
-      blocks.push({ type: "quote", blocks: blocksOf(quoted, own, depth + 1) });
+      blocks.push({ type: "quote", blocks: blocksOf(quoted, ownName, depth + 1) });
       at += quoted.length;
     } else {
       plain.push(line);
@@ -88,35 +88,35 @@ function blocksOf(lines, own, depth) {
 }
 
 /**
- * The next line that fits, or the end of all.
+ * The index of the next line that matches, or of the end.
  *
  * @param {string[]} lines
  * @param {number} from
- * @param {(line: string) => boolean} fits
+ * @param {(line: string) => boolean} matches
  */
-function nextLine(lines, from, fits) {
+function nextLine(lines, from, matches) {
   let at = from;
-  while (at < lines.length && !fits(lines[at] ?? "")) at += 1;
+  while (at < lines.length && !matches(lines[at] ?? "")) at += 1;
   return at;
 }
 
 /** @param {string[]} lines */
 function withoutEmptyEnds(lines) {
-  const isFull = (/** @type {string} */ line) => line !== "";
-  return lines.slice(nextLine(lines, 0, isFull), lines.findLastIndex(isFull) + 1);
+  const isNotEmpty = (/** @type {string} */ line) => line !== "";
+  return lines.slice(nextLine(lines, 0, isNotEmpty), lines.findLastIndex(isNotEmpty) + 1);
 }
 
 /**
  * @param {string} text
- * @param {string | undefined} own
+ * @param {string | undefined} ownName
  * @param {number} depth
  * @returns {Part[]}
  */
-function inline(text, own, depth) {
+function inline(text, ownName, depth) {
   /** @type {Part[]} */
   const parts = [];
-  /** Marks that nothing closes from here on. @type {Set<string>} */
-  const open = new Set();
+  /** Marks known to have no closing mark from here on; remembered so that the search is not repeated. @type {Set<string>} */
+  const unclosed = new Set();
   let from = 0;
   let at = 0;
   /** @param {Part} part @param {number} length */
@@ -127,7 +127,7 @@ function inline(text, own, depth) {
     from = at;
   };
   while (at < text.length) {
-    const found = codeAt(text, at, open) ?? linkAt(text, at) ?? mentionPart(text, at, own) ?? emphasisAt(text, at, own, depth, open);
+    const found = codeAt(text, at, unclosed) ?? linkAt(text, at) ?? mentionPart(text, at, ownName) ?? emphasisAt(text, at, ownName, depth, unclosed);
     if (found) take(found.part, found.length);
     else at += 1;
   }
@@ -140,13 +140,13 @@ function inline(text, own, depth) {
 /**
  * @param {string} text
  * @param {number} at
- * @param {Set<string>} open
+ * @param {Set<string>} unclosed
  * @returns {Found}
  */
-function codeAt(text, at, open) {
-  if (text[at] !== "`" || open.has("`")) return null;
+function codeAt(text, at, unclosed) {
+  if (text[at] !== "`" || unclosed.has("`")) return null;
   const end = text.indexOf("`", at + 1);
-  if (end === -1) open.add("`");
+  if (end === -1) unclosed.add("`");
   if (end <= at + 1) return null;
   return { part: { type: "code", text: text.slice(at + 1, end) }, length: end + 1 - at };
 }
@@ -159,47 +159,48 @@ function codeAt(text, at, open) {
 function linkAt(text, at) {
   const letter = text[at];
   if ((letter !== "h" && letter !== "H") || (0 < at && WORD.test(text[at - 1] ?? ""))) return null;
-  const link = addressAt(text, at);
+  const link = urlAt(text, at);
   if (link === null) return null;
   return { part: { type: "link", href: new URL(link).href, text: link }, length: link.length };
 }
 
 /**
- * The address that begins at a place.
+ * The URL that begins at an index.
  *
- * Only its head can be wrong, and is read first: many heads may stand before one rest.
+ * The part up to the host is validated first, since only that can be invalid: a long text may hold
+ * many such beginnings, and scanning the rest for each would take quadratic time.
  *
  * @param {string} text
  * @param {number} at
  */
-function addressAt(text, at) {
+function urlAt(text, at) {
   LINK_HEAD.lastIndex = at;
   const [head = "", host = ""] = LINK_HEAD.exec(text) ?? [];
   if (HOST_MAX < host.length) return null;
   const end = at + head.length;
-  const goesOn = text[end] === "/" || text[end] === "\\";
-  const begun = goesOn ? head : addressIn(head);
-  if (!URL.canParse(begun)) return null;
-  if (!goesOn) return begun;
+  const hasPath = text[end] === "/" || text[end] === "\\";
+  const origin = hasPath ? head : trimUrl(head);
+  if (!URL.canParse(origin)) return null;
+  if (!hasPath) return origin;
   LINK_REST.lastIndex = end;
-  return addressIn(head + (LINK_REST.exec(text)?.[0] ?? ""));
+  return trimUrl(head + (LINK_REST.exec(text)?.[0] ?? ""));
 }
 
 /**
- * The address without what belongs to the sentence around it.
+ * A URL without the trailing characters that belong to the sentence around it.
  *
  * @param {string} matched
  */
-function addressIn(matched) {
+function trimUrl(matched) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const character of matched) counts.set(character, (counts.get(character) ?? 0) + 1);
   let end = matched.length;
   for (; 0 < end; end -= 1) {
     const last = matched[end - 1] ?? "";
-    const opening = CLOSING[last];
+    const opening = OPENING_BRACKET[last];
     const unopened = opening !== undefined && (counts.get(opening) ?? 0) < (counts.get(last) ?? 0);
-    if (!AFTER_LINK.has(last) && !unopened) break;
+    if (!TRAILING.has(last) && !unopened) break;
     counts.set(last, (counts.get(last) ?? 0) - 1);
   }
   return matched.slice(0, end);
@@ -208,11 +209,11 @@ function addressIn(matched) {
 /**
  * @param {string} text
  * @param {number} at
- * @param {string | undefined} own
+ * @param {string | undefined} ownName
  * @returns {Found}
  */
-function mentionPart(text, at, own) {
-  const mention = text[at] === "@" ? mentionAt(text, at, own) : null;
+function mentionPart(text, at, ownName) {
+  const mention = text[at] === "@" ? mentionAt(text, at, ownName) : null;
   if (!mention) return null;
   return { part: { type: "mention", text: text.slice(at, at + mention.length), own: mention.own }, length: mention.length };
 }
@@ -220,20 +221,20 @@ function mentionPart(text, at, own) {
 /**
  * @param {string} text
  * @param {number} at
- * @param {string | undefined} own
+ * @param {string | undefined} ownName
  * @param {number} depth
- * @param {Set<string>} open
+ * @param {Set<string>} unclosed
  * @returns {Found}
  */
-function emphasisAt(text, at, own, depth, open) {
+function emphasisAt(text, at, ownName, depth, unclosed) {
   const [mark, type] = EMPHASIS.find(([one]) => text.startsWith(one, at)) ?? [];
-  if (!mark || !type || open.has(mark) || DEPTH_MAX <= depth || !opens(text, at, mark)) return null;
+  if (!mark || !type || unclosed.has(mark) || DEPTH_MAX <= depth || !opens(text, at, mark)) return null;
   const end = closing(text, at + mark.length, mark);
   if (end === -1) {
-    open.add(mark);
+    unclosed.add(mark);
     return null;
   }
-  const parts = inline(text.slice(at + mark.length, end), own, depth + 1);
+  const parts = inline(text.slice(at + mark.length, end), ownName, depth + 1);
   return { part: { type, parts }, length: end + mark.length - at };
 }
 

@@ -1,33 +1,33 @@
 // @ts-check
-/** Who is called upon in a text: `@` and a name, at the beginning of a word. */
-import { nameKey } from "./people.js";
+/** Finds and inserts mentions: `@` and a name, at the beginning of a word. */
+import { nameKey } from "./users.js";
 
-/** What may follow a name: nothing that would make it another's. */
-const GOES_ON = /[\p{L}\p{N}_]/u;
-/** What may not precede the sign: it would be an address. */
-const BEFORE = /[\p{L}\p{N}_.]$/u;
+/** A character that, after a name, makes it a longer name. */
+const NAME_CONTINUES = /[\p{L}\p{N}_]/u;
+/** A character that, before the `@`, makes it part of an email address. */
+const NO_MENTION_AFTER = /[\p{L}\p{N}_.]$/u;
 
-/** Any name of one word. */
-const WORD = /@[\p{L}\p{N}](?:[\p{L}\p{N}_.-]{0,62}[\p{L}\p{N}_])?/uy;
+/** A mention of any one-word name. */
+const ONE_WORD = /@[\p{L}\p{N}](?:[\p{L}\p{N}_.-]{0,62}[\p{L}\p{N}_])?/uy;
 
 /**
- * Reads a mention that begins at a place of a text.
+ * Parses the mention that begins at an index.
  *
  * @param {string} text
- * @param {number} at Where the `@` is.
- * @param {string | undefined} own The reader's name, which may have several words.
+ * @param {number} at The index of the `@`.
+ * @param {string | undefined} ownName The reader's name, which may have several words.
  * @returns {{ length: number, own: boolean } | null}
  */
-export function mentionAt(text, at, own) {
-  if (text[at] !== "@" || BEFORE.test(text.slice(Math.max(0, at - 2), at))) return null;
-  if (own && isNameAt(text, at + 1, own)) return { length: own.length + 1, own: true };
-  WORD.lastIndex = at;
-  const [word] = WORD.exec(text) ?? [];
+export function mentionAt(text, at, ownName) {
+  if (text[at] !== "@" || NO_MENTION_AFTER.test(text.slice(Math.max(0, at - 2), at))) return null;
+  if (ownName && isNameAt(text, at + 1, ownName)) return { length: ownName.length + 1, own: true };
+  ONE_WORD.lastIndex = at;
+  const [word] = ONE_WORD.exec(text) ?? [];
   return word ? { length: word.length, own: false } : null;
 }
 
 /**
- * Whether a text calls upon someone of this name.
+ * Whether a text mentions someone of this name.
  *
  * @param {string} text
  * @param {string} name
@@ -40,7 +40,7 @@ export function mentions(text, name) {
 }
 
 /**
- * The beginning of a name that is being written at the cursor, after an `@`.
+ * The beginning of a name that is being typed at the caret, after an `@`.
  *
  * @param {string} text
  * @param {number} caret
@@ -48,18 +48,18 @@ export function mentions(text, name) {
  */
 export function mentionBefore(text, caret) {
   const from = text.lastIndexOf("@", caret - 1);
-  if (from === -1 || 64 < caret - from || BEFORE.test(text.slice(Math.max(0, from - 2), from))) return null;
+  if (from === -1 || 64 < caret - from || NO_MENTION_AFTER.test(text.slice(Math.max(0, from - 2), from))) return null;
   const prefix = text.slice(from + 1, caret);
   return /[\n@]/.test(prefix) ? null : { from, prefix };
 }
 
 /**
- * Puts a mention into a text: at the cursor, as a word of its own, or in place of one that was begun.
+ * Inserts a mention at the caret, as a word of its own, or completes one that was begun.
  *
  * @param {string} text
  * @param {number} caret
  * @param {string} name
- * @param {number} [begun] Where the `@` of the one that was begun is.
+ * @param {number} [begun] The index of the `@` of the mention to complete.
  * @returns {{ text: string, caret: number }}
  */
 export function withMention(text, caret, name, begun) {
@@ -77,5 +77,5 @@ export function withMention(text, caret, name, begun) {
 function isNameAt(text, at, name) {
   const written = text.slice(at, at + name.length);
   if (nameKey(written) !== nameKey(name) || written.trim() === "") return false;
-  return !GOES_ON.test(String.fromCodePoint(text.codePointAt(at + name.length) ?? 32));
+  return !NAME_CONTINUES.test(String.fromCodePoint(text.codePointAt(at + name.length) ?? 32));
 }

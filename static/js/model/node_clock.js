@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * The nodes' time as this page sees it, whatever its own clock says: each ack tells when its message
- * was stored, which was between its sending and its coming.
+ * Estimates the nodes' clock, so that times are right even if this machine's clock is wrong. Each ack
+ * is a sample: the message was stored between the sending of the post and the arrival of the ack.
  */
 
 export class NodeClock {
-  /** How far the nodes are ahead, in milliseconds. */
+  /** How far the nodes' clock is ahead of this one, in milliseconds. */
   offset = 0;
-  /** How far that may be off. */
-  #doubt = Infinity;
+  /** The error bound of `offset`. */
+  #uncertainty = Infinity;
 
-  /** @param {import("../link/clock.js").Clock} clock */
+  /** @param {import("../protocol/clock.js").Clock} clock */
   constructor(clock) {
     this.clock = clock;
   }
@@ -20,24 +20,24 @@ export class NodeClock {
   }
 
   /**
-   * Takes a time that a node named, between two of our own.
+   * Takes a sample.
    *
-   * @param {number} at
-   * @param {number} from
-   * @param {number} to
+   * @param {number} at The node's time.
+   * @param {number} from Our time before it.
+   * @param {number} to Our time after it.
    */
-  learn(at, from, to) {
-    const doubt = (to - from) / 2;
-    // A later one of the same worth is better: clocks drift, and are set.
-    if (doubt < 0 || this.#doubt < doubt) return;
+  sample(at, from, to) {
+    const uncertainty = (to - from) / 2;
+    // Of equally good samples the later one wins, since clocks drift and are adjusted.
+    if (uncertainty < 0 || this.#uncertainty < uncertainty) return;
     this.offset = at - (from + to) / 2;
-    // What is within the doubt is no difference.
-    if (Math.abs(this.offset) <= doubt) this.offset = 0;
-    this.#doubt = doubt;
+    // An offset within the error bound may as well be none.
+    if (Math.abs(this.offset) <= uncertainty) this.offset = 0;
+    this.#uncertainty = uncertainty;
   }
 
-  /** A new connection may be to a node with another clock. */
-  forget() {
-    this.#doubt = Infinity;
+  /** Accepts any next sample: a new connection may be to a node with another clock. */
+  reset() {
+    this.#uncertainty = Infinity;
   }
 }

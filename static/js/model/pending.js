@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * What we have said about texts and the node has not yet taken, as if it had: the page does not wait
- * for the network to show what somebody did.
+ * Applies amendments that the node has not yet acked, so that the page shows what the user did
+ * without waiting for the network.
  *
  * @typedef {import("./fold.js").Folded} Folded
- * @typedef {import("../link/outbox.js").Entry} Entry
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/outbox.js").Entry} Entry
+ * @typedef {import("../protocol/wire.js").User} User
  */
 
 /**
- * @param {readonly Entry[]} entries Of one room, in the order of writing.
- * @returns {Map<number, Entry[]>} By the text that they are about.
+ * @param {readonly Entry[]} entries The entries of one room, in the order of writing.
+ * @returns {Map<number, Entry[]>} The pending amendments, by the seq of their text.
  */
 export function byTarget(entries) {
   const targets = new Map();
@@ -23,18 +23,18 @@ export function byTarget(entries) {
 
 /**
  * @param {Folded} folded
- * @param {readonly Entry[]} entries About this text.
+ * @param {readonly Entry[]} entries The pending amendments of this text.
  * @param {User} me
  * @returns {Folded}
  */
-export function foreseen(folded, entries, me) {
-  let seen = folded;
+export function withPending(folded, entries, me) {
+  let result = folded;
   for (const { kind, text } of entries) {
-    if (kind === "edit") seen = { ...seen, text, edited: true };
-    else if (kind === "delete") seen = { ...seen, text: "", deleted: true, reactions: [] };
-    else seen = { ...seen, reactions: voted(seen, text, me, kind === "react") };
+    if (kind === "edit") result = { ...result, text, edited: true };
+    else if (kind === "delete") result = { ...result, text: "", deleted: true, reactions: [] };
+    else result = { ...result, reactions: withReaction(result, text, me, kind === "react") };
   }
-  return seen;
+  return result;
 }
 
 /**
@@ -43,7 +43,7 @@ export function foreseen(folded, entries, me) {
  * @param {User} me
  * @param {boolean} on
  */
-function voted({ reactions }, text, me, on) {
+function withReaction({ reactions }, text, me, on) {
   const known = reactions.find((reaction) => reaction.text === text) ?? { text, users: [] };
   const users = known.users.filter(({ id }) => id !== me.id);
   const changed = { text, users: on ? [...users, me] : users };

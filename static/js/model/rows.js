@@ -1,24 +1,24 @@
 // @ts-check
 /**
- * What stands in a conversation, line by line: days, the divider before what is new, the page's own
- * notes, and messages, of which those of one author in a row are one group.
+ * The rows of a conversation: day separators, the divider before unread messages, the page's own
+ * notes, and messages; consecutive messages of one author form a group.
  *
- * @typedef {import("../link/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Message} Message
  *
  * @typedef {{ type: "day", key: string, at: number }} DayRow
  * @typedef {{ type: "new", key: string }} NewRow
  * @typedef {{ type: "note", key: string, text: string }} NoteRow
- * @typedef {{ type: "message", key: string, message: Message, leads: boolean }} MessageRow
+ * @typedef {{ type: "message", key: string, message: Message, startsGroup: boolean }} MessageRow
  * @typedef {DayRow | NewRow | NoteRow | MessageRow} Row
  */
 
-/** A pause so long, in milliseconds, begins a new group. */
-const PAUSE_MS = 5 * 60_000;
+/** A longer pause begins a new group, in milliseconds. */
+const GROUP_PAUSE_MS = 5 * 60_000;
 
 /**
  * @param {readonly Message[]} texts Ascending.
  * @param {readonly import("./timeline.js").Note[]} notes
- * @param {number | null} readUpTo What is beyond it is new; `null`: there is no divider.
+ * @param {number | null} readUpTo Messages after this seq are new; `null`: there is no divider.
  * @returns {Row[]}
  */
 export function rowsOf(texts, notes, readUpTo) {
@@ -40,19 +40,19 @@ export function rowsOf(texts, notes, readUpTo) {
     addNotes(message.seq);
     const day = dayOf(message.at);
     if (!previous || dayOf(previous.at) !== day) {
-      // After a note, the day is still the same.
+      // A note resets `previous` but not the day.
       const known = rows.findLast((row) => row.type === "day");
       if (!known || dayOf(known.at) !== day) rows.push({ type: "day", key: `day ${day} ${message.seq}`, at: message.at });
       previous = null;
     }
     if (!divided && readUpTo !== null && readUpTo < message.seq) {
       divided = true;
-      // Where everything in view is new, there is nothing to divide it from.
+      // No divider at the top: if everything loaded is new, there is nothing to divide it from.
       if (rows.some((row) => row.type === "message")) rows.push({ type: "new", key: "new" });
       previous = null;
     }
-    const leads = !previous || previous.author.id !== message.author.id || previous.author.name !== message.author.name || PAUSE_MS < message.at - previous.at;
-    rows.push({ type: "message", key: String(message.seq), message, leads });
+    const startsGroup = !previous || previous.author.id !== message.author.id || previous.author.name !== message.author.name || GROUP_PAUSE_MS < message.at - previous.at;
+    rows.push({ type: "message", key: String(message.seq), message, startsGroup });
     previous = message;
   }
   addNotes(Infinity);

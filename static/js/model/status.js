@@ -1,51 +1,51 @@
 // @ts-check
 /**
- * What the banner says: nothing, as long as all is well.
+ * The texts of the status banner and of the page's own notes.
  *
- * @typedef {object} Circumstances
+ * @typedef {object} ConnectionStatus
  * @property {boolean} online Whether a node has given us a session.
  * @property {boolean} wasOnline Whether one ever did.
- * @property {boolean} network Whether the browser believes in its network.
- * @property {string} trouble What the node said when it refused us.
- * @property {number | null} retryInMs When the next attempt comes; `null`: it is being made.
+ * @property {boolean} networkUp What the browser reports about its network.
+ * @property {string} refusedBecause Why the node refused the connection; empty if it did not.
+ * @property {number | null} retryInMs When the next attempt is due; `null`: it is under way.
  * @property {"away" | "behind" | "live" | "refused"} room
- * @property {number} missed How many messages came meanwhile and are not here yet.
- * @property {string} refusal Why the room cannot be entered.
+ * @property {number} missing How many messages of the room are known to exist and have not arrived yet.
+ * @property {string} roomRefusal Why the room cannot be joined.
  *
  * @typedef {{ tone: "ok" | "busy" | "bad" | "good", text: string, retry: boolean }} Banner
- *   `retry`: whether somebody may ask for the next attempt at once.
+ *   `retry`: whether to offer the next attempt at once.
  */
 
 /** @type {Banner} */
-export const ALL_IS_WELL = { tone: "ok", text: "", retry: false };
+export const NO_BANNER = { tone: "ok", text: "", retry: false };
 
 /**
- * @param {Circumstances} now
+ * @param {ConnectionStatus} status
  * @returns {Banner}
  */
-export function banner({ online, wasOnline, network, trouble, retryInMs, room, missed, refusal }) {
+export function bannerFor({ online, wasOnline, networkUp, refusedBecause, retryInMs, room, missing, roomRefusal }) {
   if (!online) {
     const next = retryInMs === null ? "Reconnecting…" : `Reconnecting in ${seconds(retryInMs)} s…`;
     const retry = retryInMs !== null;
-    if (!network) return { tone: "bad", text: `You are offline. What you write is kept, and sent once you are back. ${next}`, retry };
-    if (trouble) return { tone: "bad", text: `The node refused the connection (${trouble}). ${next}`, retry };
+    if (!networkUp) return { tone: "bad", text: `You are offline. What you write is kept, and sent once you are back. ${next}`, retry };
+    if (refusedBecause) return { tone: "bad", text: `The node refused the connection (${refusedBecause}). ${next}`, retry };
     if (!wasOnline && retryInMs === null) return { tone: "busy", text: "Connecting…", retry: false };
     return { tone: "bad", text: `${wasOnline ? "Connection lost" : "No connection"}. ${next}`, retry };
   }
-  if (room === "refused") return { tone: "bad", text: `This room cannot be entered: ${refusal || "it is not known why"}.`, retry: false };
+  if (room === "refused") return { tone: "bad", text: `This room cannot be entered: ${roomRefusal || "unknown reason"}.`, retry: false };
   if (room === "behind" || room === "away") {
-    return { tone: "busy", text: missed === 0 ? "Catching up…" : `Catching up: ${count(missed)} missed…`, retry: false };
+    return { tone: "busy", text: missing === 0 ? "Catching up…" : `Catching up: ${count(missing)} missed…`, retry: false };
   }
-  return ALL_IS_WELL;
+  return NO_BANNER;
 }
 
 /**
- * After an absence that was told of, says that it is over.
+ * The banner after an absence that was shown.
  *
- * @param {number} missed How many messages came meanwhile.
+ * @param {number} missed How many messages were posted meanwhile.
  * @returns {Banner}
  */
-export function back(missed) {
+export function backOnline(missed) {
   return { tone: "good", text: missed === 0 ? "You are back. Nothing was missed." : `You are back. ${count(missed)} came meanwhile.`, retry: false };
 }
 
@@ -61,20 +61,20 @@ function count(messages) {
 
 /** @type {Record<string, string>} */
 const NOTICES = {
-  history_pruned: "Some messages were no longer kept, and are missing here.",
+  history_pruned: "Some messages are past the retention period and are missing here.",
 };
 
 /**
- * What to tell people about a notice of the node.
+ * The note to show for a node's notice.
  *
- * @param {import("../link/wire.js").Notice} notice
+ * @param {import("../protocol/wire.js").Notice} notice
  */
 export function noticeText({ code, detail }) {
   return NOTICES[code] ?? `The node says: ${detail ?? code}`;
 }
 
-/** @type {Record<import("../link/cursor.js").Opening, string>} */
-export const OPENINGS = {
+/** The note to show after joining a room. @type {Record<import("../protocol/cursor.js").JoinOutcome, string>} */
+export const JOIN_NOTES = {
   fresh: "",
   resumed: "",
   incomplete: "Some messages could not be recovered.",

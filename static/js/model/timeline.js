@@ -1,23 +1,23 @@
 // @ts-check
 /**
- * The part of a room's history that is in memory: one run of the log without holes, of bounded
- * length, that grows at either end and is cut at the other.
+ * The part of a room's history in memory: a contiguous range of the log of bounded length, extended
+ * at one end and trimmed at the other.
  *
- * While its newest end is the room's, it is attached: live messages are appended. Once it was cut
- * there, or put elsewhere by a search, it is detached, and live messages are only counted until
+ * While it ends at the room's newest message it is attached: live messages are appended. When its end
+ * was trimmed, or a search moved it elsewhere, it is detached, and live messages are only counted until
  * reading on has brought it back to the room's end.
  *
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").Page} Page
- * @typedef {{ after: number, text: string, id: number }} Note A line of the page's own, behind a place.
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").Page} Page
+ * @typedef {{ after: number, text: string, id: number }} Note A line of the page's own, after a seq.
  */
 import { Fold } from "./fold.js";
 
-/** The most texts of one room in memory; more are cut from the end that is farther away. */
+/** How many texts of the active room are kept; more are trimmed at the far end. */
 export const TEXTS_MAX = 600;
-/** The same for a room that is not looked at. */
-export const ASIDE_MAX = 60;
-/** The most lines of the page's own; the oldest go. */
+/** How many texts of a room in the background are kept. */
+export const BACKGROUND_MAX = 60;
+/** How many notes are kept; the oldest are dropped. */
 const NOTES_MAX = 20;
 
 export class Timeline {
@@ -27,127 +27,127 @@ export class Timeline {
   /** @type {Note[]} */
   notes = [];
   /** Whether earlier messages may exist. */
-  more = true;
-  /** Whether its newest end is the room's. */
+  hasOlder = true;
+  /** Whether it ends at the room's newest message. */
   attached = true;
-  /** Whether nobody looks at it. */
-  aside = true;
-  /** Grows with each change. */
+  /** Whether another room is the active one. */
+  inBackground = true;
+  /** Increases with each change. */
   version = 0;
-  /** The places that it covers, of all kinds; nothing while `last < first`. */
+  /** The range of seqs in memory, of all kinds of messages; empty while `last < first`. */
   first = 1;
   last = 0;
-  #notes = 0;
+  #noteId = 0;
 
   get empty() {
     return this.last < this.first;
   }
 
   /**
-   * Takes live messages: the room's newest, without a hole between them.
+   * Appends live messages: the room's newest, without a gap between them.
    *
    * @param {readonly Message[]} messages Of all kinds, ascending.
-   * @param {boolean} follows Whether the reader is at the end: then the oldest texts may go.
+   * @param {boolean} follow Whether the reader is at the end: then the oldest texts may be trimmed.
    */
-  append(messages, follows = true) {
-    for (const message of messages) this.fold.take(message);
+  append(messages, follow = true) {
+    for (const message of messages) this.fold.apply(message);
     this.version += 1;
     const [oldest] = messages;
     if (!this.attached || !oldest) return;
-    if (!follows && TEXTS_MAX < this.texts.length + messages.filter(isText).length) {
-      // Nothing is pulled away from under a reader: what is new is read on demand.
+    if (!follow && TEXTS_MAX < this.texts.length + messages.filter(isText).length) {
+      // Trimming would move the text under the reader: the new messages are loaded on demand instead.
       this.attached = false;
       return;
     }
-    // What is lost for good left a hole: what follows it starts anew.
+    // Messages lost for good leave a gap: start over after it.
     if (!this.empty && oldest.seq !== this.last + 1) this.#clear();
-    if (this.empty) this.#begin(oldest.seq);
+    if (this.empty) this.#startAt(oldest.seq);
     this.#push(messages);
-    this.#cutOldest(this.aside ? ASIDE_MAX : TEXTS_MAX);
+    this.#trimOldest(this.inBackground ? BACKGROUND_MAX : TEXTS_MAX);
   }
 
   /**
-   * Takes the page of history before what is here, unless what was here is no longer so.
+   * Adds the page of history before the range, unless the range's start has changed since it was requested.
    *
    * @param {Page} page
-   * @param {number} before The place that it was asked for.
+   * @param {number} before The seq that it was requested for.
    */
   prepend({ messages, more, amendments = [] }, before) {
     if (before !== this.first) return;
-    for (const message of [...messages, ...amendments]) this.fold.take(message);
+    for (const message of [...messages, ...amendments]) this.fold.apply(message);
     const [oldest] = messages;
-    this.more = more && oldest !== undefined;
+    this.hasOlder = more && oldest !== undefined;
     this.version += 1;
     if (!oldest) return;
     this.first = oldest.seq;
     this.texts = [...messages.filter(isText), ...this.texts];
-    if (TEXTS_MAX < this.texts.length) this.#cutNewest();
+    if (TEXTS_MAX < this.texts.length) this.#trimNewest();
   }
 
   /**
-   * Takes the page of history after what is here.
+   * Adds the page of history after the range.
    *
    * @param {Page} page
-   * @param {number} head The room's newest place.
+   * @param {number} head The room's newest seq.
    */
   extend({ messages, amendments = [] }, head) {
-    const fresh = messages.filter(({ seq }) => this.last < seq);
-    for (const message of [...fresh, ...amendments]) this.fold.take(message);
-    this.#push(fresh);
-    this.#cutOldest(TEXTS_MAX);
+    const added = messages.filter(({ seq }) => this.last < seq);
+    for (const message of [...added, ...amendments]) this.fold.apply(message);
+    this.#push(added);
+    this.#trimOldest(TEXTS_MAX);
     this.attached = head <= this.last;
     this.version += 1;
   }
 
   /**
-   * Starts over with another part of the history.
+   * Replaces the range with another part of the history.
    *
    * @param {Page} page
    * @param {number} head
    */
   replace({ messages, more, amendments = [] }, head) {
     this.#clear();
-    for (const message of [...messages, ...amendments]) this.fold.take(message);
+    for (const message of [...messages, ...amendments]) this.fold.apply(message);
     const [oldest] = messages;
-    if (oldest) this.#begin(oldest.seq);
+    if (oldest) this.#startAt(oldest.seq);
     this.#push(messages);
-    this.more = more;
+    this.hasOlder = more;
     this.attached = head <= this.last;
     this.version += 1;
   }
 
-  /** The log is another one: nothing of this one counts any more. */
-  restart() {
+  /** Starts over, since the log was replaced. */
+  reset() {
     this.#clear();
     this.fold = new Fold();
-    this.more = true;
+    this.hasOlder = true;
     this.attached = true;
   }
 
-  /** Nobody looks at it any more: keeps only a little of the room's end. */
-  setAside() {
-    this.aside = true;
-    if (this.attached) this.#cutOldest(ASIDE_MAX);
+  /** Keeps only a little of the room's end, since another room is active now. */
+  moveToBackground() {
+    this.inBackground = true;
+    if (this.attached) this.#trimOldest(BACKGROUND_MAX);
     else this.#clear();
     this.version += 1;
   }
 
   /** @param {string} text */
-  note(text) {
-    this.notes = [...this.notes, { after: this.last, text, id: (this.#notes += 1) }].slice(-NOTES_MAX);
+  addNote(text) {
+    this.notes = [...this.notes, { after: this.last, text, id: (this.#noteId += 1) }].slice(-NOTES_MAX);
     this.version += 1;
   }
 
   /** @param {number} seq */
-  at(seq) {
+  find(seq) {
     return this.texts.find((message) => message.seq === seq);
   }
 
   /** @param {number} seq */
-  #begin(seq) {
+  #startAt(seq) {
     this.first = seq;
     this.last = seq - 1;
-    this.more = 1 < seq;
+    this.hasOlder = 1 < seq;
   }
 
   /** @param {readonly Message[]} messages */
@@ -157,20 +157,20 @@ export class Timeline {
   }
 
   /** @param {number} max */
-  #cutOldest(max) {
+  #trimOldest(max) {
     const [oldest] = this.texts.splice(0, Math.max(0, this.texts.length - max)).slice(-1);
     if (!oldest) return;
     this.first = oldest.seq + 1;
-    this.more = true;
-    this.fold.keep(this.first, this.last);
+    this.hasOlder = true;
+    this.fold.prune(this.first, this.last);
     this.notes = this.notes.filter(({ after }) => this.first <= after);
   }
 
-  #cutNewest() {
+  #trimNewest() {
     this.texts.length = TEXTS_MAX;
     this.last = this.texts.at(-1)?.seq ?? this.last;
     this.attached = false;
-    this.fold.keep(this.first, this.last);
+    this.fold.prune(this.first, this.last);
     this.notes = this.notes.filter(({ after }) => after <= this.last);
   }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Times in words: how long ago, which day, and exactly. */
+/** Formats times: relative, short, by day, and in full. */
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -12,12 +12,12 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 /**
- * When a message was said, briefly: for the first hour how long ago, then the time of day.
+ * How long ago a message was posted, for the first hour; then the time of day.
  *
  * @param {number} at
  * @param {number} now
  */
-export function briefly(at, now) {
+export function relativeTime(at, now) {
   if (!isTime(at)) return "";
   const ago = now - at;
   if (ago < MINUTE_MS) return -MINUTE_MS < ago ? "now" : CLOCK.format(at);
@@ -26,12 +26,12 @@ export function briefly(at, now) {
 }
 
 /**
- * For lists, where there is place for one word.
+ * The time of day, or the date if it was not today.
  *
  * @param {number} at
  * @param {number} now
  */
-export function shortly(at, now) {
+export function shortTime(at, now) {
   if (!isTime(at)) return "";
   return daysBetween(at, now) === 0 ? CLOCK.format(at) : SHORT_DAY.format(at);
 }
@@ -49,12 +49,12 @@ export function dayName(at, now) {
 }
 
 /** @param {number} at */
-export function exactly(at) {
+export function exactTime(at) {
   return isTime(at) ? EXACT.format(at) : "at an unknown time";
 }
 
 /** @param {number} at */
-export function machineTime(at) {
+export function isoTime(at) {
   return isTime(at) ? new Date(at).toISOString() : "";
 }
 

@@ -1,26 +1,26 @@
 // @ts-check
-/** What the connection is like, where it is not well, and who is writing. */
+/** Templates of the status banner and of the typing line. */
 import { html, nothing } from "lit-html";
-import { seenName } from "../model/people.js";
+import { displayName } from "../model/users.js";
 import { ICONS } from "./icons.js";
 import { iconButton } from "./parts.js";
 
 /**
  * @param {import("../model/status.js").Banner} banner
  * @param {string} warning
- * @param {{ retry: () => void, dismiss: () => void }} act
+ * @param {{ retry: () => void, dismiss: () => void }} actions
  */
-export function bannerLine({ tone, text, retry }, warning, act) {
+export function bannerLine({ tone, text, retry }, warning, actions) {
   return html`${text === "" ? nothing : html`<p class="banner" data-tone=${tone}><span>${text}</span>
-      ${retry ? html`<button type="button" @click=${act.retry}>Try now</button>` : nothing}</p>`}
+      ${retry ? html`<button type="button" @click=${actions.retry}>Try now</button>` : nothing}</p>`}
     ${warning === "" ? nothing : html`<p class="banner warning" data-tone="bad"><span>${warning}</span>
-      ${iconButton("Dismiss", ICONS.close, act.dismiss)}</p>`}`;
+      ${iconButton("Dismiss", ICONS.close, actions.dismiss)}</p>`}`;
 }
 
-/** @param {readonly import("../link/wire.js").User[]} typists */
+/** @param {readonly import("../protocol/wire.js").User[]} typists */
 export function typingLine(typists) {
   if (typists.length === 0) return nothing;
-  const [first = "", second = ""] = typists.map(({ name }) => seenName(name));
+  const [first = "", second = ""] = typists.map(({ name }) => displayName(name));
   const who =
     typists.length === 1
       ? html`<bdi>${first}</bdi> is`

@@ -1,11 +1,11 @@
 // @ts-check
-/** The cluster at work: the nodes, and how the newest messages came from theirs to ours. */
+/** Template of the cluster drawer: the nodes, and the latency and route of the newest messages. */
 import { html, nothing, svg } from "lit-html";
-import { seenName } from "../model/people.js";
+import { displayName } from "../model/users.js";
 
 /**
  * @typedef {object} ClusterState
- * @property {import("../control/cluster.js").Cluster} cluster
+ * @property {import("../app/cluster.js").Cluster} cluster
  * @property {import("../model/deliveries.js").Deliveries} deliveries
  * @property {number} now By the nodes' clock.
  */
@@ -17,39 +17,39 @@ const LISTED = 12;
 
 /**
  * @param {ClusterState} state
- * @param {() => void} elsewhere
+ * @param {() => void} switchNode
  */
-export function cluster({ cluster: { node, nodes, known, moving }, deliveries, now }, elsewhere) {
+export function cluster({ cluster: { node, nodes, known, switchStatus }, deliveries, now }, switchNode) {
   const times = deliveries.recent.map(({ ms }) => ms);
   const counts = deliveries.perSecond(now);
   return html`
     <section>
       <h3>Nodes</h3>
       <ul class="nodes">${known ? nodes.map((one) => nodeLine(one, one.id === node, now)) : nodeLine({ id: node || "none", sessions: 0, since: 0 }, true, now)}</ul>
-      ${known ? nothing : html`<p class="sub">This node does not tell of the others.</p>`}
-      <button id="elsewhere" type="button" class="wide-button" ?disabled=${node === ""} @click=${elsewhere}>Connect me elsewhere</button>
-      <p class="sub" role="status">${moving}</p>
+      ${known ? nothing : html`<p class="sub">This node cannot list the others.</p>`}
+      <button id="elsewhere" type="button" class="wide-button" ?disabled=${node === ""} @click=${switchNode}>Connect to another node</button>
+      <p class="sub" role="status">${switchStatus}</p>
     </section>
     <section>
-      <h3>From sending to showing <output>${deliveries.medianMs === null ? "" : `${deliveries.medianMs} ms`}</output></h3>
-      ${lineGraph(times, `The newest ${times.length} messages took ${deliveries.medianMs ?? 0} ms in the median`)}
+      <h3>Time from sending to display <output>${deliveries.medianMs === null ? "" : `${deliveries.medianMs} ms`}</output></h3>
+      ${lineGraph(times, `The newest ${times.length} messages took a median of ${deliveries.medianMs ?? 0} ms`)}
     </section>
     <section>
-      <h3>Messages a second <output>${counts.at(-2) ?? 0}</output></h3>
+      <h3>Messages per second <output>${counts.at(-2) ?? 0}</output></h3>
       ${barGraph(counts, `Messages in each of the last ${counts.length} seconds, at most ${Math.max(...counts)}`)}
     </section>
     <section>
-      <h3>The newest messages</h3>
-      ${times.length === 0 ? html`<p class="sub">None came since the page was opened.</p>` : nothing}
+      <h3>Newest messages</h3>
+      ${times.length === 0 ? html`<p class="sub">None since the page was opened.</p>` : nothing}
       <ol class="deliveries">${deliveries.recent.slice(-LISTED).reverse().map(({ from, to, ms, own, author }) => html`<li>
-        <bdi class="who">${own ? "you" : seenName(author)}</bdi>
+        <bdi class="who">${own ? "you" : displayName(author)}</bdi>
         <span class=${from === to ? "way" : "way crossed"}><span>${from}</span> <span aria-label="to">→</span> <span>${to}</span></span>
         <output>${ms} ms</output></li>`)}</ol>
     </section>`;
 }
 
 /**
- * @param {import("../link/wire.js").NodeInfo} node
+ * @param {import("../protocol/wire.js").NodeInfo} node
  * @param {boolean} mine
  * @param {number} now
  */

@@ -1,26 +1,26 @@
 // @ts-check
-/** Where one writes: a room's draft, edits of what was said, and names after an `@`. */
+/** The composer: the input field for drafts and edits, and the suggestions of names after an `@`. */
 import { html, nothing, render } from "lit-html";
 import { mentionBefore, withMention } from "../model/mentions.js";
-import { nameKey, seenName } from "../model/people.js";
+import { displayName, nameKey } from "../model/users.js";
 import { element } from "./element.js";
 import { ICONS } from "./icons.js";
 import { avatar, iconButton, personName } from "./parts.js";
 
 /**
- * @typedef {import("../link/wire.js").Message} Message
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../protocol/wire.js").Message} Message
+ * @typedef {import("../protocol/wire.js").User} User
  *
  * @typedef {object} ComposerActions
- * @property {(text: string) => string | null} write Answers why not, or `null` if it was taken.
+ * @property {(text: string) => string | null} post Returns why it was rejected, or `null` if it was accepted.
  * @property {(seq: number, text: string) => string | null} edit
  * @property {() => void} typing
- * @property {() => void} editLast The last own message is to be edited.
- * @property {() => Iterable<User>} people Who can be called upon.
+ * @property {() => { seq: number, text: string } | null} lastOwn The user's last message, unless it was deleted.
+ * @property {() => Iterable<User>} users Who can be mentioned.
  */
 
-/** How many names are offered. */
-const NAMES_MAX = 6;
+/** How many names are suggested. */
+const SUGGESTIONS_MAX = 6;
 
 export class Composer {
   #form = element("form", HTMLFormElement);
@@ -28,23 +28,23 @@ export class Composer {
   #modeLine = element("mode", HTMLElement);
   #names = element("names", HTMLElement);
   #hint = element("hint", HTMLElement);
-  /** Names that fit what is written. @type {{ users: User[], from: number, at: number } | null} */
-  #offer = null;
+  /** The users suggested for the mention that begins at `from`; `selected` is an index. @type {{ users: User[], from: number, selected: number } | null} */
+  #suggestions = null;
 
   /**
-   * @param {import("../model/writing.js").Writing} writing
-   * @param {ComposerActions} act
+   * @param {import("../model/composer_state.js").ComposerState} state
+   * @param {ComposerActions} actions
    */
-  constructor(writing, act) {
-    this.writing = writing;
-    this.act = act;
+  constructor(state, actions) {
+    this.state = state;
+    this.actions = actions;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
-    this.#input.addEventListener("keydown", (event) => this.#key(event));
-    this.#input.addEventListener("input", () => this.#changed());
-    this.#input.addEventListener("blur", () => this.#offerNames(false));
+    this.#input.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#input.addEventListener("input", () => this.#onInput());
+    this.#input.addEventListener("blur", () => this.#hideSuggestions());
   }
 
   focus() {
@@ -52,21 +52,21 @@ export class Composer {
   }
 
   /** @param {string} room */
-  room(room) {
-    this.writing.enter(room);
-    this.#show();
+  enterRoom(room) {
+    this.state.enterRoom(room);
+    this.#showState();
     this.#input.placeholder = `Message to ${room}`;
     this.#input.setAttribute("aria-label", `Message to ${room}`);
   }
 
-  /** @param {string} text What is wrong with what was written; empty if nothing is. */
+  /** Shows what is wrong with the input; an empty text hides it. @param {string} text */
   hint(text) {
     this.#hint.textContent = text;
     this.#hint.hidden = text === "";
   }
 
   /**
-   * Begins an answer, before what the draft has; an edit waits.
+   * Starts a reply at the beginning of the draft; an edit is suspended.
    *
    * @param {Message} message
    * @param {string} text
@@ -74,158 +74,168 @@ export class Composer {
   reply({ author }, text) {
     const [first = ""] = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith(">"));
     const quote = first.length < 120 ? first : `${first.slice(0, 119)}…`;
-    this.writing.draft();
-    this.#show();
-    this.#put(`> ${quote}\n@${seenName(author.name)} ${this.writing.text}`);
-    this.#changed();
+    this.state.showDraft();
+    this.#showState();
+    this.#setInput(`> ${quote}\n@${displayName(author.name)} ${this.state.text}`);
+    this.#onInput();
     this.focus();
   }
 
   /**
-   * Begins an edit, or goes on with it; the draft and other edits wait.
+   * Starts or resumes an edit; the draft and other edits are suspended.
    *
    * @param {number} seq
-   * @param {string} text What the message says.
+   * @param {string} text The message's current text.
    */
   edit(seq, text) {
-    this.writing.edit(seq, text);
-    this.#show();
+    this.state.startEdit(seq, text);
+    this.#showState();
     this.focus();
   }
 
-  /** @returns {boolean} Whether there was something to give up. */
-  #giveUp() {
-    if (this.#offer) {
-      this.#offerNames(false);
+  /**
+   * Inserts a mention, or completes the one that is being typed.
+   *
+   * @param {User} user
+   */
+  mention(user) {
+    const { selectionStart, value } = this.#input;
+    const { text, caret } = withMention(value, selectionStart, displayName(user.name), this.#suggestions?.from);
+    this.#setInput(text);
+    this.#input.setSelectionRange(caret, caret);
+    this.#onInput();
+    this.focus();
+  }
+
+  /** Hides the suggestions or cancels the edit. @returns {boolean} Whether there was one of them. */
+  #cancel() {
+    if (this.#suggestions) {
+      this.#hideSuggestions();
       return true;
     }
-    if (this.writing.editing === null) return false;
-    this.writing.end();
-    this.#show();
+    if (this.state.editing === null) return false;
+    this.state.finish();
+    this.#showState();
     return true;
   }
 
   #submit() {
     const text = this.#input.value;
-    const { editing } = this.writing;
-    const problem = editing === null ? this.act.write(text) : this.act.edit(editing, text);
+    const { editing } = this.state;
+    const problem = editing === null ? this.actions.post(text) : this.actions.edit(editing, text);
     this.hint(problem ?? "");
     if (problem !== null) return;
-    this.writing.end();
-    this.#show();
-    this.#offerNames(false);
+    this.state.finish();
+    this.#showState();
+    this.#hideSuggestions();
   }
 
-  #changed() {
+  #onInput() {
     this.hint("");
-    this.writing.write(this.#input.value);
-    if (this.#input.value !== "") this.act.typing();
-    this.#offerNames(true);
-    this.#grow();
+    this.state.update(this.#input.value);
+    if (this.#input.value !== "") this.actions.typing();
+    this.#suggestNames();
+    this.#resize();
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
-    // An input method's keys are its own.
+  #onKey(event) {
+    // Keys of an input method's composition are not ours.
     if (event.isComposing) return;
-    if (this.#offer && this.#chooses(event.key)) {
+    if (this.#suggestions && this.#selectSuggestion(event.key)) {
       event.preventDefault();
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "Escape" && this.#giveUp()) {
+    } else if (event.key === "Escape" && this.#cancel()) {
       event.preventDefault();
     } else if (event.key === "ArrowUp" && this.#input.value === "") {
       event.preventDefault();
-      this.act.editLast();
+      const last = this.actions.lastOwn();
+      if (last) this.edit(last.seq, last.text);
     }
   }
 
-  /** @param {string} key */
-  #chooses(key) {
-    const offer = this.#offer;
-    if (!offer) return false;
+  /** @param {string} key @returns {boolean} Whether the key was used. */
+  #selectSuggestion(key) {
+    const suggestions = this.#suggestions;
+    if (!suggestions) return false;
+    const { users, selected } = suggestions;
     if (key === "ArrowDown" || key === "ArrowUp") {
-      const step = key === "ArrowDown" ? 1 : offer.users.length - 1;
-      this.#offer = { ...offer, at: (offer.at + step) % offer.users.length };
-      this.#renderNames();
+      const step = key === "ArrowDown" ? 1 : users.length - 1;
+      this.#suggestions = { ...suggestions, selected: (selected + step) % users.length };
+      this.#renderSuggestions();
       return true;
     }
-    const user = offer.users[offer.at];
+    const user = users[selected];
     if ((key !== "Enter" && key !== "Tab") || !user) return false;
-    this.call(user);
+    this.mention(user);
     return true;
   }
 
-  /** @param {User} user */
-  call(user) {
+  #suggestNames() {
     const { selectionStart, value } = this.#input;
-    const { text, caret } = withMention(value, selectionStart, seenName(user.name), this.#offer?.from);
-    this.#put(text);
-    this.#input.setSelectionRange(caret, caret);
-    this.#changed();
-    this.focus();
+    const begun = mentionBefore(value, selectionStart);
+    const users = begun ? this.#usersLike(begun.prefix) : [];
+    this.#suggestions = begun && 0 < users.length ? { users, from: begun.from, selected: 0 } : null;
+    this.#renderSuggestions();
   }
 
-  /** @param {boolean} wanted */
-  #offerNames(wanted) {
-    const { selectionStart, value } = this.#input;
-    const begun = wanted ? mentionBefore(value, selectionStart) : null;
-    const users = begun ? this.#namesLike(begun.prefix) : [];
-    this.#offer = begun && 0 < users.length ? { users, from: begun.from, at: 0 } : null;
-    this.#renderNames();
+  #hideSuggestions() {
+    this.#suggestions = null;
+    this.#renderSuggestions();
   }
 
   /** @param {string} prefix */
-  #namesLike(prefix) {
+  #usersLike(prefix) {
     const key = prefix.trim() === "" ? "" : nameKey(prefix);
     /** @type {Map<string, User>} */
     const byName = new Map();
-    for (const user of this.act.people()) {
+    for (const user of this.actions.users()) {
       const name = nameKey(user.name);
-      // What is complete needs no offer.
+      // A name that is typed in full is not suggested.
       if (name.startsWith(key) && name !== key && !byName.has(name)) byName.set(name, user);
     }
-    return [...byName.values()].slice(0, NAMES_MAX);
+    return [...byName.values()].slice(0, SUGGESTIONS_MAX);
   }
 
-  #renderNames() {
-    const offer = this.#offer;
-    if (offer) this.#input.setAttribute("aria-activedescendant", `name-${offer.at}`);
+  #renderSuggestions() {
+    const suggestions = this.#suggestions;
+    if (suggestions) this.#input.setAttribute("aria-activedescendant", `name-${suggestions.selected}`);
     else this.#input.removeAttribute("aria-activedescendant");
-    this.#names.hidden = offer === null;
-    const options = offer?.users.map(
-      (user, n) => html`<li id=${`name-${n}`} role="option" aria-selected=${String(n === offer.at)}
-        @pointerdown=${(/** @type {Event} */ event) => event.preventDefault()} @click=${() => this.call(user)}>${avatar(user)} ${personName(user)}</li>`,
+    this.#names.hidden = suggestions === null;
+    const options = suggestions?.users.map(
+      (user, n) => html`<li id=${`name-${n}`} role="option" aria-selected=${String(n === suggestions.selected)}
+        @pointerdown=${(/** @type {Event} */ event) => event.preventDefault()} @click=${() => this.mention(user)}>${avatar(user)} ${personName(user)}</li>`,
     );
     render(options ?? nothing, this.#names);
   }
 
-  /** Shows what is written now, whichever it is. */
-  #show() {
-    this.#put(this.writing.text);
+  /** Shows the draft or edit that belongs into the field. */
+  #showState() {
+    this.#setInput(this.state.text);
     this.hint("");
-    this.#form.classList.toggle("editing", this.writing.editing !== null);
+    this.#form.classList.toggle("editing", this.state.editing !== null);
     render(this.#mode(), this.#modeLine);
   }
 
   #mode() {
-    const { editing, waiting } = this.writing;
+    const { editing, suspended } = this.state;
     if (editing !== null) {
-      return html`<span>Editing your message. <kbd>Esc</kbd> gives it up.</span>${iconButton("Give up editing", ICONS.close, () => this.#giveUp())}`;
+      return html`<span>Editing your message. <kbd>Esc</kbd> cancels.</span>${iconButton("Cancel editing", ICONS.close, () => this.#cancel())}`;
     }
-    if (waiting === null) return nothing;
-    return html`<span>A message that you began to edit waits.</span><button type="button" @click=${() => this.edit(waiting, "")}>Go on</button>`;
+    if (suspended === null) return nothing;
+    return html`<span>You have an unfinished edit.</span><button type="button" @click=${() => this.edit(suspended, "")}>Continue</button>`;
   }
 
   /** @param {string} text */
-  #put(text) {
+  #setInput(text) {
     this.#input.value = text;
-    this.#grow();
+    this.#resize();
   }
 
-  /** For browsers that do not let a field grow by themselves. */
-  #grow() {
+  /** For browsers without `field-sizing`. */
+  #resize() {
     this.#input.rows = Math.min(8, this.#input.value.split("\n").length);
   }
 }

@@ -1,38 +1,38 @@
 // @ts-check
-/** What is said in the room that is looked at, and the way through it. */
+/** The conversation: draws the active room's messages, and handles pointer and keyboard on them. */
 import { html, nothing, render } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { marksOf } from "../model/people.js";
 import { byTarget } from "../model/pending.js";
 import { rowsOf } from "../model/rows.js";
+import { marksOf } from "../model/users.js";
 import { element } from "./element.js";
 import { ICONS } from "./icons.js";
-import { line, pendingLine } from "./message.js";
+import { pendingRow, rowTemplate } from "./message.js";
 import { Scroll } from "./scroll.js";
 
 /**
- * @typedef {import("../control/joined.js").Joined} Joined
- * @typedef {import("../link/outbox.js").Entry} Entry
- * @typedef {import("../link/wire.js").User} User
+ * @typedef {import("../app/joined_room.js").JoinedRoom} JoinedRoom
+ * @typedef {import("../protocol/outbox.js").Entry} Entry
+ * @typedef {import("../protocol/wire.js").User} User
  *
- * @typedef {object} Said What is to be shown.
- * @property {Joined} joined
- * @property {readonly Entry[]} entries What is not yet part of the room's history.
+ * @typedef {object} ConversationState
+ * @property {JoinedRoom} joined
+ * @property {readonly Entry[]} entries The outbox's entries of this room.
  * @property {User} me
  * @property {Iterable<User>} members
  * @property {number} now
- * @property {boolean} settled Whether it is known that there is no more.
+ * @property {boolean} live Whether everything known to exist has arrived.
  *
  * @typedef {object} ConversationActions
- * @property {() => void} older History before what is shown is wanted.
- * @property {() => void} newer
- * @property {() => void} latest
- * @property {() => void} moved The reader has moved.
- * @property {() => void} refresh
+ * @property {() => void} loadOlder
+ * @property {() => void} loadNewer
+ * @property {() => void} loadNewest
+ * @property {() => void} scrolled
+ * @property {() => void} invalidate
  */
 
-/** History is fetched when less than this is left of what is here, in pixels. */
-const AHEAD_PX = 800;
+/** More history is loaded when less than this is left beyond the view, in pixels. */
+const PRELOAD_PX = 800;
 
 export class Conversation {
   #scroller = element("scroller", HTMLElement);
@@ -40,176 +40,169 @@ export class Conversation {
   #pending = element("pending", HTMLOListElement);
   #start = element("start", HTMLElement);
   #jump = element("jump", HTMLElement);
-  /** The place of the message that is pointed at. @type {number | null} */
+  /** The seq of the message that has the pointer or the focus. @type {number | null} */
   #active = null;
-  /** The place of the message that was searched for. @type {number | null} */
+  /** The seq of the message that was opened from the search. @type {number | null} */
   #found = null;
-  /** The room that is shown. @type {Joined | null} */
-  #joined = null;
-  /** The line that was brought into view since it was searched for. @type {Element | null} */
+  /** The line of that message, once it was scrolled into view. @type {Element | null} */
   #revealed = null;
   #ownId = "";
-  #everShown = false;
-  /** Where the pointer was last. @type {[x: number, y: number]} */
+  #everDrawn = false;
+  /** The last pointer position. @type {[x: number, y: number]} */
   #pointer = [-1, -1];
-  #entries = 0;
+  /** How many pending rows were drawn last. */
+  #pendingCount = 0;
 
   /**
-   * @param {ConversationActions} act
+   * @param {import("./viewport.js").Viewport} viewport
+   * @param {ConversationActions} actions
    * @param {import("./message.js").MessageActions} messageActions
    */
-  constructor(act, messageActions) {
-    this.act = act;
+  constructor(viewport, actions, messageActions) {
+    this.viewport = viewport;
+    this.actions = actions;
     this.messageActions = messageActions;
-    this.scroll = new Scroll(this.#scroller, () => {
-      this.#fetch();
-      act.moved();
+    this.scroll = new Scroll(this.#scroller, viewport, () => {
+      this.#preload();
+      actions.scrolled();
     });
-    this.#point("pointerover");
-    this.#point("focusin");
-    this.#point("click");
+    this.#activateOn("pointerover");
+    this.#activateOn("focusin");
+    this.#activateOn("click");
     this.#scroller.addEventListener("pointerleave", () => {
       if (!this.#scroller.contains(document.activeElement)) this.#activate(null);
     });
     this.#scroller.addEventListener("focusout", ({ relatedTarget }) => {
-      // To nowhere: what had it is being drawn anew.
+      // Without a target, the focused element is only being drawn again.
       if (relatedTarget instanceof Node && !this.#scroller.contains(relatedTarget)) this.#activate(null);
     });
-    this.#scroller.addEventListener("keydown", (event) => this.#key(event));
+    this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  /**
-   * Whether the reader is at a room's end, as always in one that is not drawn yet.
-   *
-   * @param {Joined} joined
-   */
-  isAtEndOf(joined) {
-    return joined !== this.#joined || this.scroll.atEnd;
-  }
-
-  /** @param {Said} said */
-  render(said) {
-    const { joined, entries, me, now } = said;
+  /** @param {ConversationState} state */
+  render(state) {
+    const { joined, entries, me, now } = state;
     const { timeline } = joined;
-    if (joined !== this.#joined) this.#enter(joined);
+    if (joined !== this.viewport.room) this.#enter(joined);
     this.#ownId = me.id;
-    const marks = marksOf(peopleOf(said));
-    const around = {
+    const context = {
       me,
       now,
-      marks,
-      fold: (/** @type {import("../link/wire.js").Message} */ message) => timeline.fold.of(message),
+      marks: marksOf(usersIn(state)),
+      fold: (/** @type {import("../protocol/wire.js").Message} */ message) => timeline.fold.resolve(message),
       pending: byTarget(entries),
       active: this.#active,
       found: this.#found,
-      act: this.messageActions,
+      actions: this.messageActions,
     };
     const rows = rowsOf(timeline.texts, timeline.notes, joined.divider);
-    const waiting = entries.filter(({ kind, state }) => kind === undefined || state === "failed");
-    // Who writes wants to see it.
-    if (this.#entries < waiting.length) this.scroll.atEnd = true;
-    this.#entries = waiting.length;
-    this.scroll.keeping(() => {
-      render(this.#startOf(said), this.#start);
-      render(repeat(rows, ({ key }) => key, (row) => line(row, around)), this.#messages);
-      const follows = timeline.texts.at(-1)?.author.id === me.id;
+    const pending = entries.filter(({ kind, state }) => kind === undefined || state === "failed");
+    // A new message of one's own is scrolled into view.
+    if (this.#pendingCount < pending.length) this.viewport.atEnd = true;
+    this.#pendingCount = pending.length;
+    this.scroll.preserve(() => {
+      render(this.#startOf(state), this.#start);
+      render(repeat(rows, ({ key }) => key, (row) => rowTemplate(row, context)), this.#messages);
+      const continuesGroup = timeline.texts.at(-1)?.author.id === me.id;
       render(
-        repeat(waiting, ({ nonce }) => nonce, (entry, n) => pendingLine(entry, n === 0 && !follows, around)),
+        repeat(pending, ({ nonce }) => nonce, (entry, n) => pendingRow(entry, n === 0 && !continuesGroup, context)),
         this.#pending,
       );
     });
-    if (0 < rows.length && !this.#everShown) {
-      this.#everShown = true;
-      // For whoever measures how long it takes until something can be read.
+    if (0 < rows.length && !this.#everDrawn) {
+      this.#everDrawn = true;
+      // Measured by the browser tests: how long it takes until a message can be read.
       performance.mark("chorus:shown");
     }
     this.#renderJump(joined);
-    this.#fetch();
+    this.#preload();
+    this.#scrollToFound();
   }
 
-  /** To the room's end. */
+  /** Goes to the room's newest message. */
   toEnd() {
     this.#found = null;
-    if (!this.#joined?.timeline.attached) this.act.latest();
+    if (!this.viewport.room?.timeline.attached) this.actions.loadNewest();
     this.scroll.toEnd();
-    this.act.moved();
-    this.act.refresh();
+    this.actions.scrolled();
+    this.actions.invalidate();
   }
 
   /**
-   * To a message that is here.
+   * Goes to a message that is in memory, and highlights it.
    *
    * @param {number} seq
    */
   reveal(seq) {
     this.#found = seq;
-    this.scroll.atEnd = false;
-    this.act.refresh();
+    this.viewport.atEnd = false;
+    this.actions.invalidate();
   }
 
-  /** After a render: the message that was searched for is brought into view, once. */
-  settle() {
+  /** Scrolls the message that was opened from the search into view, once. */
+  #scrollToFound() {
     if (this.#found === null) return;
     const found = this.#line(this.#found);
     if (!found || found === this.#revealed) return;
     this.#revealed = found;
     this.scroll.toLine(found);
-    this.#renderJump(this.#joined);
+    this.#renderJump(this.viewport.room);
   }
 
-  /** @param {Joined} joined */
+  /** @param {JoinedRoom} joined */
   #enter(joined) {
-    this.#joined = joined;
     this.#active = null;
     this.#found = null;
-    this.#entries = 0;
-    this.scroll.atEnd = true;
+    this.#pendingCount = 0;
+    this.viewport.room = joined;
+    this.viewport.atEnd = true;
     this.#scroller.setAttribute("aria-label", `Messages in ${joined.name}`);
   }
 
-  /** @param {Said} said */
-  #startOf({ joined, settled }) {
+  /** @param {ConversationState} state */
+  #startOf({ joined, live }) {
     const { timeline } = joined;
     if (joined.loading === "older") return html`<p class="loading">Loading earlier messages…</p>`;
     if (timeline.texts.length === 0) {
-      if (!settled) return nothing;
+      if (!live) return nothing;
       return html`<p id="empty">Nothing has been said in <strong>${joined.name}</strong> yet.<br>Say something: everyone who enters will find it here.</p>`;
     }
-    return timeline.more ? html`<p class="loading"></p>` : html`<p class="loading">This is where <strong>${joined.name}</strong> begins.</p>`;
+    return timeline.hasOlder ? html`<p class="loading"></p>` : html`<p class="loading">This is where <strong>${joined.name}</strong> begins.</p>`;
   }
 
-  /** @param {Joined | null} joined */
+  /** @param {JoinedRoom | null} joined */
   #renderJump(joined) {
-    const away = joined !== null && (!this.scroll.atEnd || !joined.timeline.attached);
+    const away = joined !== null && (!this.viewport.atEnd || !joined.timeline.attached);
     const text = joined && 0 < joined.unread ? `${joined.unread} new` : "Latest";
     const button = html`<button id="newer" type="button" @click=${() => this.toEnd()}>${text} ${ICONS.down}</button>`;
     render(away ? button : nothing, this.#jump);
   }
 
-  /** Fetches what will soon be needed. */
-  #fetch() {
-    const timeline = this.#joined?.timeline;
-    if (!timeline || this.#joined?.loading) return;
-    if (timeline.more && !timeline.empty && this.scroll.above < AHEAD_PX) this.act.older();
-    else if (!timeline.attached && this.scroll.below < AHEAD_PX) this.act.newer();
+  /** Loads history before the reader reaches its end. */
+  #preload() {
+    const joined = this.viewport.room;
+    if (!joined || joined.loading) return;
+    const { timeline } = joined;
+    if (timeline.hasOlder && !timeline.empty && this.scroll.above < PRELOAD_PX) this.actions.loadOlder();
+    else if (!timeline.attached && this.scroll.below < PRELOAD_PX) this.actions.loadNewer();
   }
 
-  /** @param {"pointerover" | "focusin" | "click"} event */
-  #point(event) {
-    this.#scroller.addEventListener(event, (happened) => {
-      const { target } = happened;
-      if (happened instanceof PointerEvent && event === "pointerover" && !this.#hasMoved(happened)) return;
+  /** @param {"pointerover" | "focusin" | "click"} type */
+  #activateOn(type) {
+    this.#scroller.addEventListener(type, (event) => {
+      const { target } = event;
+      if (event instanceof PointerEvent && type === "pointerover" && !this.#pointerMoved(event)) return;
       const message = target instanceof Element ? target.closest("li[data-seq]") : null;
       if (message instanceof HTMLElement) this.#activate(Number(message.dataset.seq));
     });
   }
 
   /**
-   * Whether the pointer has moved, and not the lines below it: then what it pointed at stays chosen.
+   * Whether the pointer itself has moved, rather than the lines below it.
    *
    * @param {PointerEvent} event
    */
-  #hasMoved({ clientX, clientY }) {
+  #pointerMoved({ clientX, clientY }) {
     const [x, y] = this.#pointer;
     this.#pointer = [clientX, clientY];
     return x !== clientX || y !== clientY;
@@ -219,43 +212,43 @@ export class Conversation {
   #activate(seq) {
     if (seq === this.#active) return;
     this.#active = seq;
-    this.act.refresh();
+    this.actions.invalidate();
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
+  #onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof Element)) return;
     if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-      if (this.#step(event.target, event.key === "ArrowUp")) event.preventDefault();
+      if (this.#moveFocus(event.target, event.key === "ArrowUp")) event.preventDefault();
       return;
     }
-    const joined = this.#joined;
+    const joined = this.viewport.room;
     const seq = Number(event.target.closest("li")?.dataset.seq);
-    const message = joined?.timeline.at(seq);
+    const message = joined?.timeline.find(seq);
     if (!joined || !message || event.target.closest("button")) return;
-    const { text, deleted } = joined.timeline.fold.of(message);
-    const done = !deleted && this.#does(event.key.toLowerCase(), message, text);
-    if (done) event.preventDefault();
+    const { text, deleted } = joined.timeline.fold.resolve(message);
+    if (!deleted && this.#runMessageKey(event.key.toLowerCase(), message, text)) event.preventDefault();
   }
 
   /**
    * @param {string} key
-   * @param {import("../link/wire.js").Message} message
+   * @param {import("../protocol/wire.js").Message} message
    * @param {string} text
+   * @returns {boolean} Whether the key has a meaning.
    */
-  #does(key, message, text) {
+  #runMessageKey(key, message, text) {
     const own = message.author.id === this.#ownId;
     if (key === "r") this.messageActions.reply(message, text);
     else if (key === "c") this.messageActions.copy(text);
     else if (key === "e" && own) this.messageActions.edit(message, text);
     else if (key === "delete" && own) this.messageActions.remove(message.seq);
-    else if (key === "+") this.#firstTool();
+    else if (key === "+") this.#focusToolbar();
     else return false;
     return true;
   }
 
-  #firstTool() {
-    // The message that was just reached has its tools once it is drawn.
+  #focusToolbar() {
+    // A message that was just focused gets its toolbar in the next frame.
     requestAnimationFrame(() => {
       const tool = this.#active === null ? null : this.#line(this.#active)?.querySelector(".tools button");
       if (tool instanceof HTMLElement) tool.focus();
@@ -263,12 +256,12 @@ export class Conversation {
   }
 
   /**
-   * Moves the focus from message to message.
+   * Moves the focus to the next or previous message.
    *
    * @param {Element} from
    * @param {boolean} up
    */
-  #step(from, up) {
+  #moveFocus(from, up) {
     const lines = [...this.#messages.querySelectorAll("li[data-seq]")];
     const at = lines.indexOf(from.closest("li[data-seq]") ?? from);
     const next = at === -1 ? (up ? lines.at(-1) : undefined) : lines[at + (up ? -1 : 1)];
@@ -284,8 +277,8 @@ export class Conversation {
   }
 }
 
-/** @param {Said} said */
-function* peopleOf({ joined, me, members }) {
+/** @param {ConversationState} state */
+function* usersIn({ joined, me, members }) {
   yield me;
   yield* members;
   for (const { author } of joined.timeline.texts) yield author;

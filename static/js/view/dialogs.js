@@ -1,19 +1,19 @@
 // @ts-check
-/** What asks for an answer before it goes on: who one is, whether something is to be deleted; and the help. */
+/** The modal dialogs: help, confirmation, and the user's profile. */
 import { html, nothing, render } from "lit-html";
-import { bytesOf } from "../link/wire.js";
-import { hueOf, NAME_BYTES_MAX, seenName } from "../model/people.js";
+import { utf8Length } from "../protocol/wire.js";
+import { hueOf, NAME_BYTES_MAX, displayName } from "../model/users.js";
 import { element } from "./element.js";
 import { avatar, personName } from "./parts.js";
 
-/** @typedef {import("../link/wire.js").User} User */
+/** @typedef {import("../protocol/wire.js").User} User */
 
-/** @type {[keys: string[], does: string][]} */
+/** @type {[keys: string[], action: string][]} */
 const SHORTCUTS = [
   [["Enter"], "send"],
   [["Shift", "Enter"], "a new line"],
   [["↑"], "in an empty field: edit your last message"],
-  [["Esc"], "give up, close, or go to the latest message"],
+  [["Esc"], "cancel, close, or go to the latest message"],
   [["Ctrl", "K"], "find or create a room"],
   [["Alt", "↑"], "the room above"],
   [["Alt", "↓"], "the room below"],
@@ -28,20 +28,20 @@ const SHORTCUTS = [
   [["?"], "this list"],
 ];
 
-const WRITING = [
+const MARKUP = [
   ["**strong**", "strong"],
   ["*emphasis* or _emphasis_", "emphasis"],
   ["~~struck~~", "struck out"],
   ["`code`", "code; ``` on lines of their own around several lines"],
   ["> quote", "at the beginning of a line"],
-  ["@name", "calls someone"],
+  ["@name", "mentions someone"],
 ];
 
 export class Dialogs {
   #dialog = element("dialog", HTMLDialogElement);
 
   constructor() {
-    // A click beside it closes it.
+    // A click on the backdrop closes it.
     this.#dialog.addEventListener("click", ({ target }) => {
       if (target === this.#dialog) this.#dialog.close();
     });
@@ -55,33 +55,33 @@ export class Dialogs {
     this.#show(
       "Help",
       html`<h3>Keys</h3>
-        <dl class="keys">${SHORTCUTS.map(([keys, does]) => html`<div><dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${does}</dd></div>`)}</dl>
-        <h3>Writing</h3>
-        <dl class="keys">${WRITING.map(([written, shown]) => html`<div><dt><code>${written}</code></dt><dd>${shown}</dd></div>`)}</dl>
+        <dl class="keys">${SHORTCUTS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${action}</dd></div>`)}</dl>
+        <h3>ComposerState</h3>
+        <dl class="keys">${MARKUP.map(([written, shown]) => html`<div><dt><code>${written}</code></dt><dd>${shown}</dd></div>`)}</dl>
         <form method="dialog"><button class="primary">Close</button></form>`,
     );
   }
 
   /**
    * @param {string} question
-   * @param {string} yes
-   * @param {() => void} then
+   * @param {string} confirmLabel
+   * @param {() => void} onConfirm
    */
-  ask(question, yes, then) {
+  confirm(question, confirmLabel, onConfirm) {
     this.#show(
       question,
-      html`<form method="dialog" class="row" @submit=${then}>
-        <button class="danger" autofocus>${yes}</button>
-        <button type="button" @click=${() => this.#dialog.close()}>Keep it</button>
+      html`<form method="dialog" class="row" @submit=${onConfirm}>
+        <button class="danger" autofocus>${confirmLabel}</button>
+        <button type="button" @click=${() => this.#dialog.close()}>Cancel</button>
       </form>`,
     );
   }
 
   /**
    * @param {User} me
-   * @param {(name: string, color: number) => Promise<string | null>} change Answers why not, or `null` if it was done.
+   * @param {(name: string, color: number) => Promise<string | null>} rename Resolves to why it failed; `null` if it succeeded.
    */
-  identity(me, change) {
+  profile(me, rename) {
     let name = me.name;
     let color = hueOf(me);
     let problem = "";
@@ -106,10 +106,10 @@ export class Dialogs {
     /** @param {Event} event */
     const submit = async (event) => {
       event.preventDefault();
-      problem = wrongWith(name);
+      problem = nameProblem(name);
       if (problem === "") {
         busy = true;
-        problem = (await change(name.trim(), color)) ?? "";
+        problem = (await rename(name.trim(), color)) ?? "";
         busy = false;
         if (problem === "") {
           this.#dialog.close();
@@ -132,9 +132,9 @@ export class Dialogs {
 }
 
 /** @param {string} name */
-function wrongWith(name) {
-  if (name.trim() === "" || seenName(name) === "nameless") return "A name has at least one character that can be seen.";
-  if (NAME_BYTES_MAX < bytesOf(name.trim())) return `That name is too long: at most ${NAME_BYTES_MAX} bytes.`;
+function nameProblem(name) {
+  if (name.trim() === "" || displayName(name) === "nameless") return "A name needs at least one visible character.";
+  if (NAME_BYTES_MAX < utf8Length(name.trim())) return `That name is too long: at most ${NAME_BYTES_MAX} bytes.`;
   return "";
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The elements that the page's frame has. */
+/** Looks up the elements of index.html. */
 
 /**
  * @template {HTMLElement} T

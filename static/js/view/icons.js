@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's pictures: lines of one weight, coloured as the text beside them. */
+/** The page's icons: strokes of one width, in the colour of the surrounding text. */
 import { html, svg } from "lit-html";
 
 /** @param {import("lit-html").TemplateResult} paths */

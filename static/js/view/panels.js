@@ -1,87 +1,87 @@
 // @ts-check
 /**
- * The columns beside the conversation. Where there is place for them they stand beside it; else they
- * lie over it, one at a time, and what is below cannot be reached until they are closed.
+ * The panels: the sidebar on the left and the drawer on the right. In a wide window they stand beside
+ * the conversation. In a narrow one they cover it, one at a time, and it is inert until they are closed.
  *
- * @typedef {import("./head.js").Drawer} Drawer
+ * @typedef {import("./header.js").Drawer} Drawer
  */
 import { element } from "./element.js";
 
-/** From here on, the list of rooms stands beside the conversation; from there on, the drawer too. */
-const SIDE_BESIDE = "(min-width: 48rem)";
+/** The window widths from which each panel stands beside the conversation. */
+const SIDEBAR_BESIDE = "(min-width: 48rem)";
 const DRAWER_BESIDE = "(min-width: 70rem)";
 
 export class Panels {
-  side = element("side", HTMLElement);
-  details = element("drawer", HTMLElement);
-  #talk = element("talk", HTMLElement);
-  #sideBeside = matchMedia(SIDE_BESIDE);
+  sidebarElement = element("side", HTMLElement);
+  drawerElement = element("drawer", HTMLElement);
+  #conversation = element("talk", HTMLElement);
+  #sidebarBeside = matchMedia(SIDEBAR_BESIDE);
   #drawerBeside = matchMedia(DRAWER_BESIDE);
-  #sideOpen = false;
-  /** What had the focus before a panel was opened over it. @type {HTMLElement | null} */
-  #before = null;
+  #sidebarOpen = false;
+  /** The element that had the focus before a panel was opened. @type {HTMLElement | null} */
+  #previousFocus = null;
   /** What the drawer shows. @type {Drawer | null} */
   drawer = null;
 
-  /** @param {() => void} changed The drawer shows something else. */
+  /** @param {(drawer: Drawer | null) => void} changed The drawer shows something else, or was closed. */
   constructor(changed) {
     this.changed = changed;
-    for (const media of [this.#sideBeside, this.#drawerBeside]) media.addEventListener("change", () => this.#show());
-    // What lies below is inert: a press on it is one on the body, and takes the focus from nobody.
+    for (const media of [this.#sidebarBeside, this.#drawerBeside]) media.addEventListener("change", () => this.#apply());
+    // A press beside a panel hits the body, since the conversation is inert. It must not move the focus.
     document.body.addEventListener("pointerdown", (event) => {
-      if (event.target === document.body && this.closeIfOver()) event.preventDefault();
+      if (event.target === document.body && this.closeOverlay()) event.preventDefault();
     });
-    this.#show();
+    this.#apply();
   }
 
-  openSide() {
-    if (this.#sideBeside.matches) return;
-    this.closeIfOver();
-    this.#remember();
-    this.#sideOpen = true;
-    this.#show();
-    const [first] = this.side.getElementsByTagName("input");
-    // While it slides in, nothing is to be scrolled for it.
+  openSidebar() {
+    if (this.#sidebarBeside.matches) return;
+    this.closeOverlay();
+    this.#saveFocus();
+    this.#sidebarOpen = true;
+    this.#apply();
+    const [first] = this.sidebarElement.getElementsByTagName("input");
+    // Scrolling to the field would disturb the slide-in.
     first?.focus({ preventScroll: true });
   }
 
-  closeSide() {
-    if (!this.#sideOpen) return;
-    this.#sideOpen = false;
-    this.#show();
-    this.#return();
+  closeSidebar() {
+    if (!this.#sidebarOpen) return;
+    this.#sidebarOpen = false;
+    this.#apply();
+    this.#restoreFocus();
   }
 
   /**
    * @param {Drawer} which
-   * @param {boolean} [stays] Whether it is not closed if it is open already.
+   * @param {boolean} [keepOpen] Whether to leave it open if it is.
    */
-  toggle(which, stays = false) {
-    if (this.drawer === which && !stays) {
+  toggle(which, keepOpen = false) {
+    if (this.drawer === which && !keepOpen) {
       this.close();
       return;
     }
-    this.closeSide();
-    this.#remember();
+    this.closeSidebar();
+    this.#saveFocus();
     this.drawer = which;
-    this.#show();
-    this.changed();
-    // Once it is drawn.
+    this.#apply();
+    this.changed(this.drawer);
+    // Its content is drawn in the next frame.
     requestAnimationFrame(() => requestAnimationFrame(() => this.#focusDrawer()));
   }
 
   close() {
     if (this.drawer === null) return;
     this.drawer = null;
-    this.#show();
-    this.changed();
-    this.#return();
+    this.#apply();
+    this.changed(this.drawer);
+    this.#restoreFocus();
   }
 
-  /** @returns {boolean} Whether something lay over the conversation. */
-  closeIfOver() {
-    if (this.#sideOpen && !this.#sideBeside.matches) {
-      this.closeSide();
+  /** Closes the panel that covers the conversation. @returns {boolean} Whether there was one. */
+  closeOverlay() {
+    if (this.#sidebarOpen && !this.#sidebarBeside.matches) {
+      this.closeSidebar();
       return true;
     }
     if (this.drawer === null || this.#drawerBeside.matches) return false;
@@ -89,35 +89,35 @@ export class Panels {
     return true;
   }
 
-  #show() {
-    const sideOver = this.#sideOpen && !this.#sideBeside.matches;
+  #apply() {
+    const sidebarOver = this.#sidebarOpen && !this.#sidebarBeside.matches;
     const drawerOver = this.drawer !== null && !this.#drawerBeside.matches;
-    this.side.classList.toggle("open", this.#sideOpen);
-    this.side.inert = !this.#sideBeside.matches && !this.#sideOpen;
-    this.details.hidden = this.drawer === null;
-    setModal(this.side, sideOver);
-    setModal(this.details, drawerOver && !this.#sideBeside.matches);
-    this.#talk.inert = sideOver || drawerOver;
-    document.body.classList.toggle("covered", sideOver || drawerOver);
+    this.sidebarElement.classList.toggle("open", this.#sidebarOpen);
+    this.sidebarElement.inert = !this.#sidebarBeside.matches && !this.#sidebarOpen;
+    this.drawerElement.hidden = this.drawer === null;
+    setModal(this.sidebarElement, sidebarOver);
+    setModal(this.drawerElement, drawerOver && !this.#sidebarBeside.matches);
+    this.#conversation.inert = sidebarOver || drawerOver;
+    document.body.classList.toggle("covered", sidebarOver || drawerOver);
   }
 
   #focusDrawer() {
-    const target = this.details.querySelector("input") ?? this.details.querySelector("button");
+    const target = this.drawerElement.querySelector("input") ?? this.drawerElement.querySelector("button");
     if (target instanceof HTMLElement) target.focus({ preventScroll: true });
   }
 
-  #remember() {
-    this.#before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  #saveFocus() {
+    this.#previousFocus = document.activeElement instanceof HTMLElement ? document.activeElement : null;
   }
 
-  #return() {
-    if (this.#before?.isConnected) this.#before.focus();
-    this.#before = null;
+  #restoreFocus() {
+    if (this.#previousFocus?.isConnected) this.#previousFocus.focus();
+    this.#previousFocus = null;
   }
 }
 
 /**
- * Tells screen readers whether a panel is all that can be reached.
+ * Tells screen readers whether a panel is modal.
  *
  * @param {HTMLElement} panel
  * @param {boolean} modal

@@ -1,13 +1,13 @@
 // @ts-check
-/** What several parts of the page show in the same way: people, times, buttons of one picture. */
+/** Shared templates: users, times, icon buttons. */
 import { html, nothing } from "lit-html";
-import { hueOf, initialsOf, seenName } from "../model/people.js";
-import { exactly, machineTime } from "../model/times.js";
+import { hueOf, initialsOf, displayName } from "../model/users.js";
+import { exactTime, isoTime } from "../model/times.js";
 
-/** @typedef {import("../link/wire.js").User} User */
+/** @typedef {import("../protocol/wire.js").User} User */
 
 /**
- * A style, set by script: the policy forbids those that are written in the page.
+ * A user's hue as an inline style. Set as a property, since the CSP forbids style attributes.
  *
  * @param {User} user
  */
@@ -21,14 +21,14 @@ export function avatar(user) {
 }
 
 /**
- * Someone's name; marked where someone else in view has the same.
+ * A user's name, with a mark if another user in view has the same name.
  *
  * @param {User} user
  * @param {ReadonlyMap<string, string>} [marks]
  */
 export function personName(user, marks) {
   const mark = marks?.get(user.id);
-  return html`<bdi class="author" .style=${hueStyle(user)}>${seenName(user.name)}</bdi>${mark ? html`<span class="mark" title="Someone else here has the same name. This is the beginning of this one's id.">#${mark}</span>` : nothing}`;
+  return html`<bdi class="author" .style=${hueStyle(user)}>${displayName(user.name)}</bdi>${mark ? html`<span class="mark" title="Someone else here has the same name. This is the beginning of this person's id.">#${mark}</span>` : nothing}`;
 }
 
 /**
@@ -36,16 +36,16 @@ export function personName(user, marks) {
  * @param {string} text
  */
 export function time(at, text) {
-  return html`<time datetime=${machineTime(at)} title=${exactly(at)}>${text}</time>`;
+  return html`<time datetime=${isoTime(at)} title=${exactTime(at)}>${text}</time>`;
 }
 
 /**
  * @param {string} label
  * @param {unknown} icon
- * @param {(event: Event) => void} pressed
- * @param {{ pressed?: boolean, className?: string, keys?: string }} [more]
+ * @param {(event: Event) => void} onClick
+ * @param {{ pressed?: boolean, className?: string, keys?: string }} [options]
  */
-export function iconButton(label, icon, pressed, { pressed: isOn, className = "", keys = "" } = {}) {
+export function iconButton(label, icon, onClick, { pressed: isOn, className = "", keys = "" } = {}) {
   return html`<button type="button" class=${`plain ${className}`} aria-label=${label} title=${keys ? `${label} (${keys})` : label}
-    aria-pressed=${isOn === undefined ? nothing : String(isOn)} @click=${pressed}>${icon}</button>`;
+    aria-pressed=${isOn === undefined ? nothing : String(isOn)} @click=${onClick}>${icon}</button>`;
 }

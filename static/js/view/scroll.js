@@ -1,94 +1,95 @@
 // @ts-check
 /**
- * Where the reader is in a conversation: at its end, which is followed, or somewhere else, which
- * stays where it is while lines come and go above and below.
+ * The scroll position of the conversation: either it follows the end, or it stays where it is while
+ * lines are added and removed above and below.
  */
 
-/** Reading the end means being at most so far from it, in pixels. */
+/** The reader is at the end if at most this many pixels are below the view. */
 const END_PX = 48;
 
 export class Scroll {
-  /** Whether the reader is at the end and wants to stay there. */
-  atEnd = true;
-  /** Set while the page itself scrolls, which is no wish of the reader. */
+  /** The position that the page itself scrolled to; its scroll event is not the reader's. */
   #expected = -1;
 
   /**
    * @param {HTMLElement} scroller
-   * @param {() => void} moved The reader has scrolled.
+   * @param {import("./viewport.js").Viewport} viewport
+   * @param {() => void} onScroll The reader has scrolled.
    */
-  constructor(scroller, moved) {
+  constructor(scroller, viewport, onScroll) {
     this.scroller = scroller;
+    this.viewport = viewport;
     scroller.addEventListener(
       "scroll",
       () => {
         if (Math.abs(scroller.scrollTop - this.#expected) < 2) return;
-        this.atEnd = this.below <= END_PX;
+        viewport.atEnd = this.below <= END_PX;
         this.#expected = -1;
-        moved();
+        onScroll();
       },
       { passive: true },
     );
-    // A phone's keyboard takes half of the window away.
-    new ResizeObserver(() => this.follow()).observe(scroller);
+    // For example, a phone's keyboard takes half of the window.
+    new ResizeObserver(() => this.followEnd()).observe(scroller);
   }
 
-  /** How much is above what is in view, in pixels. */
+  /** The height of the content above the view, in pixels. */
   get above() {
     return this.scroller.scrollTop;
   }
 
-  /** How much is below it. */
+  /** The height of the content below the view, in pixels. */
   get below() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     return scrollHeight - scrollTop - clientHeight;
   }
 
   /**
-   * Changes the lines, and keeps in view what was in view.
+   * Changes the lines without moving those in view.
    *
    * @param {() => void} change
    */
-  keeping(change) {
-    if (this.atEnd) {
+  preserve(change) {
+    if (this.viewport.atEnd) {
       change();
-      this.follow();
+      this.followEnd();
       return;
     }
     const anchor = this.#firstInView();
-    const was = anchor?.getBoundingClientRect().top ?? 0;
+    const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
-    if (anchor?.isConnected) this.#put(this.scroller.scrollTop + anchor.getBoundingClientRect().top - was);
+    if (anchor?.isConnected) this.#scrollTo(this.scroller.scrollTop + anchor.getBoundingClientRect().top - before);
   }
 
-  follow() {
-    if (this.atEnd) this.#put(this.scroller.scrollHeight);
+  /** Scrolls to the end if the reader is there already. */
+  followEnd() {
+    if (this.viewport.atEnd) this.#scrollTo(this.scroller.scrollHeight);
   }
 
   toEnd() {
-    this.atEnd = true;
-    this.follow();
+    this.viewport.atEnd = true;
+    this.followEnd();
   }
 
-  /** @param {Element} line */
+  /** Scrolls a line into the middle of the view. @param {Element} line */
   toLine(line) {
-    this.atEnd = false;
+    this.viewport.atEnd = false;
     const { top, height } = line.getBoundingClientRect();
     const middle = this.scroller.getBoundingClientRect().top + this.scroller.clientHeight / 2;
-    this.#put(this.scroller.scrollTop + top + height / 2 - middle);
+    this.#scrollTo(this.scroller.scrollTop + top + height / 2 - middle);
   }
 
   /** @param {number} top */
-  #put(top) {
+  #scrollTo(top) {
     this.scroller.scrollTop = top;
     this.#expected = this.scroller.scrollTop;
   }
 
+  /** Finds the first line in view by binary search. */
   #firstInView() {
     const top = this.scroller.getBoundingClientRect().top;
     const lines = this.scroller.querySelectorAll("li[data-seq]");
     let [low, high] = [0, lines.length];
-    // The lines are one below the other.
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((lines[middle]?.getBoundingClientRect().bottom ?? 0) <= top) low = middle + 1;

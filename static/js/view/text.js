@@ -1,5 +1,5 @@
 // @ts-check
-/** A message's words as elements; what people wrote becomes text and nothing else. */
+/** Templates of a message's text. What users wrote is rendered as text, never as markup. */
 import { html } from "lit-html";
 import { parse } from "../model/markdown.js";
 
@@ -10,46 +10,46 @@ import { parse } from "../model/markdown.js";
 
 /**
  * @param {string} text
- * @param {string} [own] The reader's name.
+ * @param {string} [ownName] The reader's name, to highlight mentions of.
  */
-export function words(text, own) {
-  return html`<div class="text">${parse(text, own).map(block)}</div>`;
+export function messageText(text, ownName) {
+  return html`<div class="text">${parse(text, ownName).map(block)}</div>`;
 }
 
 /**
- * @param {Block} read
+ * @param {Block} node
  * @returns {unknown}
  */
-function block(read) {
-  switch (read.type) {
+function block(node) {
+  switch (node.type) {
     case "code":
-      return html`<pre tabindex="0" aria-label="Code"><code>${read.text}</code></pre>`;
+      return html`<pre tabindex="0" aria-label="Code"><code>${node.text}</code></pre>`;
     case "quote":
-      return html`<blockquote>${read.blocks.map(block)}</blockquote>`;
+      return html`<blockquote>${node.blocks.map(block)}</blockquote>`;
     default:
-      return html`<p dir="auto">${read.parts.map(part)}</p>`;
+      return html`<p dir="auto">${node.parts.map(part)}</p>`;
   }
 }
 
 /**
- * @param {Part} read
+ * @param {Part} node
  * @returns {unknown}
  */
-function part(read) {
-  if (typeof read === "string") return read;
-  switch (read.type) {
+function part(node) {
+  if (typeof node === "string") return node;
+  switch (node.type) {
     case "strong":
-      return html`<strong>${read.parts.map(part)}</strong>`;
+      return html`<strong>${node.parts.map(part)}</strong>`;
     case "em":
-      return html`<em>${read.parts.map(part)}</em>`;
+      return html`<em>${node.parts.map(part)}</em>`;
     case "strike":
-      return html`<s>${read.parts.map(part)}</s>`;
+      return html`<s>${node.parts.map(part)}</s>`;
     case "code":
-      return html`<code>${read.text}</code>`;
+      return html`<code>${node.text}</code>`;
     case "link":
-      // The parser lets http and https through, nothing else.
-      return html`<a href=${read.href} target="_blank" rel="noopener noreferrer nofollow">${read.text}</a>`;
+      // The parser accepts http and https only.
+      return html`<a href=${node.href} target="_blank" rel="noopener noreferrer nofollow">${node.text}</a>`;
     case "mention":
-      return html`<span class=${read.own ? "mention own" : "mention"}>${read.text}</span>`;
+      return html`<span class=${node.own ? "mention own" : "mention"}>${node.text}</span>`;
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Light or dark: as the system says, or as somebody chose.
+ * The colour theme: light, dark, or as the system has it.
  *
  * @typedef {"auto" | "light" | "dark"} Theme
  */
@@ -9,22 +9,24 @@ const KEY = "chorus.theme";
 /** @type {readonly Theme[]} */
 const THEMES = ["auto", "light", "dark"];
 
-/** @param {import("../keep/local.js").LocalStore} store @returns {Theme} */
-export function themeIn(store) {
+/** @param {import("../storage/local_store.js").LocalStore} store @returns {Theme} */
+export function loadTheme(store) {
   return THEMES.find((theme) => theme === store.get(KEY)) ?? "auto";
 }
 
 /**
- * @param {import("../keep/local.js").LocalStore} store
- * @returns {Theme} The next one.
+ * Stores the theme that follows the current one.
+ *
+ * @param {import("../storage/local_store.js").LocalStore} store
+ * @returns {Theme} The new theme.
  */
-export function nextTheme(store) {
-  const next = THEMES[(THEMES.indexOf(themeIn(store)) + 1) % THEMES.length] ?? "auto";
+export function cycleTheme(store) {
+  const next = THEMES[(THEMES.indexOf(loadTheme(store)) + 1) % THEMES.length] ?? "auto";
   store.set(KEY, next);
   return next;
 }
 
 /** @param {Theme} theme */
-export function showTheme(theme) {
+export function applyTheme(theme) {
   document.documentElement.dataset.theme = theme;
 }
