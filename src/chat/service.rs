@@ -180,10 +180,6 @@ impl ChatService {
     }
 
     /// Reads up to `limit` messages before `before`, and their later amendments.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     pub async fn history(&self, room: &RoomName, before: Seq, limit: usize) -> Result<History, ReadError> {
         let messages = self.log().read_before(room, before, limit).await?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else {
@@ -196,10 +192,6 @@ impl ChatService {
     }
 
     /// Finds up to `limit` ordinary messages before `before`, newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     pub async fn search(
         &self,
         room: &RoomName,
@@ -211,10 +203,6 @@ impl ChatService {
     }
 
     /// Reads up to `limit` messages after `after`, ascending, and whether more follow.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     pub async fn following(
         &self,
         room: &RoomName,
@@ -228,10 +216,6 @@ impl ChatService {
     }
 
     /// Lists up to `limit` rooms after the one named `after`, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     pub async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError> {
         self.log().rooms(after, limit).await
     }

@@ -45,7 +45,7 @@ pub struct Hub {
     bus: Arc<dyn ClusterBus>,
     observer: Arc<dyn DeliveryObserver>,
     stats: Arc<Stats>,
-    tails: Arc<TailBudget>,
+    tail_budget: Arc<TailBudget>,
     /// Bounded by the sessions' own limit of rooms.
     rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
     /// Requests a sweep now.
@@ -105,9 +105,9 @@ impl Hub {
     #[must_use]
     pub fn new(parts: HubParts) -> Arc<Self> {
         let HubParts { log, bus, observer, stats, tail, tracker, stop } = parts;
-        let tails = Arc::new(TailBudget::new(tail, stats.clone()));
+        let tail_budget = Arc::new(TailBudget::new(tail, stats.clone()));
         let (rooms, sweep_now) = (Mutex::default(), Notify::new());
-        Arc::new(Self { log, bus, observer, stats, tails, rooms, sweep_now, tracker, stop })
+        Arc::new(Self { log, bus, observer, stats, tail_budget, rooms, sweep_now, tracker, stop })
     }
 
     /// Who measures deliveries.
@@ -119,10 +119,7 @@ impl Hub {
     /// Makes a session a member of a room, and returns the room's extent in the log.
     ///
     /// The room is entered before the log is read: whatever is committed meanwhile shows up in one or the other.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read; the session is then no member.
+    /// If the log cannot be read, the session is no member.
     pub async fn enter(
         self: &Arc<Self>,
         name: &RoomName,
@@ -146,7 +143,7 @@ impl Hub {
                 self.bus.subscribe(name);
                 self.stats.rooms.add(1);
                 let (tracker, stop) = (self.tracker.clone(), self.stop.clone());
-                entry.insert(Arc::new(Room::new(name.clone(), self.tails.tail(), tracker, stop)))
+                entry.insert(Arc::new(Room::new(name.clone(), self.tail_budget.tail(), tracker, stop)))
             }
         };
         room.enter(id, wake.clone());
@@ -170,13 +167,13 @@ impl Hub {
 
     /// Clears the tails that grew longest ago until the budget has a reserve again.
     fn enforce_tail_budget(&self) {
-        if !self.tails.is_exceeded() {
+        if !self.tail_budget.is_exceeded() {
             return;
         }
         let mut rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
         rooms.sort_by_cached_key(|room| room.with_tail(|tail| tail.grown()));
         for room in rooms {
-            if self.tails.has_reserve() {
+            if self.tail_budget.has_reserve() {
                 break;
             }
             room.with_tail(TrackedTail::clear);
@@ -263,7 +260,7 @@ impl Hub {
         tokio::time::sleep(REPAIR_GRACE).await;
         while let Some((after, known)) = room.hole() {
             // Messages that would leave the tail at once are left to the cursors, which read the log themselves.
-            let tail_start = known.back(self.tails.limit().messages as u64);
+            let tail_start = known.back(self.tail_budget.limit().messages as u64);
             let after = after.max(tail_start);
             room.skip_to(after);
             match self.log.read(room.name(), after, REPAIR_PAGE).await {

@@ -18,7 +18,7 @@ pub type Commits = mpsc::Sender<Vec<Arc<Message>>>;
 /// The log is the truth. A message exists once [`append`](Self::append) has
 /// returned it, and its `seq` is the only order that clients see.
 ///
-/// Implementations pass the checks in `store::contract`.
+/// A read fails with [`ReadError`] if the log cannot be read now. Implementations pass the checks in `store::contract`.
 #[async_trait]
 pub trait MessageLog: Send + Sync {
     /// The log's identity, the same on every node that shares it.
@@ -44,10 +44,6 @@ pub trait MessageLog: Send + Sync {
     async fn append(&self, batch: Vec<Draft>) -> Result<Vec<Appended>, AppendError>;
 
     /// Whether this nonce is already recorded. In-flight appends may be missed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn contains_nonce(
         &self,
         room: &RoomName,
@@ -57,18 +53,10 @@ pub trait MessageLog: Send + Sync {
 
     /// Reads up to `limit` messages after `after`, ascending and without holes; the first may lie further on where
     /// history was pruned. It may return fewer to bound the bytes, but returns none only at the end.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn read(&self, room: &RoomName, after: Seq, limit: usize) -> Result<Vec<Arc<Message>>, ReadError>;
 
     /// Reads the newest `limit` messages before `before`, ascending. Like [`read`](Self::read) it bounds the bytes,
     /// keeping the newest.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn read_before(
         &self,
         room: &RoomName,
@@ -78,10 +66,6 @@ pub trait MessageLog: Send + Sync {
 
     /// Reads the newest `limit` messages after `last` whose target is from `first` to `last`, ascending. Bytes are
     /// bounded, too: the oldest may be missing.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn amendments(
         &self,
         room: &RoomName,
@@ -110,33 +94,17 @@ pub trait MessageLog: Send + Sync {
     ) -> Result<SearchResult, ReadError>;
 
     /// The seqs that the log holds of a room; an unknown room is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn extent(&self, room: &RoomName) -> Result<Extent, ReadError>;
 
     /// Up to `limit` rooms after the one named `after`, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<ListedRoom>, ReadError>;
 
     /// The newest position in the whole log: where a starting node begins to call
     /// [`changes_since`](Self::changes_since).
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn position(&self) -> Result<LogPosition, ReadError>;
 
     /// The rooms that have grown since a position: the cheap query that bounds how late a lost hint can be. One
     /// caller a node repeats it, each time with the position that it got last.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if the log cannot be read now.
     async fn changes_since(&self, position: LogPosition) -> Result<Changes, ReadError>;
 
     /// Whether the log takes messages, judged by the latest attempts. It does no I/O and never waits.

@@ -9,44 +9,27 @@ use crate::chat::model::{Author, NodeId, NodeInstance, RoomName, Roster, UnixMs}
 
 /// Presence shared between nodes: a hint, which may be late, lost or forgotten.
 ///
-/// What a node publishes expires with its lease. Only tasks that nobody waits for call it.
+/// What a node publishes expires with its lease. Only tasks that nobody waits for call it. A call fails with
+/// [`PresenceError`] if the store cannot be reached now.
 /// Implementations pass the checks in `tests/nodes/presence_store.rs`.
 #[async_trait]
 pub trait PresenceStore: Send + Sync {
     /// Takes or renews this node's lease for `lease` from now. `false` means that there was none, so that the
     /// store has nothing of this node.
-    ///
-    /// # Errors
-    ///
-    /// [`PresenceError`] if the store cannot be reached now.
     async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError>;
 
     /// The other nodes that hold a lease.
-    ///
-    /// # Errors
-    ///
-    /// [`PresenceError`] if the store cannot be reached now.
     async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError>;
 
     /// Replaces this node's rosters of these rooms and sends them to the other nodes.
-    ///
-    /// # Errors
-    ///
-    /// [`PresenceError`] if the store cannot be reached now; some rosters may be replaced.
+    /// On an error some of them may be replaced.
     async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError>;
 
     /// The rosters of these rooms by the other nodes that hold a lease, in the order of `rooms`.
-    ///
-    /// # Errors
-    ///
-    /// [`PresenceError`] if the store cannot be reached now.
     async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError>;
 
     /// Gives up the lease and everything that this node published.
-    ///
-    /// # Errors
-    ///
-    /// [`PresenceError`] if the store cannot be reached now; the lease then expires by itself.
+    /// On an error the lease expires by itself.
     async fn withdraw(&self) -> Result<(), PresenceError>;
 
     /// Tells the other nodes that someone is typing. It never waits, and may drop.

@@ -102,10 +102,6 @@ impl Fields {
 
 impl Request {
     /// Reads an event. Unknown fields are ignored: a newer client may send them.
-    ///
-    /// # Errors
-    ///
-    /// The refusal for its sender.
     pub fn parse(event: &str, args: &EventArgs, text_bytes_max: usize) -> Result<Self, Refusal> {
         let known = ["join", "leave", "post", "rename", "history", "rooms", "typing", "who", "nodes"]
             .contains(&event);
@@ -150,10 +146,6 @@ impl Request {
 }
 
 /// The content of a post; only a deletion needs no text.
-///
-/// # Errors
-///
-/// The refusal for its sender.
 pub fn post_body(
     kind: Option<&str>,
     target: Option<u64>,
@@ -167,20 +159,12 @@ pub fn post_body(
 }
 
 /// A user's colour, if one is given.
-///
-/// # Errors
-///
-/// The refusal for its sender.
 pub fn color(given: Option<&Value>) -> Result<Option<Hue>, Refusal> {
     let Some(given) = given.filter(|given| !given.is_null()) else { return Ok(None) };
     Ok(Some(given.as_u64().ok_or(ValidationError::Color)?.try_into()?))
 }
 
 /// Reads a position: `{epoch, seq}`.
-///
-/// # Errors
-///
-/// The refusal for its sender.
 pub fn room_position(position: &Value) -> Result<RoomPosition, Refusal> {
     let bad =
         || Refusal::new(ErrorCode::BadRequest, "a position is {epoch, seq}: a string and a whole number");
