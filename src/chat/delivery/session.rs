@@ -107,8 +107,8 @@ impl Session {
         Arc::new(Self { number, wake, cursors, participant, observer, stats, ended })
     }
 
-    /// How long it waits before it is cut: `stall_timeout`, and up to a quarter more, depending on its number. With one
-    /// patience for all, everyone whom an outage of the log stops would come back at the same moment.
+    /// How long it waits before it is cut: `stall_timeout`, and up to a quarter more, depending on its number. If all
+    /// had the same patience, an outage of the log would bring all of them back at the same moment.
     #[must_use]
     pub fn patience(&self, stall_timeout: Duration) -> Duration {
         stall_timeout + stall_timeout / 4 * self.number / PATIENCES

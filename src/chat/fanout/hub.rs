@@ -119,7 +119,7 @@ impl Hub {
     /// Makes a session a member of a room, and returns the room's extent in the log.
     ///
     /// The room is entered before the log is read: whatever is committed meanwhile shows up in one or the other.
-    /// If the log cannot be read, the session is no member.
+    /// If the log cannot be read, the session does not become a member.
     pub async fn enter(
         self: &Arc<Self>,
         name: &RoomName,

@@ -36,7 +36,7 @@ pub enum Wake {
 }
 
 impl WakeThrottle {
-    /// Decides for a room that has grown and has so many members.
+    /// Decides for a room that has grown.
     pub fn grew(&mut self, members: usize, now: Instant) -> Wake {
         if self.is_scheduled {
             return Wake::Scheduled;

@@ -1,4 +1,4 @@
-//! What the domain reports to whoever measures deliveries.
+//! What the domain reports for measurement.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ pub trait DeliveryObserver: Send + Sync {
     /// A hint brought these messages of another node to this one's hub; there is at least one.
     fn hint_received(&self, messages: &[Arc<Message>]);
 
-    /// A sampled message has become visible here, in a room of so many members.
+    /// A sampled message was released on this node, in a room with this many members.
     fn released(&self, message: &Message, members: usize);
 
     /// These messages, at least one, were emitted to a session that joined when its room's head was `joined`.

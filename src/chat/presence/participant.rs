@@ -1,4 +1,4 @@
-//! A session's side of presence: it is a member of its rooms, and is told about the other members.
+//! A session's side of presence: it is a member of its rooms and gets events about the other members.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Pause between two counts of a large room: each goes to all of its members.
 pub const COUNT_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a room's members are told.
+/// A change that a room's members are notified of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PresenceChange {
     /// Users who joined or were renamed. When a large room becomes smaller: everyone.
@@ -78,7 +78,7 @@ impl RoomPresence {
         self.elsewhere.len() < before
     }
 
-    /// What the members are to be told now, if anything, and whether to call again soon in any case.
+    /// The change to notify the members of now, if any, and whether to call again soon in any case.
     pub fn next_change(&mut self, here: &Roster, now: Instant) -> (Option<PresenceChange>, bool) {
         let (people, unnamed) = self.merge(here);
         let present = people.len() + unnamed;

@@ -18,7 +18,7 @@ use crate::{
     sync::lock,
 };
 
-/// What a session is told about the members of its rooms.
+/// An event about the members of a session's rooms.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PresenceEvent {
     /// Members have joined, left or been renamed.

@@ -1,4 +1,4 @@
-//! From a post to its place in the log: what is posted, by whom, in which order and how fast.
+//! From a post to the log: what may be posted, in which order, and how fast.
 
 pub mod post;
 

@@ -1,4 +1,4 @@
-//! Refusals: the only translation of the domain's errors to what clients are told.
+//! Refusals: the only translation of the domain's errors for clients.
 
 use std::fmt;
 

@@ -53,7 +53,7 @@ pub(in crate::gateway) async fn watch(
 }
 
 /// A session that began by polling becomes a websocket once the server has agreed. The server sends nothing before that
-/// response is written, so the session is told in time.
+/// response is written, so the session is updated in time.
 fn upgrade(
     sessions: &Arc<EngineSessions>,
     sid: Sid,
