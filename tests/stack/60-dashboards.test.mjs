@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ask, named } from "../../deploy/grafana/pictures/data.mjs";
-import { alerts, lookedAt, ofPanels } from "../deploy/expressions.mjs";
+import { alerts, leftSide, ofPanels } from "../deploy/expressions.mjs";
 import { command, docker, replicas, scale, until, URL_HTTP, URL_PROMETHEUS } from "./stack.mjs";
 
 /** PICTURES=1 runs longer and redraws docs/img. */
@@ -105,7 +105,7 @@ test("every alert is evaluated, and what it looks at is there while it is quiet"
   const rules = groups.flatMap((/** @type {any} */ group) => group.rules);
   assert.deepEqual(rules.map((/** @type {any} */ { name, health }) => `${name} ${health}`), alerts().map(({ name }) => `${name} ok`));
   for (const { name, expr } of alerts()) {
-    const series = await ask(load, lookedAt(expr));
+    const series = await ask(load, leftSide(expr));
     console.log(`${name}\n    ${series.length === 0 ? "nothing" : shown(series, "{{instance}}{{hop}}")}    ${expr.trim()}`);
     assert.ok(0 < series.length, name);
   }

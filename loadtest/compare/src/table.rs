@@ -29,7 +29,7 @@ impl fmt::Display for Tables<'_> {
             for (contender, row) in rows {
                 let failure = row.failures.last().map(|last| {
                     let last: String = last.replace(['|', '\n'], " ").chars().take(120).collect();
-                    format!(" {} times, at last: {last} |", row.failures.len())
+                    format!(" {} times; last error: {last} |", row.failures.len())
                 });
                 writeln!(
                     f,
@@ -72,7 +72,7 @@ pub(crate) struct Limits<'a>(pub(crate) &'a Results);
 
 impl fmt::Display for Limits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n| | is | wanted | |")?;
+        writeln!(f, "\n| | measured | limit | |")?;
         writeln!(f, "|---|---:|---:|---|")?;
         for Limit { what, scenario, is, limit, at_least } in self.limits() {
             if self.0.by_scenario().iter().all(|(measured, _)| *measured != scenario) {
@@ -109,16 +109,36 @@ impl Limits<'_> {
         let most = |scenario, what, is, limit| Limit { what, scenario, is, limit, at_least: false };
         let least = |scenario, what, is, limit| Limit { what, scenario, is, limit, at_least: true };
         vec![
-            most(Fanout, "CPU a delivery, 500 × 200/s, two nodes: to Node.js", cpu(Fanout, cpu_of_node), 0.5),
-            most(Fanout, "the same to the floor", cpu(Fanout, median(Fanout, Floor, CPU_DELIVERY)), 1.3),
+            most(
+                Fanout,
+                "CPU per delivery, 500 clients × 200/s, two nodes: ratio to Node.js",
+                cpu(Fanout, cpu_of_node),
+                0.5,
+            ),
+            most(
+                Fanout,
+                "the same: ratio to the floor",
+                cpu(Fanout, median(Fanout, Floor, CPU_DELIVERY)),
+                1.3,
+            ),
             most(
                 FanoutHigh,
-                "CPU a delivery, 500 × 1,000/s, two nodes: to the floor that gathers as long",
+                "CPU per delivery, 500 clients × 1,000/s, two nodes: ratio to the batching floor",
                 cpu(FanoutHigh, median(FanoutHigh, FloorGathered, CPU_DELIVERY)),
                 1.5,
             ),
-            most(FanoutHigh, "delivery p99 there, ms", median(FanoutHigh, Chorus2, DELIVERY_P99), 250.0),
-            least(Ingest, "acked/s, 16 × 64 under way, two nodes on `/`: to Node.js", acked(Ingest), 10.0),
+            most(
+                FanoutHigh,
+                "delivery p99 under the same load, ms",
+                median(FanoutHigh, Chorus2, DELIVERY_P99),
+                250.0,
+            ),
+            least(
+                Ingest,
+                "acked/s, 16 senders × 64 in flight, two nodes on `/`: ratio to Node.js",
+                acked(Ingest),
+                10.0,
+            ),
             least(IngestUnjoined, "the same on `/chat` without joining", acked(IngestUnjoined), 20.0),
             most(
                 Ingest,
@@ -132,48 +152,48 @@ impl Limits<'_> {
                 median(IngestUnjoined, Chorus2, ACK_P99_HALF),
                 50.0,
             ),
-            most(Idle, "KB of memory an idle websocket", median(Idle, Chorus1, RSS), 18.0),
-            most(IdleMany, "the same with very many", median(IdleMany, Chorus1, RSS), 18.0),
+            most(Idle, "KB of memory per idle websocket", median(Idle, Chorus1, RSS), 18.0),
+            most(IdleMany, "the same under the load `idle-many`", median(IdleMany, Chorus1, RSS), 18.0),
             most(
                 Storm,
-                "a killed node's clients complete at the other after, s",
+                "clients of a killed node: all caught up on the other one after, s",
                 median(Storm, Chorus2, stress::CAUGHT_UP),
                 10.0,
             ),
             most(
                 Connects,
-                "new clients connected after, s",
+                "new clients: all connected after, s",
                 median(Connects, Chorus1, stress::CONNECTED),
                 15.0,
             ),
             most(
                 Replay,
-                "very many messages replayed on `/`, s",
+                "replay of a long history on `/`, s",
                 median(Replay, Chorus1, stress::REPLAYED_TUTORIAL),
                 10.0,
             ),
             most(Replay, "the same on `/chat`, s", median(Replay, Chorus1, stress::REPLAYED_NATIVE), 3.0),
             most(
                 Replay,
-                "others' delivery p99 meanwhile: to before",
+                "other clients' delivery p99 during the replay: ratio to before",
                 ratio_within(Replay, Chorus1, stress::P99_MEANWHILE, stress::P99_BEFORE),
                 1.5,
             ),
             most(
                 Growth,
-                "join p99 at 1 million messages: to that at 1 thousand",
+                "join p99 at 1 million messages: ratio to 1 thousand",
                 ratio_within(Growth, Chorus1, growth::JOIN_1M, growth::JOIN_1K),
                 1.2,
             ),
             most(
                 Growth,
-                "ack p99 there: to that at 1 thousand",
+                "ack p99 at 1 million messages: ratio to 1 thousand",
                 ratio_within(Growth, Chorus1, growth::ACK_1M, growth::ACK_1K),
                 1.2,
             ),
             most(
                 Clients,
-                "CPU a delivery to 10,000 clients: to 500",
+                "CPU per delivery to 10,000 clients: ratio to 500",
                 ratio_within(Clients, Chorus2, growth::CPU_10K, growth::CPU_500),
                 1.3,
             ),

@@ -36,7 +36,7 @@ fn a_comparison_starts_loads_and_measures_its_contenders() {
     }
     is_positive(&results, "idle", "chorus-1", "RSS KB/connection");
     assert!(picture.contains("chorus-1"), "{picture}");
-    assert!(tables.contains("| KB of memory an idle websocket |"), "{tables}");
+    assert!(tables.contains("| KB of memory per idle websocket |"), "{tables}");
 }
 
 #[test]
