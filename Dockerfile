@@ -1,5 +1,5 @@
-# The chat node: page parts from npm, a release build, an image without a shell.
-# Needs BuildKit; no `# syntax=` line, so that a build needs no further image.
+# The chat node: npm parts of the page, a release build, and an image without a shell.
+# Needs BuildKit. There is no `# syntax=` line, so no frontend image must be pulled.
 
 # --- the page's npm parts ----------------------------------------------------
 FROM node:24-bookworm-slim AS ui
@@ -12,11 +12,11 @@ RUN npm run ui
 # --- the binary --------------------------------------------------------------
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-# Cargo features to build with; the project's own tests use `failpoints`.
+# Cargo features; the project's own tests use `failpoints`.
 ARG FEATURES=""
-# Dependencies first, against an empty crate: this layer stays until one of the
-# manifests changes, and a change in src/ builds one crate. Of the load generator and the comparison,
-# which are not built here, Cargo wants the manifests and files to compile.
+# Build the dependencies first, with an empty crate: the layer is cached until a manifest changes,
+# so a change in src/ compiles one crate only. The load generator and the benchmark are not built
+# here, but Cargo needs their manifests and source files to exist.
 COPY Cargo.toml Cargo.lock ./
 COPY loadtest/checker/Cargo.toml loadtest/checker/
 COPY loadtest/compare/Cargo.toml loadtest/compare/
@@ -28,21 +28,21 @@ RUN mkdir -p src loadtest/checker/src loadtest/compare/src/bin \
 COPY build.rs ./
 COPY src/ src/
 COPY --from=ui /ui/static/ static/
-# The commit that `chorus --version` names; last, since it changes most often.
+# The commit that `chorus --version` prints; last, because it changes most often.
 ARG CHORUS_COMMIT=""
-# Cargo goes by file times, and a checkout may be older than the layer above:
-# without the touch it would take the empty crate for this one.
+# Cargo compares file times, and the checkout may be older than the layer above. Without the
+# touch, Cargo would reuse the empty crate.
 RUN find src -type f -exec touch {} + \
  && CHORUS_COMMIT="$CHORUS_COMMIT" cargo build --release --locked --features "$FEATURES" \
  && install -D -m 755 target/release/chorus /out/usr/local/bin/chorus \
  && install -d -m 750 -o 65532 -g 65532 /out/data
 
-# --- what runs ---------------------------------------------------------------
+# --- the runtime image -------------------------------------------------------
 FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="chorus" \
       org.opencontainers.image.description="A horizontally scaled chat stack: many nodes, one voice." \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
-# /data comes with it, owned by nonroot: a named volume takes its owner over when new.
+# Includes /data owned by nonroot, because a new named volume inherits the owner.
 COPY --from=build /out/ /
 USER 65532:65532
 ENV DATABASE_URL=sqlite:///data/chat.db

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Clients lose their connections all the time and come back to any node by their cursors: what they
- * missed comes, then live traffic, with no gap, repeat or inversion. Kill nodes meanwhile, too.
+ * Clients keep losing their connections and recover on any node from their cursors: they get what they
+ * missed, then live traffic, without a gap, repeat or inversion. Kill nodes during the run, too.
  *
  *     k6 run -e EVERY=5s -e AWAY=3s loadtest/churn.js
  */
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
-import { liveFromRamp, once } from "./lib/scenario.js";
+import { runAfterRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 60, 2);
@@ -19,7 +19,7 @@ const drops = { everyMs: duration("EVERY", "8s"), awayMs: duration("AWAY", "3s")
 export const options = {
   scenarios: { clients: once(clients, rampMs + forMs) },
   thresholds: {
-    // A killed node's messages are live for nobody, and late: the matrix is not the point here.
+    // After a node was killed, pairs with it may deliver nothing live, so the pairs have no thresholds here.
     ...thresholds({
       replicas: common.replicas,
       clients,
@@ -36,9 +36,9 @@ export const options = {
 
 export const setup = prepare;
 
-/** @param {import("./lib/member.js").SetupData} data */
+/** @param {import("./lib/client.js").SetupData} data */
 export default async function main(data) {
-  await liveFromRamp(data, rampMs, { forMs, drops });
+  await runAfterRamp(data, rampMs, { forMs, drops });
 }
 
 /** @param {any} data */

@@ -4,19 +4,19 @@
  *
  *     k6 run loadtest/cross-node.js        # URL, REPLICAS, CLIENTS, DURATION, …: see README.md
  *
- * Clients of a room are spread over the replicas by the balancer, and all of them talk. At the end
- * each has been shown all that the log holds, or the run fails; so it does if any ordered pair of
- * nodes carried nothing.
+ * The balancer spreads the clients of a room over the replicas, and all of them send. The run fails
+ * if a client did not receive everything that the log holds, or if an ordered pair of nodes delivered
+ * nothing.
  */
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
-import { liveFromRamp, once } from "./lib/scenario.js";
+import { runAfterRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 60, 2);
 const forMs = duration("DURATION", "30s");
-/** The clients come over this time. */
+/** The clients connect during this time. */
 const rampMs = duration("RAMP", "5s");
 
 export const options = {
@@ -32,9 +32,9 @@ export const options = {
 
 export const setup = prepare;
 
-/** @param {import("./lib/member.js").SetupData} data */
+/** @param {import("./lib/client.js").SetupData} data */
 export default async function main(data) {
-  await liveFromRamp(data, rampMs, { forMs });
+  await runAfterRamp(data, rampMs, { forMs });
 }
 
 /** @param {any} data */

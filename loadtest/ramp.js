@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * More and more clients: where does delivery begin to be late? Nothing may be lost on the way.
+ * The number of clients grows: shows where latency starts to rise, and that nothing is lost.
  *
  *     k6 run -e CLIENTS=500 -e UP=2m loadtest/ramp.js
  *
- * Clients live for LIFE and are judged each; new ones take their places while the number climbs,
- * stays for HOLD, and falls.
+ * Each client runs for LIFE and is then judged and replaced by a new one, while the number of clients
+ * climbs for UP, holds for HOLD, and falls.
  */
 import exec from "k6/execution";
-import { live, roomOf } from "./lib/member.js";
+import { roomOf, runClient } from "./lib/client.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
@@ -18,7 +18,7 @@ const clients = number("CLIENTS", 200, 2);
 const upMs = duration("UP", "60s");
 const holdMs = duration("HOLD", "30s");
 const lifeMs = duration("LIFE", "20s");
-/** A life that was begun is lived to its end: an interrupted client would not be judged. */
+/** Lets every client finish: an interrupted one would not be judged. */
 const grace = `${Math.ceil((lifeMs + 2 * common.settleMs) / 1_000) + 60}s`;
 
 export const options = {
@@ -41,10 +41,10 @@ export const options = {
 
 export const setup = prepare;
 
-/** @param {import("./lib/member.js").SetupData} data */
+/** @param {import("./lib/client.js").SetupData} data */
 export default async function main(data) {
   const { idInTest, iterationInInstance } = exec.vu;
-  await live(data, { sender: `r${idInTest}-${iterationInInstance}`, room: roomOf(data, idInTest - 1), forMs: lifeMs });
+  await runClient(data, { sender: `r${idInTest}-${iterationInInstance}`, room: roomOf(data, idInTest - 1), forMs: lifeMs });
 }
 
 /** @param {any} data */

@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * Hours of ordinary traffic, with a lost connection now and then: what leaks, shows; nothing may be lost.
+ * Hours of ordinary traffic with occasional lost connections: reveals leaks, and nothing may be lost.
  *
  *     k6 run -e DURATION=4h loadtest/soak.js
  *
- * Watch memory and files beside it in Grafana. What a client remembers here is bounded.
+ * Watch the nodes' memory and open files in Grafana. The scripts' own memory is bounded.
  */
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
-import { liveFromRamp, once } from "./lib/scenario.js";
+import { runAfterRamp, once } from "./lib/scenario.js";
 import { prepare } from "./lib/setup.js";
 
 const clients = number("CLIENTS", 100, 2);
@@ -34,9 +34,9 @@ export const options = {
 
 export const setup = prepare;
 
-/** @param {import("./lib/member.js").SetupData} data */
+/** @param {import("./lib/client.js").SetupData} data */
 export default async function main(data) {
-  await liveFromRamp(data, rampMs, { forMs, rate, drops });
+  await runAfterRamp(data, rampMs, { forMs, rate, drops });
 }
 
 /** @param {any} data */

@@ -1,12 +1,13 @@
 // @ts-check
 /**
- * A crowd arrives at once, as after an outage, amid clients that are there already: neither may lose anything.
+ * Many clients arrive at once, as after an outage, while others are connected already: neither may lose
+ * anything.
  *
  *     k6 run -e CLIENTS=60 -e CROWD=300 loadtest/spike.js
  */
 import exec from "k6/execution";
 import { jitter, pause } from "./lib/clock.js";
-import { live, roomOf } from "./lib/member.js";
+import { roomOf, runClient } from "./lib/client.js";
 import { thresholds, TREND_STATS } from "./lib/metrics.js";
 import { common, duration, number } from "./lib/options.js";
 import { report } from "./lib/report.js";
@@ -37,23 +38,23 @@ export const options = {
 
 export const setup = prepare;
 
-/** @param {import("./lib/member.js").SetupData} data */
+/** @param {import("./lib/client.js").SetupData} data */
 export default async function main(data) {
   await pause(jitter(2_000));
   await join(data, "resident", forMs);
 }
 
-/** All in the same moment. @param {import("./lib/member.js").SetupData} data */
+/** Clients that arrive at the same moment. @param {import("./lib/client.js").SetupData} data */
 export async function arrive(data) {
   await join(data, "crowd", crowdMs);
 }
 
-/** @param {import("./lib/member.js").SetupData} data @param {string} kind @param {number} ms */
+/** @param {import("./lib/client.js").SetupData} data @param {string} kind @param {number} ms */
 async function join(data, kind, ms) {
   const id = exec.vu.idInTest;
-  // Residents and crowd share the rooms: ids alternate over them.
+  // Residents and crowd share the rooms: ids are spread over them in turn.
   const rooms = Math.max(1, Math.ceil((clients + crowd) / common.roomSize));
-  await live(data, { sender: `${kind}${id}`, room: roomOf(data, (id % rooms) * common.roomSize), forMs: ms });
+  await runClient(data, { sender: `${kind}${id}`, room: roomOf(data, (id % rooms) * common.roomSize), forMs: ms });
 }
 
 /** @param {any} data */

@@ -1,5 +1,5 @@
 // @ts-check
-/** k6's durations. */
+/** Parses k6's durations. */
 import { EXIT, Failure } from "./failure.mjs";
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -1,5 +1,5 @@
 // @ts-check
-/** k6's executors, as far as the scripts use them: `per-vu-iterations` and `ramping-vus`. */
+/** The k6 executors that the scripts use: `per-vu-iterations` and `ramping-vus`. */
 import { setTimeout as pause } from "node:timers/promises";
 import { milliseconds } from "./duration.mjs";
 import { EXIT, Failure } from "./failure.mjs";
@@ -21,13 +21,13 @@ const GRACE = "30s";
  * @property {{ duration: string, target: number }[]} [stages]
  * @property {string} [gracefulRampDown]
  *
- * @typedef {(vu: import("./vu.mjs").Vu) => Promise<void>} Iterate Runs one iteration; never rejected.
+ * @typedef {(vu: import("./vu.mjs").Vu) => Promise<void>} Iterate Runs one iteration; never rejects.
  */
 
-/** How many VUs a scenario needs. @param {Scenario} scenario */
+/** The number of VUs that a scenario needs. @param {Scenario} scenario */
 export function vusOf(scenario) {
   if (scenario.executor === "per-vu-iterations") return scenario.vus ?? 1;
-  if (scenario.executor !== "ramping-vus") throw new Failure(EXIT.config, `this harness has no executor ${scenario.executor}`);
+  if (scenario.executor !== "ramping-vus") throw new Failure(EXIT.config, `this harness does not support the executor ${scenario.executor}`);
   return Math.max(scenario.startVUs ?? 1, ...(scenario.stages ?? []).map(({ target }) => target));
 }
 
@@ -41,39 +41,39 @@ export async function execute(scenario, vus, iterate) {
 /** @param {Scenario} scenario @param {import("./vu.mjs").Vu[]} vus @param {Iterate} iterate */
 async function perVu({ iterations = 1, maxDuration = "10m", gracefulStop = GRACE }, vus, iterate) {
   const endAt = Date.now() + milliseconds(maxDuration);
-  const cut = interruptAt(endAt + milliseconds(gracefulStop), vus);
+  const interrupt = interruptAt(endAt + milliseconds(gracefulStop), vus);
   await Promise.all(vus.map(async (vu) => {
     for (let n = 0; n < iterations && Date.now() < endAt; n += 1) await iterate(vu);
   }));
-  clearTimeout(cut);
+  clearTimeout(interrupt);
 }
 
 /** @param {Scenario} scenario @param {import("./vu.mjs").Vu[]} vus @param {Iterate} iterate */
 async function ramping({ startVUs = 1, stages = [], gracefulRampDown = GRACE, gracefulStop = GRACE }, vus, iterate) {
   const target = targetOf(startVUs, stages);
-  const begun = Date.now();
+  const startedAt = Date.now();
   /** @type {Map<number, Promise<void>>} */
   const busy = new Map();
-  for (let wanted = target(0); wanted !== null; wanted = target(Date.now() - begun)) {
+  for (let wanted = target(0); wanted !== null; wanted = target(Date.now() - startedAt)) {
     vus.forEach((vu, at) => {
       if (Number(wanted) <= at || busy.has(at)) return;
       busy.set(at, iterate(vu).finally(() => busy.delete(at)));
     });
     await pause(STEP_MS);
   }
-  const cut = interruptAt(Date.now() + Math.max(milliseconds(gracefulRampDown), milliseconds(gracefulStop)), vus);
+  const interrupt = interruptAt(Date.now() + Math.max(milliseconds(gracefulRampDown), milliseconds(gracefulStop)), vus);
   await Promise.all(busy.values());
-  clearTimeout(cut);
+  clearTimeout(interrupt);
 }
 
 /** @param {number} from @param {{ duration: string, target: number }[]} stages @returns {(ms: number) => number | null} */
 function targetOf(from, stages) {
   return (ms) => {
-    let [before, begunMs] = [from, 0];
+    let [before, startMs] = [from, 0];
     for (const { duration, target } of stages) {
       const lastsMs = milliseconds(duration);
-      if (ms < begunMs + lastsMs) return Math.floor(before + (target - before) * ((ms - begunMs) / lastsMs));
-      [before, begunMs] = [target, begunMs + lastsMs];
+      if (ms < startMs + lastsMs) return Math.floor(before + (target - before) * ((ms - startMs) / lastsMs));
+      [before, startMs] = [target, startMs + lastsMs];
     }
     return null;
   };
@@ -81,7 +81,7 @@ function targetOf(from, stages) {
 
 /** @param {number} at @param {import("./vu.mjs").Vu[]} vus */
 function interruptAt(at, vus) {
-  // setTimeout counts up to 24 days.
+  // setTimeout's limit is 24 days.
   return setTimeout(() => vus.forEach((vu) => vu.interrupt()), Math.min(at - Date.now(), 2 ** 31 - 1));
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Why a run ends, by k6's exit codes. */
+/** Errors that end a run, with k6's exit codes. */
 
 export const EXIT = { thresholds: 99, setupTimeout: 100, config: 104, aborted: 105, script: 107 };
 

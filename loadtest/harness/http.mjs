@@ -1,5 +1,5 @@
 // @ts-check
-/** `k6/http`: requests that do not block the VU, and cookie jars. */
+/** The module `k6/http`: asynchronous requests and cookie jars. */
 
 const TIMEOUT_MS = 60_000;
 const PARAMS = ["jar", "headers", "tags", "timeout"];
@@ -8,7 +8,7 @@ export class CookieJar {
   /** By host. @type {Map<string, Map<string, string>>} */
   #hosts = new Map();
 
-  /** What `Set-Cookie` says. @param {string} url @param {string[]} lines */
+  /** Stores the cookies of `Set-Cookie` headers. @param {string} url @param {string[]} lines */
   keep(url, lines) {
     const { host } = new URL(url);
     const cookies = this.#hosts.get(host) ?? new Map();
@@ -36,12 +36,12 @@ export function http(vu, { registry }) {
   async function asyncRequest(method, url, body = null, params = {}) {
     vu.assertRuns("a request");
     const unknown = Object.keys(params).find((key) => !PARAMS.includes(key));
-    if (unknown) throw new Error(`this harness has no ${unknown}`);
+    if (unknown) throw new Error(`this harness does not support the parameter ${unknown}`);
     const jar = params.jar ?? vu.jar;
     const abort = new AbortController();
     const release = vu.hold(() => abort.abort());
     const timer = setTimeout(() => abort.abort(), params.timeout ?? TIMEOUT_MS);
-    const begun = performance.now();
+    const startedAt = performance.now();
     try {
       const cookie = jar.header(url);
       const headers = { ...params.headers, ...(cookie && { cookie }) };
@@ -50,12 +50,12 @@ export function http(vu, { registry }) {
       const text = await response.text();
       return { status: response.status, body: text, json: () => JSON.parse(text) };
     } catch (error) {
-      // As k6 without `throw`: a request that fails has status 0.
+      // Like k6 without `throw`: a failed request has status 0.
       return { status: 0, body: null, error: String(error), json: () => undefined };
     } finally {
       clearTimeout(timer);
       registry.add("http_reqs", 1, vu.tags);
-      registry.add("http_req_duration", performance.now() - begun, vu.tags);
+      registry.add("http_req_duration", performance.now() - startedAt, vu.tags);
       release();
     }
   }

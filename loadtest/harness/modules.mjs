@@ -1,5 +1,5 @@
 // @ts-check
-/** The k6 modules that scripts may import. Those that none of ours uses are not there. */
+/** The k6 modules that scripts may import: those that the scripts of this folder use. */
 import { http } from "./http.mjs";
 import { websockets } from "./websockets.mjs";
 

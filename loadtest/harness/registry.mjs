@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * All metrics of a run: one for all VUs, with the submetrics that thresholds name.
+ * The metrics of a run, shared by all VUs, with the submetrics that thresholds name.
  *
  * @typedef {import("./sinks.mjs").Kind} Kind
  * @typedef {ReturnType<typeof import("./sinks.mjs").sinkOf>} Sink
@@ -16,7 +16,7 @@ const TREND_STATS = ["avg", "min", "med", "max", "p(90)", "p(95)"];
 export class Registry {
   /** @type {Map<string, Metric>} */
   #metrics = new Map();
-  /** Who is told of each sample. @type {import("./remote_write.mjs").RemoteWrite | null} */
+  /** Gets each sample, too. @type {import("./remote_write.mjs").RemoteWrite | null} */
   #output;
 
   /** @param {import("./remote_write.mjs").RemoteWrite | null} output */
@@ -24,10 +24,10 @@ export class Registry {
     this.#output = output;
   }
 
-  /** Each VU's script declares the same ones. @param {string} name @param {Kind} kind @param {boolean} isTime */
+  /** Declares a metric; each VU's script repeats the same declarations. @param {string} name @param {Kind} kind @param {boolean} isTime */
   declare(name, kind, isTime) {
     const known = this.#metrics.get(name);
-    if (known && (known.kind !== kind || known.isTime !== isTime)) throw new Error(`metric ${name} is declared twice, as something else`);
+    if (known && (known.kind !== kind || known.isTime !== isTime)) throw new Error(`metric ${name} is already declared with another type`);
     if (!known) this.#metrics.set(name, { kind, isTime, sink: sinkOf(kind), thresholds: [], subs: [] });
   }
 
@@ -46,7 +46,7 @@ export class Registry {
     for (const [full, sources] of Object.entries(thresholds)) {
       const { name, tags } = metricName(full);
       const parent = this.#metrics.get(name);
-      if (!parent) throw new Failure(EXIT.config, `a threshold names ${name}, and there is no such metric`);
+      if (!parent) throw new Failure(EXIT.config, `a threshold names the metric ${name}, which does not exist`);
       if (0 < tags.length) {
         this.#metrics.set(full, { ...parent, sink: sinkOf(parent.kind), subs: [] });
         parent.subs.push({ tags, name: full });
@@ -57,8 +57,8 @@ export class Registry {
   }
 
   /**
-   * What `handleSummary` gets: metrics that have samples or thresholds. One without samples counts
-   * as 0, so that `count>0` fails where nothing was counted.
+   * The metrics for `handleSummary`: those with samples or thresholds. A metric without samples is 0,
+   * so `count>0` fails.
    *
    * @param {number} seconds
    * @param {string[]} [trendStats]

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * k6's output `experimental-prometheus-rw`: every few seconds, what all samples so far come to, one
- * series for each set of tags, by Prometheus' remote write. Named and scaled as k6 does it.
+ * k6's output `experimental-prometheus-rw`: sends the totals so far to Prometheus by remote write every
+ * few seconds, as one series per set of tags, with k6's names and scales.
  *
  * @typedef {import("./sinks.mjs").Kind} Kind
  * @typedef {{ name: string, tags: Record<string, string>, kind: Kind, isTime: boolean, sink: ReturnType<typeof sinkOf> }} Series
@@ -11,16 +11,16 @@ import { EXIT, Failure } from "./failure.mjs";
 import { sinkOf } from "./sinks.mjs";
 
 const OUTPUT = "experimental-prometheus-rw";
-/** How Prometheus is told that a series has ended: the one NaN that it takes for that. */
+/** Prometheus' staleness marker: the NaN that ends a series. */
 const STALE = Buffer.from("7ff0000000000002", "hex").reverse();
 
 /**
  * @param {Record<string, string>} env
- * @returns {RemoteWrite | null} Null if no output is wanted.
+ * @returns {RemoteWrite | null} Null without `K6_OUT`.
  */
 export function outputOf(env) {
   if (!env.K6_OUT) return null;
-  if (env.K6_OUT !== OUTPUT) throw new Failure(EXIT.config, `this harness has no output ${env.K6_OUT}`);
+  if (env.K6_OUT !== OUTPUT) throw new Failure(EXIT.config, `this harness does not support the output ${env.K6_OUT}`);
   return new RemoteWrite({
     url: env.K6_PROMETHEUS_RW_SERVER_URL ?? "http://localhost:9090/api/v1/write",
     everyMs: milliseconds(env.K6_PROMETHEUS_RW_PUSH_INTERVAL ?? "5s"),
@@ -32,15 +32,15 @@ export function outputOf(env) {
 export class RemoteWrite {
   /** By name and tags. @type {Map<string, Series>} */
   #series = new Map();
-  #begun = Date.now();
-  /** One at a time, in order. */
+  #startedAt = Date.now();
+  /** Chains the requests, so they are sent in order. */
   #push = Promise.resolve();
   #failed = false;
 
   /** @param {{ url: string, everyMs: number, trendStats: string[], staleMarkers: boolean }} options */
   constructor(options) {
     this.options = options;
-    this.timer = setInterval(() => this.#later(), options.everyMs);
+    this.timer = setInterval(() => this.#enqueue(), options.everyMs);
   }
 
   /** @param {{ name: string, kind: Kind, isTime: boolean }} metric @param {number} value @param {Record<string, string>} tags */
@@ -51,23 +51,23 @@ export class RemoteWrite {
     series.sink.add(value);
   }
 
-  /** Sends the last values, and that there are no more. */
+  /** Sends the last values and, if enabled, staleness markers. */
   async end() {
     clearInterval(this.timer);
-    await this.#later();
-    if (this.options.staleMarkers) await this.#later(STALE);
+    await this.#enqueue();
+    if (this.options.staleMarkers) await this.#enqueue(STALE);
   }
 
-  /** @param {Buffer} [instead] Of each value. */
-  #later(instead) {
-    return (this.#push = this.#push.then(() => this.#send(instead)));
+  /** @param {Buffer} [override] Replaces each value. */
+  #enqueue(override) {
+    return (this.#push = this.#push.then(() => this.#send(override)));
   }
 
-  /** @param {Buffer} [instead] */
-  async #send(instead) {
+  /** @param {Buffer} [override] */
+  async #send(override) {
     const at = Date.now();
     const message = [...this.#series.values()].flatMap((series) => this.#valuesOf(series).map(([name, value]) =>
-      bytes(1, timeSeries({ ...series.tags, __name__: name }, instead ?? double(value), at))));
+      bytes(1, timeSeries({ ...series.tags, __name__: name }, override ?? double(value), at))));
     if (message.length === 0) return;
     try {
       const response = await fetch(this.options.url, {
@@ -82,7 +82,7 @@ export class RemoteWrite {
       });
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     } catch (error) {
-      // As in k6, the test goes on.
+      // Like k6, go on without the output.
       if (!this.#failed) console.error(`harness: samples cannot be sent to ${this.options.url}: ${error}`);
       this.#failed = true;
     }
@@ -91,7 +91,7 @@ export class RemoteWrite {
   /** @param {Series} series @returns {[name: string, value: number][]} */
   #valuesOf({ name, kind, isTime, sink }) {
     const full = `k6_${name}`;
-    const seconds = (Date.now() - this.#begun) / 1_000;
+    const seconds = (Date.now() - this.#startedAt) / 1_000;
     if (kind === "counter") return [[`${full}_total`, sink.value("count", seconds)]];
     if (kind === "gauge") return [[full, sink.value("value", seconds)]];
     if (kind === "rate") return [[`${full}_rate`, sink.value("rate", seconds)]];
@@ -110,12 +110,12 @@ function timeSeries(labels, value, at) {
   ]);
 }
 
-/** A field of Protocol Buffers that has a length. @param {number} field @param {Buffer} content */
+/** A length-delimited Protocol Buffers field. @param {number} field @param {Buffer} content */
 function bytes(field, content) {
   return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
 }
 
-/** @param {number} value Beyond 32 bits, too. */
+/** @param {number} value May exceed 32 bits. */
 function varint(value) {
   const out = [];
   for (; 0x7f < value; value = Math.floor(value / 0x80)) out.push((value % 0x80) | 0x80);
@@ -129,13 +129,13 @@ function double(value) {
   return out;
 }
 
-/** Snappy's block format, which may leave everything as it is. @param {Buffer} content */
+/** Snappy's block format, uncompressed: literals only. @param {Buffer} content */
 function snappy(content) {
   /** @type {Buffer[]} */
   const parts = [varint(content.length)];
   for (let at = 0; at < content.length; at += 0x1_0000) {
     const part = content.subarray(at, at + 0x1_0000);
-    // A literal whose length, less one, is in the next two bytes.
+    // The tag of a literal whose length minus one is in the next two bytes.
     parts.push(Buffer.from([61 << 2, (part.length - 1) & 0xff, (part.length - 1) >> 8]), part);
   }
   return Buffer.concat(parts);

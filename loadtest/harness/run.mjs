@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * Runs a k6 script where no k6 is at hand: `node loadtest/harness/run.mjs [-e NAME=value]… [--out OUTPUT] [--plant loss|repeat] SCRIPT`.
+ * Runs a k6 script without k6: `node loadtest/harness/run.mjs [-e NAME=value]… [--out OUTPUT] [--plant loss|repeat] SCRIPT`.
  *
- * It has the k6 modules that the scripts of this folder use and no others, and shows them nothing
- * of Node, so that what runs here runs in k6. Exit codes are k6's.
+ * It implements only the k6 modules that the scripts of this folder use, and hides Node's globals, so that
+ * a script that runs here also runs in k6. Exit codes are k6's.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ import { EXIT, Failure } from "./failure.mjs";
 if (vm.SourceTextModule) {
   process.exitCode = await main(process.argv.slice(2));
 } else {
-  // Modules of a VU's own are behind a flag of Node's.
+  // Node needs a flag for the modules of a vm context.
   const flags = ["--experimental-vm-modules", "--no-warnings", ...process.execArgv];
   const child = spawn(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: "inherit" });
   for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
@@ -24,10 +24,10 @@ if (vm.SourceTextModule) {
 
 /** @param {string[]} args @returns {Promise<number>} */
 async function main(args) {
-  // A promise that nobody waits for cannot be told to belong to a VU.
+  // An unhandled rejection cannot be attributed to a VU.
   let code = 0;
   process.on("unhandledRejection", (error) => {
-    console.error(`harness: uncaught in a promise: ${error instanceof Error ? error.stack : error}`);
+    console.error(`harness: unhandled rejection: ${error instanceof Error ? error.stack : error}`);
     code = EXIT.script;
   });
   try {
@@ -44,20 +44,20 @@ async function main(args) {
 
 /** @param {string[]} args @returns {import("./test.mjs").TestOptions} */
 function optionsOf(args) {
-  const { values, positionals } = parsed(args);
+  const { values, positionals } = parse(args);
   const [script] = positionals;
-  const plant = values.plant;
-  if (script === undefined || positionals.length !== 1) throw new Failure(EXIT.config, "which script?");
-  if (plant !== undefined && plant !== "loss" && plant !== "repeat") throw new Failure(EXIT.config, "--plant loss or repeat");
+  const fault = values.plant;
+  if (script === undefined || positionals.length !== 1) throw new Failure(EXIT.config, "name exactly one script");
+  if (fault !== undefined && fault !== "loss" && fault !== "repeat") throw new Failure(EXIT.config, "--plant must be loss or repeat");
   const given = (values.env ?? []).map((pair) => /** @type {[string, string]} */ ([pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]));
-  // As k6: the system's environment, and -e over it.
+  // Like k6: -e overrides the process's environment.
   const env = /** @type {Record<string, string>} */ ({ ...process.env, ...Object.fromEntries(given) });
   if (values.out !== undefined) env.K6_OUT = values.out;
-  return { script, env, plant };
+  return { script, env, fault };
 }
 
 /** @param {string[]} args */
-function parsed(args) {
+function parse(args) {
   try {
     return parseArgs({
       args,

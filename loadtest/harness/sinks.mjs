@@ -1,5 +1,5 @@
 // @ts-check
-/** What becomes of samples: k6's four kinds of metric, and the numbers that it draws from them. */
+/** Aggregates samples as k6 does, for each of its four kinds of metric. */
 
 /** @typedef {"counter" | "gauge" | "rate" | "trend"} Kind */
 
@@ -88,7 +88,7 @@ class Trend {
     return this.#percentile(named ?? Number(key.slice(2, -1)));
   }
 
-  /** Between two values, in proportion, as k6 does. @param {number} percent */
+  /** Interpolates linearly between values, as k6 does. @param {number} percent */
   #percentile(percent) {
     const values = this.#ordered();
     if (values.length === 0) return 0;
@@ -107,7 +107,7 @@ class Trend {
 
 const KINDS = { counter: Counter, gauge: Gauge, rate: Rate, trend: Trend };
 
-/** What a threshold may ask of each kind. */
+/** The aggregations that thresholds may use, by kind. */
 export const METHODS = {
   counter: ["count", "rate"],
   gauge: ["value"],
@@ -115,7 +115,7 @@ export const METHODS = {
   trend: ["avg", "min", "max", "med", "p"],
 };
 
-/** What the summary says of each kind; of a trend, what `summaryTrendStats` says. */
+/** The aggregations in the summary, by kind; `summaryTrendStats` selects those of trends. */
 export const SUMMARY = { counter: ["count", "rate"], gauge: ["value", "min", "max"], rate: ["rate", "passes", "fails"] };
 
 /** @param {Kind} kind */

@@ -1,5 +1,5 @@
 // @ts-check
-/** k6's threshold expressions and names of submetrics. */
+/** Parses k6's threshold expressions and submetric names. */
 import { EXIT, Failure } from "./failure.mjs";
 import { METHODS } from "./sinks.mjs";
 
@@ -24,17 +24,17 @@ const OPERATORS = {
  */
 export function expression(source, kind) {
   const match = typeof source === "string" && EXPRESSION.exec(source);
-  if (!match) throw new Failure(EXIT.config, `not a threshold that this harness knows: ${JSON.stringify(source)}`);
+  if (!match) throw new Failure(EXIT.config, `not a threshold that this harness supports: ${JSON.stringify(source)}`);
   const [, key = "", method = "", percent, operator = "", bound] = match;
   if ((method === "p") !== (percent !== undefined)) throw new Failure(EXIT.config, `not a threshold: ${source}`);
-  if (!METHODS[kind].includes(method)) throw new Failure(EXIT.config, `${source}: a ${kind} has no ${method}`);
+  if (!METHODS[kind].includes(method)) throw new Failure(EXIT.config, `${source}: a metric of kind ${kind} has no ${method}`);
   return { source, key, holds: (value) => OPERATORS[operator]?.(value, Number(bound)) ?? false };
 }
 
-/** `name{key:value,…}`. @param {string} full @returns {{ name: string, tags: [string, string][] }} */
+/** Parses `name{key:value,…}`. @param {string} full @returns {{ name: string, tags: [string, string][] }} */
 export function metricName(full) {
   const match = NAME.exec(full);
-  if (!match) throw new Failure(EXIT.config, `not a metric's name: ${full}`);
+  if (!match) throw new Failure(EXIT.config, `not a metric name: ${full}`);
   const [, name = "", tags] = match;
   const pairs = (tags ?? "").split(",").filter(Boolean).map((pair) => {
     const [key = "", ...value] = pair.split(":");

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * One virtual user: a JavaScript world of its own, as in k6, without anything of Node's.
+ * One virtual user (VU): a JavaScript context of its own, as in k6, without Node's globals.
  *
- * An iteration lasts until its function's promise is settled and no timer, socket or request is open.
+ * An iteration ends when its promise has settled and no timer, socket or request is open.
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -11,7 +11,7 @@ import { EXIT, Failure } from "./failure.mjs";
 import { CookieJar } from "./http.mjs";
 import { modulesOf } from "./modules.mjs";
 
-/** What V8 has and k6's engine has not. */
+/** Globals of V8 that k6's engine lacks. */
 const NOT_IN_K6 = ["WebAssembly", "SharedArrayBuffer", "Atomics", "Intl", "WeakRef", "FinalizationRegistry"];
 const LEVELS = /** @type {const} */ (["debug", "log", "info", "warn", "error"]);
 
@@ -21,14 +21,14 @@ const sources = new Map();
 export class Interrupted extends Error {}
 
 export class Vu {
-  /** Whether it is past its init context. */
+  /** Whether the init context is over. */
   runs = false;
   jar = new CookieJar();
   /** @type {Record<string, string>} */
   tags = {};
-  /** What `k6/execution` says. */
+  /** Data of `k6/execution`. */
   execution = { idInTest: 0, iterationInInstance: 0 };
-  /** How to end what is open. @type {Set<() => void>} */
+  /** Close functions of open timers, sockets and requests. @type {Set<() => void>} */
   #open = new Set();
   /** @type {(error?: unknown) => void} */
   #ended = () => {};
@@ -53,15 +53,15 @@ export class Vu {
 
   /** @param {string} what */
   assertRuns(what) {
-    if (!this.runs) throw new Error(`${what} is not to be had in the init context`);
+    if (!this.runs) throw new Error(`${what} is not available in the init context`);
   }
 
   /**
-   * Runs one of the script's functions to its end.
+   * Runs one of the script's exported functions until its iteration ends.
    *
    * @param {string} name
    * @param {unknown} data
-   * @returns {Promise<any>} What it returned; rejected with what it threw, or {@link Interrupted}.
+   * @returns {Promise<any>} Its result. Rejects with what it threw, or with {@link Interrupted}.
    */
   async run(name, data) {
     this.jar = new CookieJar();
@@ -89,7 +89,7 @@ export class Vu {
     this.#ended(new Interrupted("interrupted"));
   }
 
-  /** Something is open, and holds the iteration. @param {() => void} end @returns {() => void} To be called when it is closed. */
+  /** Registers something open, which keeps the iteration alive. @param {() => void} end Closes it. @returns {() => void} Call it once it is closed. */
   hold(end) {
     this.#open.add(end);
     return () => {
@@ -98,7 +98,7 @@ export class Vu {
     };
   }
 
-  /** Calls back into the script. @param {() => void} callback */
+  /** Calls the script; an exception ends the iteration. @param {() => void} callback */
   turn(callback) {
     try {
       callback();
@@ -108,14 +108,14 @@ export class Vu {
   }
 
   #check() {
-    // A turn later: what has just been settled may open something new.
+    // One turn later, because the settled code may open something new.
     if (this.#settled && this.#open.size === 0) setImmediate(() => this.#open.size === 0 && this.#ended());
   }
 }
 
 function consoleOf() {
-  return Object.fromEntries(LEVELS.map((level) => [level, (/** @type {unknown[]} */ ...said) => {
-    console.error(`${level}: ${said.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(" ")}`);
+  return Object.fromEntries(LEVELS.map((level) => [level, (/** @type {unknown[]} */ ...values) => {
+    console.error(`${level}: ${values.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(" ")}`);
   }]));
 }
 

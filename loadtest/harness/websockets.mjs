@@ -1,15 +1,15 @@
 // @ts-check
-/** `k6/websockets` over npm's ws: as much of it as the scripts use, and its rules. */
+/** The module `k6/websockets` on top of npm's ws: the parts that the scripts use. */
 import { WebSocket as Wire } from "ws";
 import { CookieJar } from "./http.mjs";
 
 const HANDSHAKE_MS = 60_000;
 const PARAMS = ["headers", "tags", "jar", "compression"];
-/** Ends that k6 does not call an error. */
+/** Close codes that k6 does not report as an error. */
 const CLEAN = [1000, 1001];
 
 /** @param {import("./vu.mjs").Vu} vu @param {import("./test.mjs").World} world */
-export function websockets(vu, { registry, plant }) {
+export function websockets(vu, { registry, injectFault }) {
   class WebSocket {
     /** @type {0 | 1 | 2 | 3} */
     #state = 0;
@@ -57,7 +57,7 @@ export function websockets(vu, { registry, plant }) {
     /** @param {CookieJar} jar @param {string} url @param {() => void} release */
     #listen(jar, url, release) {
       const wire = this.#wire;
-      let trouble = "";
+      let failure = "";
       wire.on("upgrade", ({ headers }) => jar.keep(url, headers["set-cookie"] ?? []));
       wire.on("open", () => {
         registry.add("ws_sessions", 1, vu.tags);
@@ -66,15 +66,15 @@ export function websockets(vu, { registry, plant }) {
         vu.turn(() => this.onopen?.({ type: "open" }));
       });
       wire.on("message", (data) => {
-        for (const frame of plant(String(data))) {
-          // k6 shows nothing that comes after `close()`.
+        for (const frame of injectFault(String(data))) {
+          // k6 delivers nothing after `close()`.
           if (this.#state === 1) vu.turn(() => this.onmessage?.({ type: "message", data: frame }));
         }
       });
-      wire.on("error", (error) => (trouble = error.message));
+      wire.on("error", (error) => (failure = error.message));
       wire.on("close", (code) => {
         this.#state = 3;
-        if (trouble || !CLEAN.includes(code)) vu.turn(() => this.onerror?.({ type: "error", error: trouble || `close ${code}` }));
+        if (failure || !CLEAN.includes(code)) vu.turn(() => this.onerror?.({ type: "error", error: failure || `close ${code}` }));
         vu.turn(() => this.onclose?.({ type: "close", code }));
         release();
       });

@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * A client of `/chat` in one room that keeps the protocol's rules: it comes back with its token and
- * its cursor, acks pages, and sends again, with the same nonces and in order, what was not answered.
- * It heals nothing: what is missing or comes twice is handed on as it came, to be judged.
+ * A client of `/chat` in one room that follows the protocol: it reconnects with its token and cursor,
+ * acks pages, and retries unanswered posts in order and with the same nonces.
+ * It repairs nothing: messages are handed on as they arrive, to be judged.
  *
  * @typedef {{ room: string, seq: number, text: string, node: string }} Message
  * @typedef {{ node: string, token: string, epoch: string, rooms: Record<string, { head: number, epoch: string, recovered: boolean }> }} Session
  *
  * @typedef {object} ChatPorts
- * @property {(joined: { head: number, epoch: string }) => void} joined In the room for the first time.
+ * @property {(joined: { head: number, epoch: string }) => void} joined Called after the first join.
  * @property {(message: Message, via: "live" | "page") => void} message
- * @property {(post: import("./outbox.js").Post, stored: boolean) => void} settled A post was answered for good.
- * @property {(session: Session, tookMs: number, recovered: boolean | null) => void} online `recovered`: null at first.
+ * @property {(post: import("./outbox.js").Post, stored: boolean) => void} settled Called when a post has its final answer.
+ * @property {(session: Session, tookMs: number, recovered: boolean | null) => void} online `recovered`: null on the first connection.
  * @property {(reason: string) => void} offline
  */
 import http from "k6/http";
@@ -26,18 +26,18 @@ export class ChatClient {
   #socket = null;
   #token = "";
   #epoch = "";
-  /** The newest place shown: where to go on. */
+  /** The highest seq received. */
   #seq = 0;
   #node = "";
   #stopped = false;
   #backoffMs = BACKOFF_MS.first;
   #jar = new http.CookieJar();
-  /** Timers that hold the iteration open. @type {Set<number>} */
+  /** Running timers, which would keep the iteration alive. @type {Set<number>} */
   #timers = new Set();
 
   /**
    * @param {{ base: string, room: string, name: string, transport: "websocket" | "upgrade", roams?: boolean }} options
-   *   `roams`: it forgets the balancer's cookie with each connection, so that it comes back anywhere.
+   *   `roams`: drop the balancer's cookie before each connect, so the client may reach any node.
    * @param {ChatPorts} ports
    */
   constructor(options, ports) {
@@ -45,7 +45,7 @@ export class ChatClient {
     this.ports = ports;
     this.outbox = new Outbox({
       send: ({ nonce, text }, answered) => {
-        if (this.#socket) this.#socket.ask("post", { room: options.room, nonce, text }, answered);
+        if (this.#socket) this.#socket.request("post", { room: options.room, nonce, text }, answered);
       },
       settled: (post, stored) => ports.settled(post, stored),
       after: (ms, then) => this.#after(ms, then),
@@ -60,12 +60,12 @@ export class ChatClient {
     return this.#socket !== null;
   }
 
-  /** Connects, and again whenever the connection breaks, until {@link stop}. */
+  /** Connects, and reconnects whenever the connection breaks, until {@link stop}. */
   start() {
     this.#connect();
   }
 
-  /** Breaks the connection, as a network does, and stays away for so long. @param {number} awayMs */
+  /** Closes the connection and reconnects after this pause. @param {number} awayMs */
   drop(awayMs) {
     if (!this.#socket) return;
     this.#socket.close();
@@ -82,7 +82,7 @@ export class ChatClient {
   }
 
   async #connect() {
-    const begunAt = Date.now();
+    const startedAt = Date.now();
     if (this.options.roams) this.#jar = new http.CookieJar();
     try {
       await connect({
@@ -91,10 +91,10 @@ export class ChatClient {
         jar: this.#jar,
         auth: () => this.#auth(),
         on: {
-          session: ([session], _ack, socket) => this.#session(session, begunAt, socket),
-          message: ([message]) => this.#shown(message, "live"),
+          session: ([session], _ack, socket) => this.#session(session, startedAt, socket),
+          message: ([message]) => this.#receive(message, "live"),
           messages: ([page], ack) => {
-            for (const message of page) this.#shown(message, "page");
+            for (const message of page) this.#receive(message, "page");
             ack();
           },
         },
@@ -112,8 +112,8 @@ export class ChatClient {
     return { token: this.#token, name, rooms: this.#epoch ? { [room]: { epoch: this.#epoch, seq: this.#seq } } : {} };
   }
 
-  /** @param {Session} session @param {number} begunAt @param {import("./socketio.js").Socket} socket */
-  #session(session, begunAt, socket) {
+  /** @param {Session} session @param {number} startedAt @param {import("./socketio.js").Socket} socket */
+  #session(session, startedAt, socket) {
     if (this.#stopped) {
       socket.close();
       return;
@@ -123,37 +123,37 @@ export class ChatClient {
     this.#backoffMs = BACKOFF_MS.first;
     const joined = session.rooms[this.options.room];
     if (joined) {
-      this.#ready(socket, session, begunAt, joined.recovered);
+      this.#ready(socket, session, startedAt, joined.recovered);
       return;
     }
-    socket.ask("join", { room: this.options.room, history: 0 }, (answer) => {
-      if (!socket.connected) return; // `closed` was told.
-      if (this.#stopped || !answer.ok) {
+    socket.request("join", { room: this.options.room, history: 0 }, (response) => {
+      if (!socket.connected) return; // `closed` handles this.
+      if (this.#stopped || !response.ok) {
         socket.close();
         this.#lost("join", 0);
         return;
       }
-      this.#epoch = answer.ok.epoch;
-      this.#seq = answer.ok.head;
-      this.ports.joined(answer.ok);
-      this.#ready(socket, session, begunAt, null);
+      this.#epoch = response.ok.epoch;
+      this.#seq = response.ok.head;
+      this.ports.joined(response.ok);
+      this.#ready(socket, session, startedAt, null);
     });
   }
 
   /**
    * @param {import("./socketio.js").Socket} socket
    * @param {Session} session
-   * @param {number} begunAt
+   * @param {number} startedAt
    * @param {boolean | null} recovered
    */
-  #ready(socket, session, begunAt, recovered) {
+  #ready(socket, session, startedAt, recovered) {
     this.#socket = socket;
-    this.ports.online(session, Date.now() - begunAt, recovered);
+    this.ports.online(session, Date.now() - startedAt, recovered);
     this.outbox.online();
   }
 
   /** @param {Message} message @param {"live" | "page"} via */
-  #shown(message, via) {
+  #receive(message, via) {
     this.#seq = Math.max(this.#seq, message.seq);
     this.ports.message(message, via);
   }

@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * Time, as all scripts use it.
+ * Pauses, deadlines and durations for all scripts.
  *
- * Latency is the receiver's `Date.now()` less the sender's. All VUs of one load machine read one
- * clock, so that it is what it says; with several load machines it is off by what their clocks
- * differ, and only the counts can be trusted.
+ * Latency is the receiver's `Date.now()` minus the sender's. All VUs of one load machine share a clock,
+ * so it is exact; with several machines it is off by the difference of their clocks, and only the counts
+ * are reliable.
  */
 import { setTimeout } from "k6/timers";
 
-/** How often a condition is looked at. */
-const LOOK_MS = 25;
+/** How often a condition is checked. */
+const POLL_MS = 25;
 
 /** @param {number} ms @returns {Promise<void>} */
 export function pause(ms) {
@@ -19,19 +19,19 @@ export function pause(ms) {
 }
 
 /**
- * Waits until something holds, but no longer than that.
+ * Waits until a condition holds, or until the timeout.
  *
  * @param {() => boolean} holds
- * @param {number} patienceMs
+ * @param {number} timeoutMs
  * @returns {Promise<boolean>} Whether it holds.
  */
-export async function until(holds, patienceMs) {
-  const deadline = Date.now() + patienceMs;
-  while (!holds() && Date.now() < deadline) await pause(LOOK_MS);
+export async function until(holds, timeoutMs) {
+  const deadline = Date.now() + timeoutMs;
+  while (!holds() && Date.now() < deadline) await pause(POLL_MS);
   return holds();
 }
 
-/** A time from 0 to this, by chance. @param {number} ms */
+/** A random time from 0 to this. @param {number} ms */
 export function jitter(ms) {
   return Math.floor(Math.random() * ms);
 }
@@ -39,7 +39,7 @@ export function jitter(ms) {
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /**
- * Reads a duration as k6 writes it: `1m30s`, `500ms`.
+ * Parses a duration as k6 writes it: `1m30s`, `500ms`.
  *
  * @param {string} text
  * @returns {number} Milliseconds.

@@ -1,2 +1,2 @@
-/** What k6 has and @types/k6 does not name. */
-declare const console: Record<"debug" | "log" | "info" | "warn" | "error", (...said: unknown[]) => void>;
+/** A global of k6 that @types/k6 does not declare. */
+declare const console: Record<"debug" | "log" | "info" | "warn" | "error", (...values: unknown[]) => void>;

@@ -1,9 +1,9 @@
 // @ts-check
-/** The log, asked over HTTP: where a room ends, and what stands there. */
+/** Reads a room's head and messages over HTTP. */
 import http from "k6/http";
 import { pause } from "./clock.js";
 
-/** The most that the node gives at once. */
+/** The node's limit for one page. */
 export const PAGE_MAX = 200;
 const TRIES = 8;
 
@@ -14,7 +14,7 @@ const TRIES = 8;
  * @returns {Promise<{ messages: { seq: number, text: string }[] }>}
  */
 async function messages(base, room, query) {
-  // Balancers name dead nodes for a while: reading again is harmless.
+  // A balancer may still route to a dead node; reads are safe to retry.
   let status = 0;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const jar = new http.CookieJar();
@@ -24,16 +24,16 @@ async function messages(base, room, query) {
     status = response.status;
     await pause(250 * (attempt + 1));
   }
-  throw new Error(`the log cannot be read over HTTP: status ${status}`);
+  throw new Error(`cannot read the log over HTTP: status ${status}`);
 }
 
-/** The newest place of a room; 0 for an empty one. @param {string} base @param {string} room */
+/** The newest seq of a room; 0 if it is empty. @param {string} base @param {string} room */
 export async function headOf(base, room) {
   const page = await messages(base, room, "limit=1");
   return page.messages[page.messages.length - 1]?.seq ?? 0;
 }
 
-/** What follows a place. @param {string} base @param {string} room @param {number} after */
+/** The page after a seq. @param {string} base @param {string} room @param {number} after */
 export async function pageAfter(base, room, after) {
   return (await messages(base, room, `after=${after}&limit=${PAGE_MAX}`)).messages;
 }

@@ -1,12 +1,12 @@
 // @ts-check
-/** Every metric of the load test, and the thresholds that make it a test. */
+/** The load test's metrics, and the thresholds that decide whether it passes. */
 import { Counter, Rate, Trend } from "k6/metrics";
 
-/** Messages shown, by pair of nodes (`from-to`) and way (`live`, or a catch-up `page`). */
+/** Messages received, by pair of nodes (`from-to`) and by whether they came `live` or in a catch-up `page`. */
 export const deliveries = new Counter("deliveries");
-/** Those of them that were stored by one node and shown by another. */
+/** Messages stored by one node and delivered by another. */
 export const crossNode = new Counter("cross_node_deliveries");
-/** From a message's first sending to its being shown; only what came live. */
+/** From sending a message first to receiving it; live messages only. */
 export const latency = new Trend("delivery_latency", true);
 
 export const acked = new Rate("posts_acked");
@@ -15,37 +15,37 @@ export const retries = new Counter("post_retries");
 
 export const connectTime = new Trend("connect_time", true);
 export const disconnects = new Counter("disconnects");
-/** Of the returns with a cursor: how many were told that all they missed will come. */
+/** The share of reconnects with a cursor that the server reported as recovered. */
 export const recovered = new Rate("recovered");
 
-/** Clients that were judged; a run in which nobody was proves nothing. */
+/** Clients that were judged; a run without any proves nothing. */
 export const verdicts = new Counter("verdicts");
-/** Clients whose script failed before they could be. */
+/** Clients whose script failed before they were judged. */
 export const unjudged = new Counter("clients_unjudged");
 export const lost = new Counter("messages_lost");
 export const doubled = new Counter("messages_doubled");
 export const inverted = new Counter("messages_inverted");
-/** Messages shown that the log has otherwise. */
+/** Messages whose text differs from the log's. */
 export const differing = new Counter("messages_differing");
 export const compared = new Counter("messages_compared");
 
-/** What the summary shows of a trend. */
+/** Statistics of a trend in the summary. */
 export const TREND_STATS = ["avg", "min", "med", "p(95)", "p(99)", "max", "count"];
 
-/** Every ordered pair of nodes, a node with itself included. @param {number} replicas */
+/** Every ordered pair of nodes, including a node with itself. @param {number} replicas */
 export function pairs(replicas) {
   const numbers = Array.from({ length: replicas }, (_, at) => at);
   return numbers.flatMap((from) => numbers.map((to) => `${from}-${to}`));
 }
 
 /**
- * What must hold in every scenario.
+ * The thresholds of every scenario.
  *
- * A counter without a sample counts as 0: `count==0` is fulfilled by silence, `count>0` is not.
- * So each judgement of "none" stands beside one of "some".
+ * A counter without samples is 0, so `count==0` also holds if nothing was checked. Each such threshold
+ * is paired with a `count>0` that requires the check to have happened.
  *
  * @param {{ replicas: number, clients?: number, p95Ms: number, p99Ms: number, matrix?: boolean }} wanted
- *   `clients`: exactly so many must be judged; absent: at least one.
+ *   `clients`: how many must be judged; if absent, at least one.
  * @returns {Record<string, string[]>}
  */
 export function thresholds({ replicas, clients, p95Ms, p99Ms, matrix = true }) {

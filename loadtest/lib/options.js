@@ -1,18 +1,18 @@
 // @ts-check
-/** What a run can be told by its environment (`-e NAME=value`), read once, refused where it is wrong. */
+/** Options from the environment (`-e NAME=value`), read once and validated. */
 import { milliseconds } from "./clock.js";
 
-/** @param {string} name @param {number} otherwise @param {number} [least] @returns {number} */
-export function number(name, otherwise, least = 1) {
-  const value = Number(__ENV[name] ?? otherwise);
-  if (!Number.isFinite(value) || value < least) throw new Error(`${name} must be a number from ${least} on`);
+/** @param {string} name @param {number} fallback @param {number} [min] @returns {number} */
+export function number(name, fallback, min = 1) {
+  const value = Number(__ENV[name] ?? fallback);
+  if (!Number.isFinite(value) || value < min) throw new Error(`${name} must be a number of at least ${min}`);
   return value;
 }
 
-/** @param {string} name @param {string} otherwise @returns {number} Milliseconds. */
-export function duration(name, otherwise) {
+/** @param {string} name @param {string} fallback @returns {number} Milliseconds. */
+export function duration(name, fallback) {
   try {
-    return milliseconds(__ENV[name] ?? otherwise);
+    return milliseconds(__ENV[name] ?? fallback);
   } catch (error) {
     throw new Error(`${name}: ${/** @type {Error} */ (error).message}`);
   }
@@ -25,7 +25,7 @@ function transport() {
   return value;
 }
 
-/** What all scenarios understand. */
+/** Options of all scenarios. */
 export const common = {
   base: (__ENV.URL ?? "http://localhost:8080").replace(/\/$/, ""),
   replicas: number("REPLICAS", 3),

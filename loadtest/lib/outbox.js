@@ -1,29 +1,29 @@
 // @ts-check
 /**
- * One sender's posts to one room, in order, until each is answered. Pure but for its ports.
+ * One sender's unanswered posts to one room, in order. No I/O except through its ports.
  *
- * After a refusal that passes, or an answer that does not come, nothing more is sent until all that
- * is under way was answered, and then all of it again, with the same nonces, from the first one.
+ * After a retryable error or a missing answer, nothing is sent until every post in flight is answered.
+ * Then all unanswered posts are sent again, in order and with the same nonces.
  *
  * @typedef {{ nonce: string, text: string, sentAt: number, tries: number, state: "waiting" | "sending" }} Post
  *
  * @typedef {object} OutboxPorts
  * @property {(post: Post, answered: (answer: any) => void) => void} send
- * @property {(post: Post, stored: boolean) => void} settled Answered for good.
+ * @property {(post: Post, stored: boolean) => void} settled Called with the final answer.
  * @property {(ms: number, then: () => void) => void} after
  */
 
-/** Posts that may be unanswered; fewer than the node's `limits.requests_in_flight`. */
+/** The most unanswered posts; below the node's `limits.requests_in_flight`. */
 export const POSTS_MAX = 64;
-/** Pause before a retry for which the node names none. */
+/** Pause before a retry if the node names none. */
 const RETRY_MS = 500;
 
 export class Outbox {
   /** @type {Post[]} */
   #posts = [];
   #online = false;
-  #holds = false;
-  /** Tells this connection's answers from those of earlier ones. */
+  #paused = false;
+  /** Identifies the connection, so answers of earlier ones are ignored. */
   #connection = 0;
 
   /** @param {OutboxPorts} ports */
@@ -31,12 +31,12 @@ export class Outbox {
     this.ports = ports;
   }
 
-  /** How many are unanswered. */
+  /** The number of unanswered posts. */
   get size() {
     return this.#posts.length;
   }
 
-  /** @param {string} nonce @param {string} text @param {number} sentAt @returns {boolean} Whether there was room for it. */
+  /** @param {string} nonce @param {string} text @param {number} sentAt @returns {boolean} False if the outbox is full. */
   post(nonce, text, sentAt) {
     if (POSTS_MAX <= this.#posts.length) return false;
     this.#posts.push({ nonce, text, sentAt, tries: 0, state: "waiting" });
@@ -44,23 +44,23 @@ export class Outbox {
     return true;
   }
 
-  /** A connection stands: all that is unanswered goes out on it. */
+  /** The client is connected: sends all unanswered posts. */
   online() {
     this.offline();
     this.#online = true;
     this.#pump();
   }
 
-  /** The connection is gone. */
+  /** The connection was lost. */
   offline() {
     this.#connection += 1;
     this.#online = false;
-    this.#holds = false;
+    this.#paused = false;
     for (const post of this.#posts) post.state = "waiting";
   }
 
   #pump() {
-    if (!this.#online || this.#holds) return;
+    if (!this.#online || this.#paused) return;
     for (const post of [...this.#posts]) if (post.state === "waiting") this.#send(post);
   }
 
@@ -70,10 +70,10 @@ export class Outbox {
     post.state = "sending";
     post.tries += 1;
     this.ports.send(post, (answer) => {
-      if (connection !== this.#connection) return; // It was sent again since, or will be.
+      if (connection !== this.#connection) return; // The post was or will be sent again.
       const retryMs = answer?.error ? answer.error.retryAfterMs : answer?.ok ? undefined : RETRY_MS;
       if (retryMs === undefined) this.#settle(post, Boolean(answer.ok));
-      else this.#hold(post, retryMs);
+      else this.#pause(post, retryMs);
     });
   }
 
@@ -84,10 +84,10 @@ export class Outbox {
   }
 
   /** @param {Post} post @param {number} retryMs */
-  #hold(post, retryMs) {
+  #pause(post, retryMs) {
     post.state = "waiting";
-    if (this.#holds) return; // One wait for all that fail together.
-    this.#holds = true;
+    if (this.#paused) return; // One pause for all posts that fail together.
+    this.#paused = true;
     this.#wait(this.#connection, retryMs);
   }
 
@@ -99,7 +99,7 @@ export class Outbox {
         this.#wait(connection, RETRY_MS);
         return;
       }
-      this.#holds = false;
+      this.#paused = false;
       this.#pump();
     });
   }

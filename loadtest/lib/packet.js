@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Socket.IO packets as they stand in a websocket's text frames: Engine.IO v4, Socket.IO v5, no binary. Pure.
+ * Encodes and decodes Socket.IO v5 packets in Engine.IO v4 text frames; no binary. Pure.
  *
  * @typedef {{ kind: "open", data: any } | { kind: "ping" | "upgraded" | "close" | "other" }} EnginePacket
  * @typedef {{ kind: "connected", data: any } | { kind: "refused", data: any } | { kind: "dismissed" }
@@ -12,10 +12,10 @@ const ENGINE = "0123456";
 const SOCKET = /^([0-6])(?:(\/[^,]*),)?(\d+)?(.*)$/s;
 
 /**
- * Reads a frame.
+ * Decodes a frame.
  *
  * @param {string} frame
- * @param {string} namespace Packets of another one are `other`.
+ * @param {string} namespace Packets of other namespaces decode to `other`.
  * @returns {EnginePacket | SocketPacket}
  */
 export function decode(frame, namespace) {
@@ -63,7 +63,7 @@ function prefix(namespace) {
   return namespace === "/" ? "" : `${namespace},`;
 }
 
-/** The packets of a polling body. @param {string} body @returns {string[]} */
+/** Splits a polling body into packets. @param {string} body @returns {string[]} */
 export function packetsOf(body) {
   return body.split("\x1e").filter((packet) => ENGINE.includes(packet.charAt(0)));
 }

@@ -1,16 +1,16 @@
 // @ts-check
-/** What a run leaves behind: a page of text on the terminal, and HTML and JSON in `OUT`. */
+/** The report of a run: text on the terminal, HTML and JSON in `OUT`. */
 import { common } from "./options.js";
 import { html } from "./report_html.js";
 import { text } from "./report_text.js";
 import { summarize } from "./summary.js";
 
 /**
- * For `handleSummary`.
+ * Builds the result of `handleSummary`.
  *
  * @param {string} scenario
  * @param {import("./summary.js").SummaryData} data
- * @returns {Record<string, string>} What to write, by file.
+ * @returns {Record<string, string>} Contents by file name.
  */
 export function report(scenario, data) {
   const summary = summarize(scenario, data);

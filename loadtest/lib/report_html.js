@@ -1,5 +1,5 @@
 // @ts-check
-/** The summary as one HTML page that asks nobody for anything: no script, no foreign file. Pure. */
+/** Renders the summary as a self-contained HTML page without scripts or external files. Pure. */
 import { grouped, time } from "./summary.js";
 
 const STYLE = `
@@ -36,7 +36,7 @@ export function html(summary, settings) {
 <span class="soft">${seconds.toFixed(1)} s against ${escaped(settings.url)}, ${settings.replicas} replicas, ${escaped(settings.transport)}</span></header>
 <section><h2>${grouped(counts.verdicts ?? 0)} clients judged, message by message</h2><div class="tiles">${tiles(summary)}</div></section>
 ${matrix(summary)}
-<section><h2>Times</h2>${trends(summary)}</section>
+<section><h2>Latencies</h2>${trends(summary)}</section>
 <section><h2>Thresholds</h2>${rules(summary)}</section>
 </main></html>
 `;
@@ -63,10 +63,10 @@ function matrix({ nodes, names, matrix: cells }) {
     const { count = 0, p95 = null } = cells.find((one) => one.from === from && one.to === to) ?? {};
     const heat = (0.08 + 0.4 * (count / most)).toFixed(2);
     return `<td class="cell${count ? "" : " none"}" style="background:rgba(var(--heat),${heat})">${grouped(count)}` +
-      `<small>${p95 === null ? "nothing live" : `p95 ${time(p95)}`}</small></td>`;
+      `<small>${p95 === null ? "none live" : `p95 ${time(p95)}`}</small></td>`;
   };
   const rows = nodes.map((from) => `<tr><th>from node ${from}</th>${nodes.map((to) => cell(from, to)).join("")}</tr>`);
-  return `<section><h2>Deliveries, node to node</h2><p class="soft">From the node that stored a message to the node that showed it${
+  return `<section><h2>Deliveries, node to node</h2><p class="soft">From the node that stored a message to the node that delivered it${
     names.length ? `; ${names.map((name, at) => `node ${at} is ${escaped(name)}`).join(", ")}` : ""}.</p>
 <table class="matrix"><tr><th></th>${nodes.map((to) => `<th>to node ${to}</th>`).join("")}</tr>${rows.join("")}</table></section>`;
 }
@@ -84,6 +84,6 @@ function trends({ trends: all }) {
 function rules({ thresholds }) {
   const rows = thresholds.map(({ metric, rule, value, ok }) =>
     `<tr><td><code>${escaped(metric)}</code></td><td><code>${escaped(rule)}</code></td><td>${escaped(value)}</td>` +
-    `<td class="${ok ? "good" : "bad"}">${ok ? "holds" : "broken"}</td></tr>`);
-  return `<table class="rules"><tr><th>metric</th><th style="text-align:left">rule</th><th>is</th><th></th></tr>${rows.join("")}</table>`;
+    `<td class="${ok ? "good" : "bad"}">${ok ? "passed" : "failed"}</td></tr>`);
+  return `<table class="rules"><tr><th>metric</th><th style="text-align:left">rule</th><th>value</th><th></th></tr>${rows.join("")}</table>`;
 }

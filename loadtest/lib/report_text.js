@@ -1,5 +1,5 @@
 // @ts-check
-/** The summary as text. Pure. */
+/** Renders the summary as text. Pure. */
 import { grouped, time } from "./summary.js";
 
 /**
@@ -21,9 +21,9 @@ export function text(summary, settings) {
     `  ${Object.entries(counts).map(([name, count]) => `${name} ${grouped(count)}`).join("   ")}`,
     "",
     failed.length === 0
-      ? `  all ${summary.thresholds.length} thresholds hold`
-      : `  ${failed.length} of ${summary.thresholds.length} thresholds do not hold:`,
-    ...failed.map(({ metric, rule, value }) => `    ${metric}: ${rule}, but it is ${value}`),
+      ? `  all ${summary.thresholds.length} thresholds passed`
+      : `  ${failed.length} of ${summary.thresholds.length} thresholds failed:`,
+    ...failed.map(({ metric, rule, value }) => `    ${metric}: ${rule}, but the value is ${value}`),
     "",
   ].join("\n");
 }
@@ -38,7 +38,7 @@ function matrix({ nodes, names, matrix: cells }) {
     return `${grouped(cell?.count ?? 0)}${p95}`.padStart(WIDTH);
   }).join("");
   return [
-    "  deliveries from the node that stored (rows) to the node that showed (columns), p95 latency:",
+    "  deliveries from the storing node (rows) to the delivering node (columns), with p95 latency:",
     `    ${"".padEnd(8)}${nodes.map((to) => `node ${to}`.padStart(WIDTH)).join("")}`,
     ...nodes.map((from) => `    ${`node ${from}`.padEnd(8)}${row(from)}`),
     ...(names.length ? [`    ${names.map((name, at) => `node ${at}: ${name}`).join(", ")}`] : []),

@@ -1,11 +1,11 @@
 // @ts-check
-/** Scenarios in which each client comes once, and is judged at its end. */
+/** Scenarios in which each client runs once and is judged at its end. */
 import exec from "k6/execution";
 import { jitter, pause } from "./clock.js";
-import { live, roomOf } from "./member.js";
+import { roomOf, runClient } from "./client.js";
 import { common } from "./options.js";
 
-/** Clients that are there for so long each, and are given the time to be judged. @param {number} vus @param {number} forMs */
+/** The executor for clients that run for `forMs` and are then judged. @param {number} vus @param {number} forMs */
 export function once(vus, forMs) {
   return {
     executor: "per-vu-iterations",
@@ -16,14 +16,14 @@ export function once(vus, forMs) {
 }
 
 /**
- * This client's life, from some moment of the ramp on.
+ * Runs this VU's client, starting at a random moment of the ramp.
  *
- * @param {import("./member.js").SetupData} data
+ * @param {import("./client.js").SetupData} data
  * @param {number} rampMs
- * @param {Omit<import("./member.js").Life, "sender" | "room">} life
+ * @param {Omit<import("./client.js").ClientPlan, "sender" | "room">} plan
  */
-export async function liveFromRamp(data, rampMs, life) {
+export async function runAfterRamp(data, rampMs, plan) {
   const id = exec.vu.idInTest;
   await pause(jitter(rampMs));
-  await live(data, { sender: `c${id}`, room: roomOf(data, id - 1), ...life });
+  await runClient(data, { sender: `c${id}`, room: roomOf(data, id - 1), ...plan });
 }

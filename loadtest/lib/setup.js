@@ -1,11 +1,11 @@
 // @ts-check
-/** What every scenario does before its clients come. */
+/** The `setup()` of every scenario. */
 import { findNodes } from "./nodes.js";
 import { common } from "./options.js";
 
-/** @returns {Promise<import("./member.js").SetupData>} */
+/** @returns {Promise<import("./client.js").SetupData>} */
 export async function prepare() {
   const nodes = await findNodes(common.base, common.replicas);
-  // Its own rooms: what earlier runs said is not this one's to judge.
+  // The run id makes the rooms unique, so messages of earlier runs are not judged.
   return { run: `${Date.now().toString(36)}${Math.floor(Math.random() * 1_000)}`, nodes };
 }

@@ -2,21 +2,21 @@
 /**
  * A Socket.IO client for plain k6 (no extension): one connection to one namespace.
  *
- * It shakes hands, answers heartbeats and notices when they stop, connects to the namespace with
- * auth, and passes on events and acks in the order of their frames. Handlers are called within the
- * frame's own turn, so that nothing can come between an answer and what follows it.
+ * It performs the handshake, answers heartbeats and detects their absence, connects to the namespace with
+ * auth, and delivers events and acks in the order of their frames. Handlers run synchronously with the
+ * frame, so nothing can come between an answer and what follows it.
  * It does not reconnect: see chat.js.
  *
  * @typedef {object} SocketOptions
  * @property {string} base The server, such as `http://localhost:8080`.
  * @property {string} namespace
- * @property {() => object} auth Asked when the namespace is connected to.
+ * @property {() => object} auth Called on each connect to the namespace.
  * @property {Record<string, (args: any[], ack: (...answer: any[]) => void, socket: Socket) => void>} on Handlers, by event.
- * @property {(reason: string) => void} closed Called once, if the socket was connected; not after `close()`.
- * @property {import("k6/http").CookieJar} [jar] Keeps the balancer's cookie; without it, the VU's own.
- * @property {"websocket" | "upgrade"} [transport] `upgrade` begins with HTTP, as browsers do behind old
- *   proxies: its websocket must reach the node that began the session, by the cookie.
- * @property {number} [timeoutMs] For the whole connect.
+ * @property {(reason: string) => void} closed Called once if the socket was connected, but not after `close()`.
+ * @property {import("k6/http").CookieJar} [jar] Holds the balancer's cookie; defaults to the VU's jar.
+ * @property {"websocket" | "upgrade"} [transport] `upgrade` starts with HTTP, as
+ *   browsers do by default; the cookie leads the websocket to the same node.
+ * @property {number} [timeoutMs] Limit for the whole connect.
  */
 import http from "k6/http";
 import { clearTimeout, setTimeout } from "k6/timers";
@@ -25,24 +25,24 @@ import { ackPacket, connectPacket, decode, eventPacket } from "./packet.js";
 
 const CONNECT_MS = 15_000;
 const ANSWER_MS = 10_000;
-/** `readyState` of a websocket that may be written to; k6 names it only since 2.3. */
+/** `readyState` of an open websocket; k6 has a constant for it only since 2.3. */
 const OPEN = 1;
 
-/** What a request gets whose answer did not come: the server may have done it or not. */
+/** The outcome of a request without an answer: the server may or may not have executed it. */
 export class NoAnswer extends Error {}
 
-/** Why the namespace did not let us in; `message` is the server's. */
+/** The server refused the namespace; `message` is the server's. */
 export class Refused extends Error {}
 
 /**
  * Connects.
  *
  * @param {SocketOptions} options
- * @returns {Promise<Socket>} Rejected if the server refuses ({@link Refused}), cannot be reached, or takes too long.
+ * @returns {Promise<Socket>} Rejects if the server refuses ({@link Refused}), cannot be reached, or takes too long.
  */
 export async function connect(options) {
   const jar = options.jar ?? http.cookieJar();
-  const sid = options.transport === "upgrade" ? await beginByPolling(options.base, jar) : "";
+  const sid = options.transport === "upgrade" ? await handshakeByPolling(options.base, jar) : "";
   return new Promise((done, failed) => new Socket(options, jar, sid, done, failed));
 }
 
@@ -52,27 +52,27 @@ function engineUrl(base, query) {
 }
 
 /**
- * The handshake over HTTP, whose answer brings the cookie.
+ * Performs the handshake over HTTP; the response sets the cookie.
  *
  * @param {string} base
  * @param {import("k6/http").CookieJar} jar
  */
-async function beginByPolling(base, jar) {
+async function handshakeByPolling(base, jar) {
   const params = { jar, timeout: CONNECT_MS, tags: { name: "handshake" } };
   const response = await http.asyncRequest("GET", engineUrl(base, "polling"), null, params);
-  if (response.status !== 200) throw new Error(`the handshake was answered with ${response.status}`);
+  if (response.status !== 200) throw new Error(`handshake: status ${response.status}`);
   const packet = decode(String(response.body), "/");
-  if (packet.kind !== "open") throw new Error("the handshake's answer is none");
+  if (packet.kind !== "open") throw new Error("handshake: unexpected packet");
   return /** @type {string} */ (packet.data.sid);
 }
 
 export class Socket {
-  /** @type {Map<number, { answered: (answer: any) => void, timer: number }>} */
-  #asked = new Map();
-  #lastAsk = 0;
+  /** Requests without an answer, by ack id. @type {Map<number, { answered: (answer: any) => void, timer: number }>} */
+  #pending = new Map();
+  #lastAck = 0;
   #connected = false;
   #over = false;
-  /** How long the server may be silent. */
+  /** How long to wait for a heartbeat. */
   #silenceMs = CONNECT_MS;
 
   /**
@@ -80,7 +80,7 @@ export class Socket {
    *
    * @param {SocketOptions} options
    * @param {import("k6/http").CookieJar} jar
-   * @param {string} sid Of a session to upgrade, or empty.
+   * @param {string} sid The session to upgrade, or empty.
    * @param {(socket: Socket) => void} done
    * @param {(error: Error) => void} failed
    */
@@ -103,25 +103,25 @@ export class Socket {
   }
 
   /**
-   * Sends an event that wants an answer.
+   * Sends an event and waits for its ack.
    *
    * @param {string} event
    * @param {object} request
-   * @param {(answer: any) => void} answered The answer, or a {@link NoAnswer}.
+   * @param {(answer: any) => void} answered Called with the answer or a {@link NoAnswer}.
    * @param {number} [timeoutMs]
    */
-  ask(event, request, answered, timeoutMs = ANSWER_MS) {
+  request(event, request, answered, timeoutMs = ANSWER_MS) {
     if (!this.connected) {
       answered(new NoAnswer("not connected"));
       return;
     }
-    const ack = (this.#lastAsk += 1);
+    const ack = (this.#lastAck += 1);
     const timer = setTimeout(() => this.#answer(ack, new NoAnswer("timeout")), timeoutMs);
-    this.#asked.set(ack, { answered, timer });
+    this.#pending.set(ack, { answered, timer });
     this.#send(eventPacket(this.options.namespace, [event, request], ack));
   }
 
-  /** Ends the connection; `closed` is not called. */
+  /** Closes the connection without calling `closed`. */
   close() {
     this.options.closed = () => {};
     this.#end("closed here");
@@ -129,7 +129,7 @@ export class Socket {
 
   /** @param {string} sid */
   #opened(sid) {
-    // Ended while it was opening: k6 can close it only now.
+    // Closed while opening: k6 cannot close the websocket earlier.
     if (this.#over) this.socket.close();
     else if (sid) this.#send("2probe");
   }
@@ -185,11 +185,11 @@ export class Socket {
 
   /** @param {number} ack @param {any} answer */
   #answer(ack, answer) {
-    const asked = this.#asked.get(ack);
-    if (!asked) return;
-    this.#asked.delete(ack);
-    clearTimeout(asked.timer);
-    asked.answered(answer);
+    const pending = this.#pending.get(ack);
+    if (!pending) return;
+    this.#pending.delete(ack);
+    clearTimeout(pending.timer);
+    pending.answered(answer);
   }
 
   /** @param {string} frame */
@@ -204,7 +204,7 @@ export class Socket {
     clearTimeout(this.timer);
     clearTimeout(this.liveness);
     if (this.socket.readyState === OPEN) this.socket.close();
-    for (const ack of [...this.#asked.keys()]) this.#answer(ack, new NoAnswer(reason));
+    for (const ack of [...this.#pending.keys()]) this.#answer(ack, new NoAnswer(reason));
     if (this.#connected) this.options.closed(reason);
     else this.failed(new As(reason));
   }

@@ -1,20 +1,20 @@
 // @ts-check
 /**
- * What one client was shown of one room, judged: nothing lost, doubled or out of order. Pure.
+ * Judges what one client received of one room: nothing lost, doubled or out of order. Pure.
  *
- * VUs share no memory, so each client judges alone. It can: places in a room are dense, so that a
- * missing one is a lost message, whoever sent it; and each sender counts its messages, so that a
- * message stored twice, or one that never got a place, shows as well.
+ * VUs share no memory, so each client judges alone. That suffices: seqs have no gaps, so a missing one is
+ * a lost message of any sender; and each sender numbers its messages, which reveals a message that was
+ * stored twice or never.
  *
  * @typedef {import("./stamp.js").Stamp} Stamp
  * @typedef {{ shown: number, lost: number, doubled: number, inverted: number }} Outcome
  */
 
-/** Missing places that are kept one by one; further ones are only counted. */
+/** Missing seqs that are stored; further ones are only counted. */
 const MISSING_MAX = 10_000;
-/** Senders whose last number is kept; beyond it the one that was silent longest is forgotten. */
+/** Senders whose last number is stored; beyond that, the least recently active one is forgotten. */
 const SENDERS_MAX = 20_000;
-/** Newest messages whose text is kept for comparing with the log. */
+/** Newest messages whose text is stored for the comparison with the log. */
 export const RECENT_MAX = 400;
 
 export class Verdict {
@@ -24,17 +24,17 @@ export class Verdict {
   #shown = 0;
   #doubled = 0;
   #inverted = 0;
-  /** Places that were jumped over and have not come yet. @type {Set<number>} */
+  /** Skipped seqs that have not arrived since. @type {Set<number>} */
   #missing = new Set();
   #missingUnkept = 0;
-  /** Of each sender the number that came last. @type {Map<string, number>} */
+  /** The highest number of each sender. @type {Map<string, number>} */
   #numbers = new Map();
-  /** Numbers that senders jumped over. */
+  /** Skipped numbers of all senders. */
   #skipped = 0;
   /** @type {Map<number, string>} */
   #recent = new Map();
 
-  /** The window begins behind this place. Only the first call counts. @param {number} head */
+  /** Starts the window after this seq. Only the first call counts. @param {number} head */
   open(head) {
     if (this.#opened) return;
     this.#opened = true;
@@ -42,18 +42,18 @@ export class Verdict {
     this.#highest = head;
   }
 
-  /** The newest place shown. */
+  /** The highest seq received. */
   get highest() {
     return this.#highest;
   }
 
-  /** Where the window began. */
+  /** The seq before the window. */
   get start() {
     return this.#start;
   }
 
   /**
-   * Takes a message as it was shown.
+   * Registers a received message.
    *
    * @param {number} seq
    * @param {string} text
@@ -64,15 +64,15 @@ export class Verdict {
       this.#doubled += 1;
       return;
     }
-    const late = this.#place(seq);
+    const late = this.#track(seq);
     this.#shown += 1;
     if (stamp) this.#count(stamp, late);
     this.#recent.set(seq, text);
     if (RECENT_MAX < this.#recent.size) this.#recent.delete(/** @type {number} */ (this.#recent.keys().next().value));
   }
 
-  /** @param {number} seq @returns {boolean} Whether it came after one that follows it. */
-  #place(seq) {
+  /** @param {number} seq @returns {boolean} Whether a later message came before. */
+  #track(seq) {
     if (seq <= this.#highest) {
       this.#missing.delete(seq);
       this.#inverted += 1;
@@ -93,14 +93,14 @@ export class Verdict {
     this.#numbers.set(sender, Math.max(number, last ?? 0));
     if (SENDERS_MAX < this.#numbers.size) this.#numbers.delete(/** @type {string} */ (this.#numbers.keys().next().value));
     if (last === undefined) return;
-    if (number === last) this.#doubled += 1; // Stored twice, at two places.
+    if (number === last) this.#doubled += 1; // Stored twice, at two seqs.
     else if (number < last && late) this.#skipped = Math.max(0, this.#skipped - 1);
-    else if (number < last) this.#inverted += 1; // In the order of places, but not as it was sent.
+    else if (number < last) this.#inverted += 1; // Stored in another order than sent.
     else this.#skipped += number - last - 1;
   }
 
   /**
-   * Compares with a page of the log.
+   * Compares received texts with a page of the log.
    *
    * @param {{ seq: number, text: string }[]} page
    * @returns {{ compared: number, differing: number }}
@@ -109,7 +109,7 @@ export class Verdict {
     let [compared, differing] = [0, 0];
     for (const { seq, text } of page) {
       const shown = this.#recent.get(seq);
-      if (shown === undefined) continue; // Missing, which is judged elsewhere, or no longer kept.
+      if (shown === undefined) continue; // Missing, which is counted as lost, or forgotten.
       compared += 1;
       if (shown !== text) differing += 1;
     }
@@ -117,15 +117,15 @@ export class Verdict {
   }
 
   /**
-   * The judgement.
+   * Returns the counts.
    *
-   * @param {number} head The log's newest place: all up to there has to be shown.
+   * @param {number} head The room's newest seq; everything up to it must have been received.
    * @returns {Outcome}
    */
   outcome(head) {
-    const byPlace = this.#missing.size + this.#missingUnkept + Math.max(0, head - this.#highest);
-    // A lost place is a skipped number, too: the larger of the two views, not their sum.
-    const lost = Math.max(byPlace, this.#skipped);
+    const bySeq = this.#missing.size + this.#missingUnkept + Math.max(0, head - this.#highest);
+    // A lost message counts in both, so take the larger, not the sum.
+    const lost = Math.max(bySeq, this.#skipped);
     return { shown: this.#shown, lost, doubled: this.#doubled, inverted: this.#inverted };
   }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The alerts: each has its runbook entry, and Prometheus' own tool shows each firing and quiet. */
+/** The alerts: each has a runbook entry, and promtool tests each firing and quiet. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -17,12 +17,12 @@ function promtool(...args) {
     return execFileSync("promtool", args, { cwd: FOLDER, encoding: "utf8", stdio: "pipe" });
   } catch (error) {
     const { code, stdout, stderr } = /** @type {any} */ (error);
-    if (code === "ENOENT") throw new Error("there is no promtool: tests/prepare installs it");
+    if (code === "ENOENT") throw new Error("promtool is not installed: run tests/prepare");
     throw new Error(`promtool ${args.join(" ")}\n${stdout}${stderr}`);
   }
 }
 
-/** The heading's link, as Markdown's readers make it. @param {string} heading */
+/** The anchor of a Markdown heading. @param {string} heading */
 function anchor(heading) {
   return heading.toLowerCase().replace(/[^a-z0-9 -]/g, "").replaceAll(" ", "-");
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The dashboards: as they are built, each panel saying what it shows, of metrics that exist. */
+/** The dashboards: match their source, have described panels, and use existing metrics. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Every expression that is deployed: those of panels, of annotations and of alerts.
+ * Collects the deployed PromQL expressions of panels and alerts.
  *
  * @typedef {{ from: string, expr: string, legend: string, instant: boolean }} Expression `from`: its dashboard and panel.
  */
@@ -10,14 +10,14 @@ import { parse } from "yaml";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
 
-/** The dashboards, by the name of their files. @returns {Record<string, any>} */
+/** The dashboards by file name. @returns {Record<string, any>} */
 export function dashboards() {
   const folder = `${DEPLOY}grafana/dashboards/`;
   return Object.fromEntries(readdirSync(folder).sort().map((file) =>
     [file.replace(/\.json$/, ""), JSON.parse(readFileSync(folder + file, "utf8"))]));
 }
 
-/** The panels of a dashboard that show something. @param {any} dashboard @returns {any[]} */
+/** The panels of a dashboard, without row headings. @param {any} dashboard @returns {any[]} */
 export function panels({ panels: all }) {
   return all.filter((/** @type {any} */ { type }) => type !== "row");
 }
@@ -36,17 +36,17 @@ export function alerts() {
 }
 
 /**
- * What an alert looks at, without its comparison: it is there while the alert is quiet.
+ * The left side of an alert's comparison, which has data even while the alert is quiet.
  *
  * @param {string} expr
  */
-export function lookedAt(expr) {
+export function leftSide(expr) {
   const found = /^(.+) (==|<|>|<=|>=) [0-9.]+$/s.exec(expr.trim());
-  if (!found) throw new Error(`it does not end in a comparison with a number: ${expr}`);
+  if (!found) throw new Error(`the expression does not end in a comparison with a number: ${expr}`);
   return String(found[1]);
 }
 
-/** The metrics that an expression names, histograms by the name that they are declared by. @param {string} expr */
+/** The metrics in an expression, with histograms under their base name. @param {string} expr */
 export function metricsIn(expr) {
   return new Set([...expr.matchAll(/\b(?:chorus|k6)_\w+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, "")));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** A run of `chorus-load`: real clients that judge every delivery, while a test does its worst. */
+/** Runs `chorus-load`: real clients that judge every delivery while a test injects faults. */
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,10 +10,10 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CHECKER = process.env.CHECKER_BIN
   ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "release/chorus-load");
 
-/** @typedef {{ count: number, p50Ms: number, p90Ms: number, p99Ms: number, p999Ms: number, maxMs: number }} Spread */
-/** @typedef {{ second: number, offered: number, ack: Spread, delivery: Spread, crossNode: Spread }} Second */
+/** @typedef {{ count: number, p50Ms: number, p90Ms: number, p99Ms: number, p999Ms: number, maxMs: number }} Percentiles */
+/** @typedef {{ second: number, offered: number, ack: Percentiles, delivery: Percentiles, crossNode: Percentiles }} Second */
 /**
- * What the tests read of the report; loadtest/checker/README.md has all of it.
+ * The parts of the report that the tests use; loadtest/checker/README.md documents all of it.
  *
  * @typedef {object} Report
  * @property {{ clients: number }} run
@@ -22,19 +22,20 @@ const CHECKER = process.env.CHECKER_BIN
  * @property {string[]} examples
  * @property {number} longestWaitMs
  * @property {{ names: string[] }} nodes
- * @property {{ clientsReconnected: number, recovery: Spread, incompleteRecoveries: number }} connections
+ * @property {{ clientsReconnected: number, recovery: Percentiles, incompleteRecoveries: number }} connections
  * @property {Second[]} seconds
  */
 
-/** Clients of both namespaces on both transports, that come back as fast as a fault test needs. */
-const CLIENTS = ["--namespace", "mixed", "--transport", "mixed", "--ack-timeout", "2s", "--settle", "40s"];
+/** Clients of both namespaces on both transports, with an ack timeout that suits the faults. */
+const OPTIONS = ["--namespace", "mixed", "--transport", "mixed", "--ack-timeout", "2s", "--settle", "40s"];
 
 export class Checker {
   #child;
+  /** When sending started, in milliseconds. */
   #sending = 0;
   #progress = "";
   #report;
-  #begun;
+  #started;
 
   /**
    * @param {import("../wire/harness.mjs").Scope} scope
@@ -42,10 +43,10 @@ export class Checker {
    * @param {string[]} options
    */
   constructor(scope, urls, options) {
-    this.#child = start(scope, CHECKER, [...urls, ...CLIENTS, ...options, "--json"], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = start(scope, CHECKER, [...urls, ...OPTIONS, ...options, "--json"], { stdio: ["ignore", "pipe", "pipe"] });
     const { stdout, stderr } = this.#child;
-    if (!stdout || !stderr) throw new Error("no pipes");
-    this.#begun = new Promise((done) => {
+    if (!stdout || !stderr) throw new Error("the checker has no pipes");
+    this.#started = new Promise((done) => {
       createInterface({ input: stderr }).on("line", (line) => {
         if (line.endsWith("; sending")) done(this.#sending = Date.now());
         this.#progress = line;
@@ -63,19 +64,19 @@ export class Checker {
     return JSON.parse(text);
   }
 
-  /** Waits until so many seconds of sending are over. @param {number} second */
+  /** Waits until this second of the run. @param {number} second */
   async until(second) {
-    await Promise.race([this.#begun, this.#report]);
+    await Promise.race([this.#started, this.#report]);
     const ms = this.#sending + second * 1_000 - Date.now();
     await new Promise((done) => setTimeout(done, Math.max(0, ms)));
   }
 
-  /** The second of the run that it is now. */
+  /** The current second of the run. */
   now() {
     return (Date.now() - this.#sending) / 1_000;
   }
 
-  /** Its clients stop reading and sending, as if their machine stood still. */
+  /** Stops all clients from reading and sending, as if their machine were frozen. */
   freeze() {
     this.#child.kill("SIGSTOP");
   }
@@ -84,7 +85,7 @@ export class Checker {
     this.#child.kill("SIGCONT");
   }
 
-  /** What it found, when it is over. */
+  /** The report, once the run is over. */
   report() {
     return this.#report;
   }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Three nodes on one file and one Redis, each of which a test can kill, freeze and start again. */
+/** Three nodes on one SQLite file and one Redis, which a test can kill, freeze and restart. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
@@ -8,7 +8,7 @@ import { askRedis, CHORUS, folder, freePort, redisAnswers, redisAt, settings, st
 
 /** @typedef {import("../wire/harness.mjs").Scope} Scope */
 
-/** A process that can be ended, frozen and started again with the same address. */
+/** A process that can be killed, frozen and restarted with the same address. */
 class Process {
   /** @type {import("node:child_process").ChildProcess | undefined} */
   #child;
@@ -16,7 +16,7 @@ class Process {
   /**
    * @param {Scope} scope
    * @param {[command: string, args: string[], options: import("node:child_process").SpawnOptions]} command
-   * @param {() => unknown} answers Whether it serves.
+   * @param {() => unknown} answers Whether it is ready.
    */
   constructor(scope, command, answers) {
     this.scope = scope;
@@ -26,12 +26,12 @@ class Process {
 
   async start() {
     this.#child = start(this.scope, ...this.command);
-    // Nobody reads what it says; the pipe must not fill.
+    // Discard its output, so that the pipe does not fill.
     this.#child.stderr?.resume();
     await until(`${this.command[0]} answers`, this.answers);
   }
 
-  /** As a power cut ends it. */
+  /** Kills it with SIGKILL. */
   async kill() {
     this.#child?.kill("SIGKILL");
     if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
@@ -45,10 +45,10 @@ class Process {
     this.#child?.kill("SIGCONT");
   }
 
-  /** Waits until it stands still: a fail point has stopped it. */
+  /** Waits until a fail point has stopped the process. */
   frozen() {
     const stat = `/proc/${this.#child?.pid}/stat`;
-    return until("a process stands still", () => / T /.test(readFileSync(stat, "utf8").split(")")[1] ?? ""));
+    return until("the process is stopped", () => / T /.test(readFileSync(stat, "utf8").split(")")[1] ?? ""));
   }
 }
 
@@ -58,7 +58,7 @@ class Disk {
   constructor(scope, mib) {
     this.path = folder({ after() {} });
     asRoot("mount", "-t", "tmpfs", "-o", `size=${mib}m,mode=0777`, "tmpfs", this.path);
-    // Lazily: a process that is being killed may still hold a file.
+    // Lazy, because a process that is being killed may still have a file open.
     scope.after(() => {
       asRoot("umount", "--lazy", this.path);
       rmSync(this.path, { recursive: true });
@@ -105,8 +105,8 @@ export class Cluster {
 
   /**
    * @param {Scope} scope
-   * @param {{ redis?: boolean, diskMib?: number, failpoint?: string }} [options] `redis`: it runs when the nodes start;
-   *   `failpoint`: of the first node.
+   * @param {{ redis?: boolean, diskMib?: number, failpoint?: string }} [options] `redis`: whether it runs when the nodes
+   *   start; `failpoint`: set on the first node.
    */
   static async start(scope, { redis = true, diskMib, failpoint } = {}) {
     const disk = diskMib === undefined ? undefined : new Disk(scope, diskMib);
@@ -120,7 +120,7 @@ export class Cluster {
     return cluster;
   }
 
-  /** The first node: the one that faults happen to. */
+  /** The node that gets the faults. */
   get victim() {
     return /** @type {Process} */ (this.nodes[0]);
   }
@@ -134,7 +134,7 @@ export class Cluster {
       env: {
         ...settings(this.home, `redis://127.0.0.1:${this.redisPort}`),
         PORT: String(port),
-        // So that a frozen node's clients notice it within the test.
+        // Short, so that clients detect a frozen node during the test.
         CHORUS_SOCKETIO__PING_INTERVAL: "2s",
         CHORUS_SOCKETIO__PING_TIMEOUT: "2s",
         ...env,
@@ -147,13 +147,13 @@ export class Cluster {
     this.urls.push(url);
   }
 
-  /** Someone else takes the log's lock for so long. @param {number} seconds */
+  /** Lets another process hold the log's lock. @param {number} seconds */
   holdLock(seconds) {
     start(this.scope, "flock", [join(this.home, "chat.db.lock"), "sleep", String(seconds)]);
   }
 
-  /** Posts to the first node the message at which its fail point waits; nobody waits for the answer. */
-  async trap() {
+  /** Posts the message that triggers the first node's fail point, without waiting for the answer. */
+  async triggerFailpoint() {
     const post = (/** @type {string} */ path, /** @type {object} */ body, /** @type {Record<string, string>} */ headers) =>
       fetch(`${this.urls[0]}${path}`, {
         method: "POST",
@@ -164,7 +164,7 @@ export class Cluster {
     post("/api/rooms/trap/messages", { text: "stop_in_commit" }, { authorization: `Bearer ${token}` }).catch(() => {});
   }
 
-  /** Redis forgets all that it has, and everybody who is connected. */
+  /** Empties Redis and closes all its connections. */
   flush() {
     for (const command of ["flushall", "client kill type normal", "client kill type pubsub"]) {
       askRedis(this.redisPort, ...command.split(" "));

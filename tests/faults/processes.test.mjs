@@ -1,5 +1,5 @@
 // @ts-check
-/** Faults on real processes: three nodes, one file, one Redis, and clients that judge every delivery meanwhile. */
+/** Fault injection on real processes: three nodes, one SQLite file, one Redis, and clients that judge every delivery. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { pause } from "../wire/harness.mjs";
@@ -7,48 +7,48 @@ import { Checker } from "./checker.mjs";
 import { Cluster } from "./cluster.mjs";
 import { complaints, row, table } from "./verdict.mjs";
 
-/** Sent for 20 s; the fault comes in the sixth second. */
+/** 20 s of sending; the fault starts after 5 s. */
 const LOAD = ["--rate", "200", "--duration", "20s"];
 const CLIENTS = ["--clients", "120"];
 const FAULT_AT_S = 5;
-/** How long a fault lasts that has an end of its own. */
+/** How long a fault lasts. */
 const FAULT_MS = 5_500;
-/** What clients must not notice much: acks and deliveries go on. */
+/** Limits of faults that clients must hardly notice. */
 const UNNOTICED = { ackP99Ms: 500, crossP99Ms: 2_000, normalAfterS: 2 };
-/** Back and complete, a client's own pauses (a second at most) included. */
+/** Limit for reconnecting and catching up, including a client's backoff of at most a second. */
 const RECOVERY_MS = 4_000;
-/** A frozen node's clients notice it by its silence: a ping's interval and timeout. */
+/** When a frozen node's clients give up: ping interval plus ping timeout. */
 const SILENCE_MS = 4_000;
 
 /**
  * @typedef {object} Fault
  * @property {string} name
  * @property {Parameters<typeof Cluster.start>[1]} [cluster]
- * @property {string[]} [clients] Options of the checker instead of the usual.
- * @property {(nodes: string[]) => string[]} [urls] To which the clients are dealt, instead of each node's.
+ * @property {string[]} [clients] Replaces the default client options of the checker.
+ * @property {(nodes: string[]) => string[]} [urls] The URLs that clients are spread over; by default each node's.
  * @property {import("./verdict.mjs").Limits} [limits]
- * @property {(cluster: Cluster) => unknown} happens From its begin to its end.
+ * @property {(cluster: Cluster) => unknown} happens Runs from the start to the end of the fault.
  */
 
-const lasts = () => pause(FAULT_MS);
+const duration = () => pause(FAULT_MS);
 
 /** @param {Cluster} cluster */
 async function killAndRestart({ victim }) {
   await victim.kill();
-  await lasts();
+  await duration();
   await victim.start();
 }
 
-/** It holds the log's lock as long as that lasts. @param {Cluster} cluster */
+/** Freezes the node while it holds the log's lock. @param {Cluster} cluster */
 async function freezeInCommit(cluster) {
-  await cluster.trap();
+  await cluster.triggerFailpoint();
   await cluster.victim.frozen();
-  await lasts();
+  await duration();
 }
 
 /** @type {Fault[]} */
 const FAULTS = [
-  { name: "none", limits: UNNOTICED, happens: lasts },
+  { name: "none", limits: UNNOTICED, happens: duration },
   {
     name: "a node killed, and back",
     limits: { recoveryMs: RECOVERY_MS },
@@ -91,7 +91,7 @@ const FAULTS = [
     limits: UNNOTICED,
     async happens({ redis }) {
       await redis.kill();
-      await lasts();
+      await duration();
       await redis.start();
     },
   },
@@ -100,7 +100,7 @@ const FAULTS = [
     limits: UNNOTICED,
     async happens({ redis }) {
       redis.freeze();
-      await lasts();
+      await duration();
       redis.thaw();
     },
   },
@@ -119,16 +119,16 @@ const FAULTS = [
     cluster: { redis: false },
     limits: UNNOTICED,
     async happens({ redis }) {
-      await lasts();
+      await duration();
       await redis.start();
     },
   },
-  { name: "Redis never there", cluster: { redis: false }, limits: UNNOTICED, happens: lasts },
+  { name: "Redis never there", cluster: { redis: false }, limits: UNNOTICED, happens: duration },
   {
     name: "the log's lock held by someone else",
     async happens(cluster) {
       cluster.holdLock(FAULT_MS / 1_000);
-      await lasts();
+      await duration();
     },
   },
   {
@@ -136,7 +136,7 @@ const FAULTS = [
     cluster: { diskMib: 96 },
     async happens({ disk }) {
       disk?.fill();
-      await lasts();
+      await duration();
       disk?.empty();
     },
   },
@@ -158,7 +158,7 @@ for (const fault of FAULTS) {
     const report = await checker.report();
     rows.push(row(fault.name, report, window));
     assert.deepEqual(complaints(report, window, fault.limits ?? {}), []);
-    assert.equal(report.nodes.names.filter((name) => name.startsWith("node-")).length, 3, "clients were at all nodes");
+    assert.equal(report.nodes.names.filter((name) => name.startsWith("node-")).length, 3, "clients reached all nodes");
   });
 }
 

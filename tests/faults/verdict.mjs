@@ -1,49 +1,49 @@
 // @ts-check
-/** What a fault may do to the clients, and the table's row of what it did. */
+/** Checks the effects of a fault on clients against its limits, and formats them as a table. */
 
 /** @typedef {import("./checker.mjs").Report} Report */
 /**
- * From when to when a fault lasted, in seconds of the run.
+ * The duration of a fault, in seconds of the run.
  *
  * @typedef {{ from: number, to: number }} Window
  */
 /**
- * What a fault must keep beyond what all must.
+ * Limits of a fault, in addition to those of all faults.
  *
  * @typedef {object} Limits
- * @property {number} [ackP99Ms] While it lasts.
- * @property {number} [crossP99Ms] While it lasts, of deliveries between nodes.
- * @property {number} [normalAfterS] So long after its end everything is as fast as before.
- * @property {number} [recoveryMs] The longest a client was without a connection and what it missed.
- * @property {number} [longestWaitMs] The longest that any client waited for any message.
+ * @property {number} [ackP99Ms] During the fault.
+ * @property {number} [crossP99Ms] Of deliveries between nodes, during the fault.
+ * @property {number} [normalAfterS] Seconds after its end by which latencies are back to normal.
+ * @property {number} [recoveryMs] Of the slowest client, from losing its connection to having caught up.
+ * @property {number} [longestWaitMs] Of the slowest delivery to any client.
  */
 
-/** So long after a fault's end, so much of what was offered must be acked. */
+/** This share of the messages must be acked within this time after the fault's end. */
 const ACKED = { afterS: 10, share: 0.99 };
-/** As fast as before: within this of the time before, or this many times it. */
+/** Normal latency: at most this much above the latency before the fault, or this multiple of it. */
 const NORMAL = { ms: 250, times: 3 };
 
-/** How many of a second's acks came within so many milliseconds; at least, by the quantiles at hand.
- * @param {import("./checker.mjs").Spread} spread @param {number} ms */
+/** A lower bound, from the percentiles, on how many values are within `ms`.
+ * @param {import("./checker.mjs").Percentiles} percentiles @param {number} ms */
 function within({ count, p50Ms, p90Ms, p99Ms, p999Ms, maxMs }, ms) {
   const steps = /** @type {[number, number][]} */ ([[maxMs, 1], [p999Ms, 0.999], [p99Ms, 0.99], [p90Ms, 0.9], [p50Ms, 0.5]]);
   return count * (steps.find(([time]) => time <= ms)?.[1] ?? 0);
 }
 
-/** The share of all that was offered that was acked soon enough after the fault. @param {Report} report @param {Window} window */
+/** The share of all messages that was acked in time after the fault. @param {Report} report @param {Window} window */
 export function ackedInTime({ messages, seconds }, { to }) {
   const acked = seconds.map(({ second, ack }) => within(ack, 1_000 * Math.max(1, to + ACKED.afterS - second - 1)));
   return acked.reduce((sum, each) => sum + each, 0) / messages.offered;
 }
 
-/** The worst of some seconds. @param {Report} report @param {number} from @param {number} to
+/** The worst p99 of a range of seconds. @param {Report} report @param {number} from @param {number} to
  * @param {"ack" | "crossNode"} what */
 function worst({ seconds }, from, to, what) {
   return Math.max(0, ...seconds.filter(({ second }) => from <= second && second < to).map((each) => each[what].p99Ms));
 }
 
 /**
- * What is wrong with a run; nothing, if all is as it must be.
+ * Lists what is wrong with a run; empty if it passed.
  *
  * @param {Report} report
  * @param {Window} window
@@ -55,7 +55,7 @@ export function complaints(report, window, limits) {
   /** @type {string[]} */
   const wrong = [];
   const most = (/** @type {string} */ what, /** @type {number} */ value, /** @type {number | undefined} */ limit) => {
-    if (limit !== undefined && limit < value) wrong.push(`${what}: ${Math.round(value)}, at most ${Math.round(limit)} was allowed`);
+    if (limit !== undefined && limit < value) wrong.push(`${what}: ${Math.round(value)}, the limit is ${Math.round(limit)}`);
   };
   for (const [kind, count] of Object.entries(violations)) if (0 < count) wrong.push(`${kind}: ${count}`);
   if (wrong.length) wrong.push(...examples);
@@ -88,7 +88,7 @@ export function row(fault, report, window) {
   ].map(String);
 }
 
-/** A table as Markdown. @param {string[][]} rows */
+/** Formats rows as a Markdown table. @param {string[][]} rows */
 export function table(rows) {
   const lines = [HEADINGS, ...rows];
   const widths = HEADINGS.map((_, at) => Math.max(...lines.map((line) => (line[at] ?? "").length)));

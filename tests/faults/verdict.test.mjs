@@ -1,5 +1,5 @@
 // @ts-check
-/** A fault's verdict can fail: each of its rules, by a report that breaks it alone. */
+/** Each rule of a fault's verdict can fail: tested with reports that break one rule each. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ackedInTime, complaints, row, table } from "./verdict.mjs";
@@ -11,7 +11,7 @@ const WINDOW = { from: 5, to: 10 };
 const LIMITS = { ackP99Ms: 500, crossP99Ms: 2_000, normalAfterS: 2, recoveryMs: 4_000, longestWaitMs: 30_000 };
 
 /**
- * Twenty seconds of ten messages each, acked and delivered at once.
+ * A report of twenty seconds with ten messages each, acked and delivered promptly.
  *
  * @param {(report: import("./checker.mjs").Report) => void} [spoil]
  */
@@ -63,7 +63,7 @@ test("each limit is told when it is passed, and only then", () => {
     assert.equal(wrong.length, 1, wrong.join("; "));
     assert.match(wrong[0] ?? "", told);
   }
-  // Before the fault, and while things settle, other limits hold.
+  // These limits do not apply before the fault or right after it.
   const elsewhere = report((report) => { at(report, 11).ack = at(report, 3).ack = all(10, 900); });
   assert.deepEqual(complaints(elsewhere, WINDOW, LIMITS), []);
 });

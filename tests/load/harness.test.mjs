@@ -1,5 +1,5 @@
 // @ts-check
-/** The harness behaves as k6 does: metrics, thresholds, exit codes, and a world without Node. */
+/** The harness behaves like k6: metrics, thresholds, exit codes, and contexts without Node's globals. */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { folder } from "../wire/harness.mjs";
 
 const RUN = fileURLToPath(new URL("../../loadtest/harness/run.mjs", import.meta.url));
 
-/** What the harness would start itself again with. */
+/** Flags that spare the harness from restarting itself. */
 const FLAGS = ["--experimental-vm-modules", "--no-warnings"];
 
 /**

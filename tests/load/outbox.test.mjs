@@ -1,10 +1,10 @@
 // @ts-check
-/** Posts that are sent until they are answered, in order, with the same nonces. */
+/** The outbox retries posts until they are answered, in order and with the same nonces. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Outbox, POSTS_MAX } from "../../loadtest/lib/outbox.js";
 
-/** An outbox whose wire and clock are the test's. */
+/** An outbox whose connection and clock the test controls. */
 function outbox() {
   /** @type {string[]} */
   const log = [];
@@ -23,50 +23,50 @@ function outbox() {
       waits.push(then);
     },
   });
-  return { box, answers, waits, said: () => log.splice(0).join(", ") };
+  return { box, answers, waits, takeLog: () => log.splice(0).join(", ") };
 }
 
 test("what is written before the connection waits for it", () => {
-  const { box, said } = outbox();
+  const { box, takeLog } = outbox();
   box.post("a", "text", 0);
-  assert.equal(said(), "");
+  assert.equal(takeLog(), "");
   box.online();
-  assert.equal(said(), "send a");
+  assert.equal(takeLog(), "send a");
 });
 
 test("after a refusal that passes all is sent again in order, once everything was answered", () => {
-  const { box, answers, waits, said } = outbox();
+  const { box, answers, waits, takeLog } = outbox();
   box.online();
   for (const nonce of ["a", "b", "c"]) box.post(nonce, "text", 0);
   answers[0]?.({ error: { code: "busy", retryAfterMs: 70 } });
   answers[1]?.({ error: { code: "retry_first", retryAfterMs: 90 } });
   box.post("d", "text", 0);
   waits[0]?.();
-  assert.equal(said(), "send a, send b, send c, wait 70, wait 500");
+  assert.equal(takeLog(), "send a, send b, send c, wait 70, wait 500");
   answers[2]?.({ error: { code: "retry_first", retryAfterMs: 90 } });
   waits[1]?.();
-  assert.equal(said(), "send a, send b, send c, send d");
+  assert.equal(takeLog(), "send a, send b, send c, send d");
 });
 
 test("a new connection sends what is unanswered, and an old one's answers are nothing", () => {
-  const { box, answers, said } = outbox();
+  const { box, answers, takeLog } = outbox();
   box.online();
   box.post("a", "text", 0);
   box.offline();
   answers[0]?.(new Error("no answer"));
   box.online();
-  assert.equal(said(), "send a, send a");
+  assert.equal(takeLog(), "send a, send a");
   answers[1]?.({ ok: { seq: 1 } });
-  assert.equal(said(), "stored a after 2");
+  assert.equal(takeLog(), "stored a after 2");
   assert.equal(box.size, 0);
 });
 
 test("a refusal for good is the end of it", () => {
-  const { box, answers, said } = outbox();
+  const { box, answers, takeLog } = outbox();
   box.online();
   box.post("a", "text", 0);
   answers[0]?.({ error: { code: "bad_text" } });
-  assert.equal(said(), "send a, refused a after 1");
+  assert.equal(takeLog(), "send a, refused a after 1");
 });
 
 test("a full outbox takes no more", () => {

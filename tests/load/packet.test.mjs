@@ -1,5 +1,5 @@
 // @ts-check
-/** Socket.IO's frames. */
+/** Decoding and encoding of Socket.IO frames. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ackPacket, connectPacket, decode, eventPacket, packetsOf } from "../../loadtest/lib/packet.js";

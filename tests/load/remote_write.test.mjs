@@ -1,5 +1,5 @@
 // @ts-check
-/** What the harness sends is in a real Prometheus as k6's series: named, scaled and ended as k6 does it. */
+/** A real Prometheus gets k6's series from the harness: with k6's names and scales, and ended as k6 ends them. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -63,7 +63,7 @@ test("each kind of metric becomes its series, one for each set of tags, and they
     k6_vus: 0,
   });
   const now = await fetch(`${url}/api/v1/query?query=k6_said_total`);
-  assert.deepEqual(/** @type {any} */ (await now.json()).data.result, [], "they have ended");
+  assert.deepEqual(/** @type {any} */ (await now.json()).data.result, [], "the series have ended");
 });
 
 test("a Prometheus that is not there disturbs nothing, and is said once", async (t) => {

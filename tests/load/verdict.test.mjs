@@ -1,12 +1,12 @@
 // @ts-check
-/** A client's judgement of what it was shown. */
+/** A client's verdict on what it received. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stamped, stampOf } from "../../loadtest/lib/stamp.js";
 import { RECENT_MAX, Verdict } from "../../loadtest/lib/verdict.js";
 
 /**
- * What is said of a schedule: `seq`, or `seq:number` of the sender `a`.
+ * The verdict on a schedule of `seq`, or `seq:number` for messages of the sender `a`.
  *
  * @param {string} schedule
  * @param {{ start?: number, head?: number }} [window]

@@ -1,5 +1,5 @@
 // @ts-check
-/** One conversation over three replicas, whatever the transport. */
+/** Clients on three replicas share one conversation, on every transport. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { io } from "socket.io-client";
@@ -13,7 +13,7 @@ after(closeAll);
 for (const [name, options] of Object.entries(TRANSPORTS)) {
   test(`${name}: each replica gets clients, and a message from each reaches all in one order`, async () => {
     const room = newRoom(name);
-    // Sent to its replica by cookie: by chance, as nginx spreads them, one might get nobody.
+    // Pinned by cookie: when nginx spreads clients at random, a replica might get none.
     const pinned = (await pins()).map((cookie) => ({ ...options, extraHeaders: { cookie } }));
     const clients = await clientsIn(room, [...pinned, ...pinned, ...pinned]);
     const nodes = new Set(clients.map(({ node }) => node));
@@ -60,7 +60,7 @@ test("the tutorial's clients on three replicas share one conversation, with offs
 
     const texts = Array.from({ length: 20 }, (_, at) => `${mark} ${at}`);
     const answers = await Promise.all(texts.map((text, at) => say(ada, text, `${ada.socket.id}-${at}`)));
-    // With `retries` the client puts the error first: null, and then the ack's arguments: none.
+    // With `retries`, the client library passes the error first (null), then the ack's arguments (none).
     assert.ok(answers.every((args) => args.length <= 1 && args.every((arg) => arg === null)), JSON.stringify(answers));
     await until("all have all", () => all.every((client) => 20 <= client.mine().length), 10_000);
     for (const client of all) {
@@ -68,17 +68,17 @@ test("the tutorial's clients on three replicas share one conversation, with offs
       assert.ok(client.mine().every(({ seq, count }, at, mine) => count === 2 && (at === 0 || (mine[at - 1]?.seq ?? 0) < seq)));
     }
 
-    // Elsewhere, with the same client offset: acked, and not shown again.
+    // The same client offset on another replica is acked, but not shown again.
     await say(bob, /** @type {string} */ (texts[0]), `${ada.socket.id}-0`);
     await say(bob, `${mark} last`, "last");
     await until("all have the last", () => all.every((client) => 21 <= client.mine().length), 10_000);
     await pause(300);
     for (const client of all) assert.deepEqual(client.mine().map(({ text }) => text), [...texts, `${mark} last`]);
 
-    // Back on another replica, with an offset: what it missed, and nothing else.
-    const place = ada.mine()[9]?.seq;
+    // Reconnecting to another replica with an offset brings what was missed and nothing else.
+    const offset = ada.mine()[9]?.seq;
     ada.socket.disconnect();
-    const back = connect(/** @type {string} */ (cookies[1]), { serverOffset: place });
+    const back = connect(/** @type {string} */ (cookies[1]), { serverOffset: offset });
     all.push(back);
     await until("it has caught up", () => 11 <= back.got.length, 10_000);
     await pause(300);

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the world gets to see of the stack, and what only its operators do. */
+/** What the stack exposes to the public, and what only to its operators. */
 import assert from "node:assert/strict";
 import { afterEach, before, test } from "node:test";
 import { clientsIn, closeAll, newRoom } from "./clients.mjs";
@@ -20,7 +20,7 @@ for (const path of ["/metrics", "/healthz", "/readyz", "/metrics/", "//metrics",
   });
 }
 
-/** The status of a path as it stands: fetch would tidy it up. @param {string} path @returns {Promise<number | undefined>} */
+/** The status of a raw path, which fetch would normalise. @param {string} path @returns {Promise<number | undefined>} */
 async function statusOf(path) {
   const { request } = await import("node:http");
   return new Promise((done, failed) => {

@@ -1,12 +1,12 @@
 // @ts-check
-/** The stack as browsers meet it: with cookies that are kept across connections. */
+/** The stack with real browsers, which keep cookies across connections. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Client, closeAll, newRoom } from "./clients.mjs";
 import { command, docker, pause, pins, replicaOf, scale, until, URL_HTTP } from "./stack.mjs";
 
-/** The closing line of a test of tests/browser. */
+/** The last line of a passed script of tests/browser. */
 const PASSED = /^\d+ passed, 0 failed$/m;
 
 /** @type {import("playwright-core").Browser} */
@@ -28,7 +28,7 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
   const room = newRoom("sticky");
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${URL_HTTP}/socket.io/socket.io.min.js`);
-  // Scripts of ours on a page of theirs: the library is what the node serves.
+  // Use the client library that the node serves.
   await page.addScriptTag({ url: "/socket.io/socket.io.min.js" });
   await page.evaluate((room) => {
     const here = /** @type {any} */ (globalThis);
@@ -107,7 +107,7 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
   assert.deepEqual((await state()).got, texts);
   assert.deepEqual(speaker.faults, []);
 
-  // And it stays where it came to.
+  // Afterwards it stays on the new replica.
   const moved = (await state()).nodes.length;
   for (let turn = 1; turn <= 3; turn += 1) {
     await drop();
@@ -119,7 +119,7 @@ test("a polling client stays on its replica over reconnects; when that is stoppe
 });
 
 /**
- * Two replicas as tests/browser calls them: the name that a page there is told, and the cookie that leads there.
+ * Two replicas for tests/browser: the node name that a page shows there, and the cookie that leads there.
  */
 async function twoNodes() {
   const node = async (/** @type {string} */ pin) => {

@@ -1,5 +1,5 @@
 // @ts-check
-/** Replicas come and go under traffic; nobody misses anything. */
+/** Scaling and rollout under traffic lose no message. */
 import assert from "node:assert/strict";
 import { afterEach, before, test } from "node:test";
 import { assertAllHeardAll, clientsIn, closeAll, newRoom, Traffic, TRANSPORTS } from "./clients.mjs";
@@ -8,7 +8,7 @@ import { command, docker, replicas, scale } from "./stack.mjs";
 before(() => scale(3));
 afterEach(closeAll);
 
-/** Twelve clients of all kinds, of which four talk. @param {string} what */
+/** Twelve clients of all transports, four of which send. @param {string} what */
 async function conversation(what) {
   const { websocket, polling, default: both } = TRANSPORTS;
   const kinds = [websocket, both, polling, websocket];
@@ -23,7 +23,7 @@ test("scale 3 to 5 to 2 under traffic loses nothing, repeats nothing, and keeps 
   const old = (await replicas()).map(({ host }) => host);
   await scale(5);
   const added = (await replicas()).map(({ host }) => host).filter((host) => !old.includes(host));
-  // Each goes to the emptier of two replicas drawn by chance: 30 pass a new one by once in four million runs.
+  // Each client goes to the emptier of two random replicas: that 30 miss a new one happens once in four million runs.
   const late = await clientsIn(room, Array(30).fill(TRANSPORTS.websocket));
   assert.equal(added.length, 2);
   assert.ok(added.every((host) => late.some(({ node }) => node.startsWith(host))), "the new replicas get clients");
@@ -38,7 +38,7 @@ test("scale 3 to 5 to 2 under traffic loses nothing, repeats nothing, and keeps 
 test("make rollout under traffic replaces every replica and loses nothing", async () => {
   await scale(4);
   const before = (await replicas()).map(({ id }) => id);
-  // One that has died is not to come back with its old image.
+  // A dead replica must not come back with its old image.
   await docker("kill", String(before[0]));
   const { clients, traffic } = await conversation("rollout");
   await traffic.more(50);

@@ -1,5 +1,5 @@
 // @ts-check
-/** What was acked is still there after everything was down. */
+/** Acked messages survive a restart of the whole stack. */
 import assert from "node:assert/strict";
 import { afterEach, before, test } from "node:test";
 import { assertAllHeardAll, clientsIn, closeAll, newRoom, TRANSPORTS } from "./clients.mjs";
@@ -31,7 +31,7 @@ async function survives(what, bounce) {
   await until("nginx reaches the nodes", () => fetch(`${URL_HTTP}/api/rooms`).then(({ ok }) => ok, () => false));
   assert.deepEqual(await history(room), [...acked.values()]);
 
-  // Those who were there come back by themselves and go on; those who come new see all of it.
+  // Existing clients reconnect by themselves and go on; new clients get the whole history.
   await Promise.all(clients.map((client) => client.ready()));
   for (const client of clients.slice(0, 1)) acked.set(await client.post("after"), "after");
   await assertAllHeardAll(clients, acked);

@@ -1,5 +1,5 @@
 // @ts-check
-/** After a real load, with a replica that died in the middle, every panel and every alert has what it looks at. */
+/** After a load during which a replica died, every panel and every alert finds its data. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,24 +8,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ask, named } from "../../deploy/grafana/pictures/data.mjs";
-import { alerts, lookedAt, ofPanels } from "../deploy/expressions.mjs";
+import { alerts, leftSide, ofPanels } from "../deploy/expressions.mjs";
 import { command, docker, replicas, scale, until, URL_HTTP, URL_PROMETHEUS } from "./stack.mjs";
 
-/** PICTURES=1: a longer run, and docs/img made anew from it. */
+/** PICTURES=1 runs longer and redraws docs/img. */
 const PICTURES = process.env.PICTURES === "1";
 const LOAD = PICTURES
   ? { CLIENTS: "60", ROOM_SIZE: "15", DURATION: "240s", RAMP: "20s", EVERY: "30s", AWAY: "2s" }
   : { CLIENTS: "45", ROOM_SIZE: "15", DURATION: "45s", RAMP: "2s", EVERY: "10s", AWAY: "2s" };
-/** A busy machine is slow; it is not what is tested here. */
+/** Generous limits: latency on a busy machine is not tested here. */
 const PATIENT = { P95_MS: "15000", P99_MS: "20000" };
 const STEP_S = 5;
 
 const out = mkdtempSync(join(tmpdir(), "chorus-load-"));
-/** The load's time, as what Prometheus is asked about. @type {import("../../deploy/grafana/pictures/data.mjs").Window} */
+/** The time range of the load, for queries to Prometheus. @type {import("../../deploy/grafana/pictures/data.mjs").Window} */
 const load = { url: URL_PROMETHEUS, from: 0, to: 0, step: STEP_S };
 
-/** When the first client has said all it had to. */
-let talkedUntil = 0;
+/** When the first client stops sending. */
+let sentUntil = 0;
 
 before(() => scale(3));
 after(() => rmSync(out, { recursive: true }));
@@ -44,9 +44,9 @@ function harness(scenario, options, args = []) {
     ...options,
   };
   const child = spawn(process.execPath, ["loadtest/harness/run.mjs", ...args, `loadtest/${scenario}.js`], { env });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
-  return once(child, "close").then(([code]) => ({ code, said }));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text));
+  return once(child, "close").then(([code]) => ({ code, output }));
 }
 
 /** @param {string} query @returns {Promise<any>} */
@@ -69,18 +69,18 @@ test("under load, a replica dies and another comes, and the clients miss nothing
   const [victim] = await replicas();
   assert.ok(victim);
   await docker("kill", victim.id);
-  // By its address: of replicas that went while Prometheus itself was away, the series end only by age.
-  await until("it is seen to be gone", async () => Number.isNaN(await value(`up{job="chat", instance="${victim.address}:3000"}`)));
+  // By address, because series of replicas that left while Prometheus was down end only by age.
+  await until("Prometheus has noticed that it is gone", async () => Number.isNaN(await value(`up{job="chat", instance="${victim.address}:3000"}`)));
   if (PICTURES) await shown(100_000);
   await scale(4);
-  // Its series may end first.
-  await until("the first client comes to its end", async () => !(Number(LOAD.CLIENTS) <= await value("sum(k6_vus)")), 400_000);
-  talkedUntil = Date.now() / 1_000 - STEP_S;
-  const { code, said } = await ended;
-  assert.equal(code, 0, said);
+  // NaN counts as reached, because the series may end before the last value is read.
+  await until("the first client ends", async () => !(Number(LOAD.CLIENTS) <= await value("sum(k6_vus)")), 400_000);
+  sentUntil = Date.now() / 1_000 - STEP_S;
+  const { code, output } = await ended;
+  assert.equal(code, 0, output);
   load.to = Date.now() / 1_000 + 2 * STEP_S;
-  await until("Prometheus has what came last", () => load.to < Date.now() / 1_000);
-  console.log(said);
+  await until("Prometheus has the last samples", () => load.to < Date.now() / 1_000);
+  console.log(output);
 });
 
 test("every expression of every panel has data", async () => {
@@ -105,7 +105,7 @@ test("every alert is evaluated, and what it looks at is there while it is quiet"
   const rules = groups.flatMap((/** @type {any} */ group) => group.rules);
   assert.deepEqual(rules.map((/** @type {any} */ { name, health }) => `${name} ${health}`), alerts().map(({ name }) => `${name} ok`));
   for (const { name, expr } of alerts()) {
-    const series = await ask(load, lookedAt(expr));
+    const series = await ask(load, leftSide(expr));
     console.log(`${name}\n    ${series.length === 0 ? "nothing" : shown(series, "{{instance}}{{hop}}")}    ${expr.trim()}`);
     assert.ok(0 < series.length, name);
   }
@@ -126,26 +126,26 @@ test("a replica that is frozen is told by NodeDown, until it goes on", async () 
   await until("the alert has ended", async () => Number.isNaN(await value(firing)));
 });
 
-for (const [plant, broken] of [["loss", "messages_lost"], ["repeat", "messages_doubled"]]) {
-  test(`the cross-node scenario notices one message's ${plant}, and ends with 99`, async () => {
+for (const [fault, broken] of [["loss", "messages_lost"], ["repeat", "messages_doubled"]]) {
+  test(`the cross-node scenario notices one message's ${fault}, and ends with 99`, async () => {
     await scale(3);
     const short = { CLIENTS: "18", ROOM_SIZE: "18", RAMP: "1s", DURATION: "5s", RATE: "3", SETTLE: "1s" };
-    const { code, said } = await harness("cross-node", short, ["--plant", String(plant)]);
-    assert.equal(code, 99, said);
-    assert.match(said, new RegExp(`harness: thresholds on these have failed: ${broken}: count==0\n`));
+    const { code, output } = await harness("cross-node", short, ["--plant", String(fault)]);
+    assert.equal(code, 99, output);
+    assert.match(output, new RegExp(`harness: thresholds on these have failed: ${broken}: count==0\n`));
   });
 }
 
 test("without a fault it ends with 0, and each of nine pairs of nodes delivers", async () => {
-  const { code, said } = await harness("cross-node", { CLIENTS: "45", ROOM_SIZE: "15", DURATION: "10s" });
-  assert.equal(code, 0, said);
-  console.log(said);
+  const { code, output } = await harness("cross-node", { CLIENTS: "45", ROOM_SIZE: "15", DURATION: "10s" });
+  assert.equal(code, 0, output);
+  console.log(output);
 });
 
 if (PICTURES) {
   test("docs/img is made anew", async () => {
-    // Numbers are of the end: of the last moment of the load, or of what its clients said when it was over.
-    for (const [end, ...names] of [[talkedUntil, "overview", "cluster", "clients"], [load.to, "loadtest"]]) {
+    // Single values are of the range's end: of the last moment of the load, or of the clients' verdicts after it.
+    for (const [end, ...names] of [[sentUntil, "overview", "cluster", "clients"], [load.to, "loadtest"]]) {
       const args = ["--prometheus", URL_PROMETHEUS, "--from", load.from, "--to", end, ...names].map(String);
       console.log(await command(process.execPath, "deploy/grafana/pictures/run.mjs", ...args));
     }

@@ -1,21 +1,21 @@
 // @ts-check
-/** Real Socket.IO clients of the stack, which hold it to its promises. */
+/** Real Socket.IO clients that check the stack's promises. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { io } from "socket.io-client";
 import { pause, until, URL_HTTP } from "./stack.mjs";
 
-/** How clients connect. Node's client keeps cookies for one connection only, and only when told to. */
+/** Options by transport. In Node.js, the client keeps cookies for one connection only, and only with `withCredentials`. */
 export const TRANSPORTS = {
   websocket: { transports: ["websocket"] },
   polling: { transports: ["polling"], withCredentials: true },
   default: { withCredentials: true },
 };
 
-/** How long a request may take before it is asked again. */
+/** Timeout of a request before it is retried. */
 const ANSWER_MS = 5_000;
 
-/** Clients that are still open, to be closed at the end of a test. @type {Set<{ close(): void }>} */
+/** Open clients, closed at the end of a test. @type {Set<{ close(): void }>} */
 const open = new Set();
 
 export function closeAll() {
@@ -29,19 +29,19 @@ export function newRoom(what) {
 }
 
 /**
- * A client of `/chat` in one room. It shows what it gets only if it is what must come next, and
- * notes all else as a fault: the node promises order, so nothing is sorted or dropped here.
+ * A client of `/chat` in one room. It accepts only the message with the next seq and records anything else
+ * as a fault; it neither sorts nor drops messages, because the node promises their order.
  */
 export class Client {
-  /** The node that serves it; "" while there is none. */
+  /** The node that it is connected to; "" if none. */
   node = "";
-  /** Each node that served it, one entry a connection. @type {string[]} */
+  /** The node of each connection. @type {string[]} */
   nodes = [];
-  /** What it was shown, seq by seq from 1. @type {{ seq: number, text: string, author: { id: string, name: string }, nonce?: string }[]} */
+  /** Accepted messages, from seq 1. @type {{ seq: number, text: string, author: { id: string, name: string }, nonce?: string }[]} */
   shown = [];
-  /** What must not be. @type {string[]} */
+  /** Violations of the promises. @type {string[]} */
   faults = [];
-  /** Seqs of its own acked posts, in the order in which they were sent. @type {number[]} */
+  /** Seqs of its own acked posts, in the order of sending. @type {number[]} */
   acked = [];
   live = false;
   #epoch = "";
@@ -69,8 +69,8 @@ export class Client {
     this.socket.on("disconnect", (reason) => {
       this.node = "";
       this.live = false;
-      // The server may not tell a client to stay away.
-      if (reason === "io server disconnect") this.faults.push("sent away by the server");
+      // After this reason the client library does not reconnect, so the server must not use it.
+      if (reason === "io server disconnect") this.faults.push("disconnected by the server");
     });
     this.socket.on("notice", (notice) => this.faults.push(`notice ${JSON.stringify(notice)}`));
     open.add(this);
@@ -81,7 +81,7 @@ export class Client {
     open.delete(this);
   }
 
-  /** The newest place shown. */
+  /** The highest accepted seq. */
   get seq() {
     return this.shown.length;
   }
@@ -89,7 +89,7 @@ export class Client {
   #auth() {
     return {
       ...(this.#token && { token: this.#token }),
-      // From its first place on, so that joining and coming back are one thing.
+      // Sent from the first session on, so that joining and recovering are the same.
       ...(this.#epoch && { rooms: { [this.room]: { epoch: this.#epoch, seq: this.seq } } }),
     };
   }
@@ -107,7 +107,7 @@ export class Client {
       this.live = true;
       return;
     }
-    const answer = await this.#ask("join", { room: this.room, after: { epoch: session.epoch, seq: this.seq } });
+    const answer = await this.#request("join", { room: this.room, after: { epoch: session.epoch, seq: this.seq } });
     if (answer?.error) this.faults.push(`join refused: ${JSON.stringify(answer.error)}`);
     if (answer?.ok) this.live = true;
   }
@@ -119,8 +119,8 @@ export class Client {
     else this.faults.push(`got ${message.seq} after ${this.seq} on ${this.node}`);
   }
 
-  /** The answer, or `null` if none came in time. @param {string} event @param {object} request @returns {Promise<any>} */
-  #ask(event, request) {
+  /** Sends a request; resolves to `null` if no answer comes in time. @param {string} event @param {object} request @returns {Promise<any>} */
+  #request(event, request) {
     return this.socket.timeout(ANSWER_MS).emitWithAck(event, request).catch(() => null);
   }
 
@@ -129,7 +129,7 @@ export class Client {
   }
 
   /**
-   * Says something, again and again until it is acked.
+   * Posts a message, with retries until it is acked.
    *
    * @param {string} text
    * @returns {Promise<number>} Its seq.
@@ -138,7 +138,7 @@ export class Client {
     const nonce = randomUUID();
     for (;;) {
       while (!this.live) await pause(50);
-      const answer = await this.#ask("post", { room: this.room, nonce, text });
+      const answer = await this.#request("post", { room: this.room, nonce, text });
       if (answer?.ok) {
         this.acked.push(answer.ok.seq);
         return answer.ok.seq;
@@ -161,16 +161,16 @@ export async function clientsIn(room, options) {
   return clients;
 }
 
-/** Lets some clients talk, all at once, until it is told to stop. */
+/** Lets clients send concurrently until it is stopped. */
 export class Traffic {
-  #talking = true;
+  #sending = true;
   /** The text at each acked seq. @type {Map<number, string>} */
   acked = new Map();
 
   /** @param {Client[]} senders @param {number} pauseMs Between a sender's messages. */
   constructor(senders, pauseMs) {
     this.done = Promise.all(senders.map(async (sender, who) => {
-      for (let turn = 1; this.#talking; turn += 1) {
+      for (let turn = 1; this.#sending; turn += 1) {
         const text = `${who}:${turn}`;
         const seq = await sender.post(text);
         if (this.acked.has(seq)) sender.faults.push(`seq ${seq} acked twice`);
@@ -180,20 +180,20 @@ export class Traffic {
     }));
   }
 
-  /** Lets go `count` more messages. @param {number} count */
+  /** Waits until `count` more messages are acked. @param {number} count */
   more(count) {
     const goal = this.acked.size + count;
     return until(`${count} more messages are acked`, () => goal <= this.acked.size);
   }
 
   async stop() {
-    this.#talking = false;
+    this.#sending = false;
     await this.done;
   }
 }
 
 /**
- * Each client was shown each acked message once, in the one order, and nothing else.
+ * Asserts that each client got each acked message once, in the one order, and nothing else.
  *
  * @param {Client[]} clients
  * @param {Map<number, string>} acked

@@ -1,5 +1,5 @@
 // @ts-check
-/** Faults on the stack, under traffic through nginx, by clients that judge every delivery. */
+/** Fault injection on the stack, under traffic through nginx, with clients that judge every delivery. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
@@ -11,21 +11,21 @@ import { command, compose, docker, pause, replicas, scale, until, URL_HTTP } fro
 const CLIENTS = ["--clients", "120", "--rate", "200"];
 const FAULT_AT_S = 5;
 const FAULT_MS = 5_500;
-/** Back and complete after a connection was lost, a client's own pauses (a second at most) included. */
+/** Limit for reconnecting and catching up, including a client's backoff of at most a second. */
 const RECOVERY_MS = 4_000;
-/** A paused replica is noticed by its silence, at each of two attempts: nginx waits for it for 12 s. */
+/** nginx takes 12 s to notice a paused replica, and clients run into that twice. */
 const PAUSED_MS = 30_000;
 
 /**
  * @typedef {object} Fault
  * @property {string} name
- * @property {number} [sendS] How long is sent; the fault and what comes after it fit in.
+ * @property {number} [sendS] Seconds of sending; must be longer than the fault and its aftermath.
  * @property {import("../faults/verdict.mjs").Limits} [limits]
- * @property {number} [backMs] So long after its end, at most, the last client is back and complete.
- * @property {() => unknown} happens From its begin to its end.
+ * @property {number} [backMs] Limit for the last client to catch up after the fault's end.
+ * @property {() => unknown} happens Runs from the start to the end of the fault.
  */
 
-const lasts = () => pause(FAULT_MS);
+const duration = () => pause(FAULT_MS);
 
 async function aReplica() {
   const [replica] = await replicas();
@@ -37,12 +37,12 @@ async function redis() {
   return compose("ps", "--quiet", "redis");
 }
 
-/** The network that the replicas are on. @param {string} container */
+/** The name of a container's network. @param {string} container */
 async function networkOf(container) {
   return docker("inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", container);
 }
 
-/** The same program as another image, as the next version would be. */
+/** Builds the same program as a new image, like the next version. */
 async function nextImage() {
   const image = process.env.CHAT_IMAGE ?? "chorus:local";
   const build = promisify(execFile)("docker", ["build", "--quiet", "--label", `next=${Date.now()}`, "--tag", image, "-"]);
@@ -58,7 +58,7 @@ const FAULTS = [
     async happens() {
       const replica = await aReplica();
       await docker("kill", replica);
-      await lasts();
+      await duration();
       await docker("start", replica);
     },
   },
@@ -82,7 +82,7 @@ const FAULTS = [
       const network = await networkOf(replica);
       await docker("network", "disconnect", network, replica);
       await pause(PAUSED_MS);
-      // With the service's name, by which nginx and Prometheus find it.
+      // With the service's alias, under which nginx and Prometheus find it.
       await docker("network", "connect", "--alias", "chat", network, replica);
     },
   },
@@ -91,7 +91,7 @@ const FAULTS = [
     limits: { ackP99Ms: 500, crossP99Ms: 2_000, normalAfterS: 2 },
     async happens() {
       await docker("pause", await redis());
-      await lasts();
+      await duration();
       await docker("unpause", await redis());
     },
   },
@@ -118,10 +118,10 @@ const FAULTS = [
   },
 ];
 
-/** Away for a while, and back. @param {string} service */
+/** Stops a service and starts it again after a while. @param {string} service */
 async function restart(service) {
   await compose("stop", service);
-  await lasts();
+  await duration();
   await compose("start", service);
 }
 
@@ -139,7 +139,7 @@ for (const { name, sendS = 20, limits = {}, backMs, happens } of FAULTS) {
     const window = { from, to: checker.now() };
     const report = await checker.report();
     rows.push(row(name, report, window));
-    // Nobody was away for longer than since its begin.
+    // A client can have been disconnected since the fault's start at most.
     const recoveryMs = backMs === undefined ? limits.recoveryMs : 1_000 * (window.to - window.from) + backMs;
     assert.deepEqual(complaints(report, window, { ...limits, recoveryMs }), []);
     assert.ok(window.to < sendS, `the fault ended after ${window.to} s of ${sendS} s of sending`);

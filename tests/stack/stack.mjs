@@ -1,5 +1,5 @@
 // @ts-check
-/** The stack under test: what `docker compose` can do to it, and what it says about itself. */
+/** Controls the stack under test with `docker compose`, and inspects it. */
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -8,17 +8,17 @@ import { promisify } from "node:util";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
-/** nginx, as the world sees it. */
+/** nginx's published URL. */
 export const URL_HTTP = `http://127.0.0.1:${required("HTTP_PORT")}`;
-/** Prometheus, as this machine sees it. */
+/** Prometheus' URL on this machine. */
 export const URL_PROMETHEUS = `http://127.0.0.1:${required("PROMETHEUS_PORT")}`;
-/** The services whose images are to be had everywhere. */
+/** The services that the tests start; their images are available everywhere. */
 export const SERVICES = ["nginx", "chat", "redis", "prometheus"];
 
 /** @param {string} name */
 function required(name) {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: start these tests by tests/stack/run`);
+  if (!value) throw new Error(`${name} is not set: run these tests with tests/stack/run`);
   return value;
 }
 
@@ -33,7 +33,7 @@ export function compose(...args) {
 }
 
 /**
- * Runs a command of the repository, such as `make rollout`, and answers what it printed.
+ * Runs a command in the repository, such as `make rollout`, and returns its output.
  *
  * @param {string} command
  * @param {string[]} args
@@ -49,7 +49,7 @@ export function command(command, ...args) {
   });
 }
 
-/** Brings the number of replicas to `count`, without touching those that stay. @param {number} count */
+/** Scales to `count` replicas without recreating those that stay. @param {number} count */
 export async function scale(count) {
   await compose("up", "-d", "--no-deps", "--no-recreate", "--no-build", "--wait", "--wait-timeout", "120",
     "--scale", `chat=${count}`, "chat");
@@ -60,7 +60,7 @@ export async function scale(count) {
 }
 
 /**
- * The running replicas. A node's name begins with its host's, which is the container's short id.
+ * The running replicas. A node's name starts with its host name, which is the container's short id.
  *
  * @returns {Promise<{ id: string, host: string, image: string, address: string }[]>}
  */
@@ -75,7 +75,7 @@ export async function replicas() {
   }));
 }
 
-/** The container that a node runs in. @param {string} node */
+/** The container of a node. @param {string} node */
 export async function replicaOf(node) {
   const found = (await replicas()).find(({ host }) => node.startsWith(host));
   if (!found) throw new Error(`no running container for node ${node}`);
@@ -83,8 +83,8 @@ export async function replicaOf(node) {
 }
 
 /**
- * The sticky cookie of each replica that nginx knows: the MD5 of its address. nginx answers with
- * the same cookie if it knows the replica, and with another's if it does not.
+ * The sticky cookie of each replica that nginx knows, which is the MD5 of the replica's address. nginx
+ * answers with the same cookie if it knows the replica, and with another one if not.
  *
  * @returns {Promise<string[]>}
  */
@@ -100,16 +100,16 @@ export async function pins() {
 }
 
 /**
- * Waits for a condition, not for a time.
+ * Waits until a condition holds; throws after the timeout.
  *
  * @param {string} what
  * @param {() => boolean | Promise<boolean>} holds
- * @param {number} [patienceMs]
+ * @param {number} [timeoutMs]
  */
-export async function until(what, holds, patienceMs = 60_000) {
-  const deadline = Date.now() + patienceMs;
+export async function until(what, holds, timeoutMs = 60_000) {
+  const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
-    if (deadline < Date.now()) throw new Error(`not within ${patienceMs} ms: ${what}`);
+    if (deadline < Date.now()) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await pause(100);
   }
 }

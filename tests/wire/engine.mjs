@@ -1,11 +1,11 @@
 // @ts-check
-/** Engine.IO by hand: what no client library would send, and every byte of what comes back. */
+/** A bare Engine.IO client that can send what no library would, and sees every packet of the response. */
 import { WebSocket } from "ws";
-import { PATIENCE_MS } from "./harness.mjs";
+import { TIMEOUT_MS } from "./harness.mjs";
 
-/** How long a poll may wait: more than the pause between two heartbeats. */
+/** Timeout of a poll; longer than the heartbeat interval. */
 const POLL_MS = 40_000;
-/** Between packets of one body. */
+/** Separates the packets of one body. */
 export const SEPARATOR = "\x1e";
 
 /** @param {string} base @param {string} query */
@@ -13,7 +13,7 @@ export function engineUrl(base, query) {
   return `${base}/socket.io/?${query}`;
 }
 
-/** A session over polling; it keeps the balancer's cookie, without which it would change nodes. */
+/** A polling session. Keeps the balancer's cookie, so that all its requests reach the same node. */
 export class Polling {
   cookie = "";
   handshake = { sid: "", pingInterval: 0, pingTimeout: 0 };
@@ -25,7 +25,7 @@ export class Polling {
   }
 
   /**
-   * Opens a session and takes its first heartbeat, which comes at once.
+   * Opens a session and answers its first heartbeat, which comes at once.
    *
    * @param {string} base
    */
@@ -68,7 +68,7 @@ export class Polling {
   }
 
   /**
-   * Polls until so many packets of a kind came, answering heartbeats; those packets.
+   * Polls, answering heartbeats, until `count` packets of a kind have arrived; returns those.
    *
    * @param {RegExp} kind
    * @param {number} [count]
@@ -87,19 +87,19 @@ export class Polling {
     return packets;
   }
 
-  /** The session's websocket. */
+  /** Opens a websocket to upgrade the session. */
   upgrade() {
     return Socket.open(this.base, `EIO=4&transport=websocket&sid=${this.sid}`, this.cookie);
   }
 }
 
-/** A websocket, frame by frame. It answers heartbeats unless it is told not to. */
+/** A websocket, frame by frame. Answers heartbeats while `answers` is set. */
 export class Socket {
-  /** What came and was not taken. @type {string[]} */
+  /** Received frames that were not read yet. @type {string[]} */
   frames = [];
   closed = false;
   answers = true;
-  /** When each heartbeat came. @type {number[]} */
+  /** Arrival times of heartbeats. @type {number[]} */
   beats = [];
   #wake = () => {};
 
@@ -124,7 +124,7 @@ export class Socket {
    * @param {string} base
    * @param {string} [query]
    * @param {string} [cookie]
-   * @returns {Promise<Socket>} Rejected with the status if it is refused.
+   * @returns {Promise<Socket>} Rejects with the HTTP status if it is refused.
    */
   static open(base, query = "EIO=4&transport=websocket", cookie) {
     return new Promise((done, failed) => {
@@ -140,7 +140,7 @@ export class Socket {
     });
   }
 
-  /** A session without an upgrade; its handshake. @param {string} base */
+  /** Opens a session that starts as a websocket. @param {string} base */
   static async begin(base) {
     const socket = await Socket.open(base);
     const handshake = JSON.parse((await socket.next()).slice(1));
@@ -152,32 +152,32 @@ export class Socket {
     this.socket.send(frame);
   }
 
-  /** The next frame that is no heartbeat. @returns {Promise<string>} */
+  /** The next frame that is not a heartbeat. @returns {Promise<string>} */
   async next() {
-    await this.#until(() => 0 < this.frames.length || this.closed, "a frame", PATIENCE_MS);
+    await this.#until(() => 0 < this.frames.length || this.closed, "a frame", TIMEOUT_MS);
     const frame = this.frames.shift();
     if (frame === undefined) throw new Error("closed");
     return frame;
   }
 
-  /** Waits for the end, which the node brings. */
-  async end(patienceMs = PATIENCE_MS) {
-    await this.#until(() => this.closed, "the end", patienceMs);
+  /** Waits until the node closes the connection. */
+  async end(timeoutMs = TIMEOUT_MS) {
+    await this.#until(() => this.closed, "the close", timeoutMs);
   }
 
   close() {
     this.socket.terminate();
   }
 
-  /** @param {() => boolean} holds @param {string} what @param {number} patienceMs */
-  async #until(holds, what, patienceMs) {
+  /** @param {() => boolean} holds @param {string} what @param {number} timeoutMs */
+  async #until(holds, what, timeoutMs) {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
       this.#wake();
-    }, patienceMs);
+    }, timeoutMs);
     while (!holds()) {
-      if (late) throw new Error(`${what} did not come in ${patienceMs} ms`);
+      if (late) throw new Error(`${what} did not come within ${timeoutMs} ms`);
       await new Promise((woken) => (this.#wake = () => woken(undefined)));
     }
     clearTimeout(timer);

@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * The Engine.IO protocol v4 and the Socket.IO protocol v5, packet by packet: directly, and through
- * an nginx; or at CHORUS_URL, where a stack listens. Assertions that say DEVIATION hold what the node
- * does today; docs/PROTOCOL.md lists them by these names.
+ * Engine.IO v4 and Socket.IO v5, packet by packet: against a node directly and through an nginx, or against
+ * the stack at CHORUS_URL. Comments with DEVIATION mark assertions where the node differs from the original
+ * server; docs/PROTOCOL.md lists them by name.
  */
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { connect, next, numbers, pause, startNginx, startNodes, until } from "./harness.mjs";
 import { engineUrl, Polling, SEPARATOR, Socket } from "./engine.mjs";
 
-/** What ends with the file. */
+/** Runs cleanup at the end of the file. */
 const scope = { after };
-/** Where a Socket.IO connection without a namespace is closed. */
+/** After this, a connection that has joined no namespace is closed. */
 const CONNECT_TIMEOUT_MS = 45_000;
 
 const bases = await targets();
@@ -228,7 +228,7 @@ function suite(base) {
     const first = polling.poll();
     await pause(100);
     assert.equal((await polling.poll()).status, 400);
-    // The first is told that it is over; it waits no longer.
+    // The pending poll is answered with a close packet or nothing.
     const { status, text } = await first;
     assert.equal(status, 200);
     assert.match(text, /^1?$/);
@@ -289,7 +289,7 @@ function suite(base) {
     const { socket, handshake } = await Socket.begin(base);
     const polling = new Polling(base);
     polling.sid = handshake.sid;
-    // Elsewhere it is unknown, here it is another transport's.
+    // On another node the session is unknown; on its own node it has another transport.
     assert.equal((await polling.poll()).status, 400);
     assert.equal((await polling.post("3")).status, 400);
     socket.send("40/chat,");
@@ -439,7 +439,7 @@ function suite(base) {
     /** @type {[string, number[]][]} */
     const shown = [];
     for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
-      // A client without a cookie stays on a node only over one websocket.
+      // Without a cookie, only a websocket stays on one node.
       if (process.env.CHORUS_URL && transports[0] === "polling") continue;
       const auth = { rooms: { [room]: { epoch, seq: 0 } } };
       const socket = connect(t, `${base}/chat`, { transports, auth, addTrailingSlash: false });

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the wire tests share: real nodes on free ports, a real Redis, an nginx, and ways to wait. */
+/** Shared by the wire tests: starts real nodes on free ports, a real Redis and an nginx, and waits for conditions. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,20 +14,20 @@ import { io } from "socket.io-client";
 export { pause };
 
 /** How long a test waits for anything. */
-export const PATIENCE_MS = 20_000;
+export const TIMEOUT_MS = 20_000;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const CHORUS = process.env.CHORUS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/chorus");
 
-/** @typedef {import("node:test").TestContext | { after(end: () => unknown): void }} Scope What ends with a test. */
+/** @typedef {import("node:test").TestContext | { after(end: () => unknown): void }} Scope Runs cleanup at the end of a test or file. */
 
-/** Processes that were started here. @type {Set<import("node:child_process").ChildProcess>} */
+/** Running child processes. @type {Set<import("node:child_process").ChildProcess>} */
 const children = new Set();
 process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
 
 /**
- * Starts a process that ends with the test.
+ * Starts a process and kills it at the end of the test.
  *
  * @param {Scope} scope
  * @param {string} command
@@ -39,21 +39,21 @@ export function start(scope, command, args, options) {
   children.add(child);
   const ended = once(child, "exit").then(() => children.delete(child));
   scope.after(async () => {
-    // A node without grace: what it acked is stored, and nobody waits for its drain.
+    // SIGKILL, because no test needs the drain.
     child.kill("SIGKILL");
     await ended;
   });
   return child;
 }
 
-/** A folder that ends with the test. @param {Scope} scope */
+/** Creates a folder and removes it at the end of the test. @param {Scope} scope */
 export function folder(scope) {
   const path = mkdtempSync(join(tmpdir(), "chorus-wire-"));
   scope.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 
-/** A port that is free now. @returns {Promise<number>} */
+/** A port that is free at the moment. @returns {Promise<number>} */
 export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -64,7 +64,7 @@ export async function freePort() {
 }
 
 /**
- * Starts nodes that share one SQLite file, and one Redis if they are more than one.
+ * Starts nodes on one SQLite file, and with one Redis if there are several.
  *
  * @param {Scope} scope
  * @param {{ nodes?: number, env?: Record<string, string> }} [options]
@@ -75,7 +75,7 @@ export async function startNodes(scope, options) {
 }
 
 /**
- * The same, for tests that end a node in the middle.
+ * The same, for tests that kill a node.
  *
  * @typedef {{ url: string, kill(): void }} Node `kill` is `kill -9`.
  *
@@ -91,7 +91,7 @@ export async function startCluster(scope, { nodes = 1, env = {} } = {}) {
     startNode(scope, home, { CHORUS_NODE__ID: `node-${at + 1}`, ...shared })));
 }
 
-/** What nodes that share a log are told. @param {string} home Where the log is. @param {string} redis */
+/** Environment of nodes that share a log. @param {string} home The folder of the log. @param {string} redis */
 export function settings(home, redis) {
   return {
     PATH: process.env.PATH ?? "",
@@ -110,12 +110,12 @@ export function settings(home, redis) {
 async function startNode(scope, home, env) {
   const child = start(scope, CHORUS, ["serve"], { cwd: home, env });
   /** @type {string[]} */
-  const said = [];
+  const output = [];
   return new Promise((done, failed) => {
     child.on("error", failed);
-    child.on("exit", (code, signal) => failed(new Error(`chorus ended (${code ?? signal}):\n${said.join("\n")}`)));
+    child.on("exit", (code, signal) => failed(new Error(`chorus ended (${code ?? signal}):\n${output.join("\n")}`)));
     createInterface({ input: /** @type {import("node:stream").Readable} */ (child.stderr) }).on("line", (line) => {
-      if (said.length < 50) said.push(line);
+      if (output.length < 50) output.push(line);
       const { message, addr, level } = parsed(line);
       if (message === "ready") done({ url: `http://${addr}`, kill: () => child.kill("SIGKILL") });
       if (level === "ERROR") console.error(`chorus: ${line}`);
@@ -140,12 +140,12 @@ async function startRedis(scope, home) {
   return `redis://127.0.0.1:${port}`;
 }
 
-/** The command of a Redis that keeps nothing. @param {number} port @param {string} home @returns {[string, string[]]} */
+/** The command of a Redis without persistence. @param {number} port @param {string} home @returns {[string, string[]]} */
 export function redisAt(port, home) {
   return ["redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]];
 }
 
-/** What Redis answers to a command. @param {number} port @param {string[]} command */
+/** Sends a command to Redis and returns its output. @param {number} port @param {string[]} command */
 export function askRedis(port, ...command) {
   return execFileSync("redis-cli", ["-p", String(port), ...command], { stdio: "pipe" }).toString();
 }
@@ -160,9 +160,9 @@ export function redisAnswers(port) {
 }
 
 /**
- * Starts an nginx before nodes. Debian's is older than what the stack's own configuration needs;
- * what concerns Engine.IO is the same here: no buffering, the upgrade headers, and a cookie that
- * keeps a client on its node, as long as that lives.
+ * Starts an nginx in front of nodes. Debian's version is too old for the stack's configuration; the parts
+ * that matter to Engine.IO are the same here: no buffering, the upgrade headers, and a cookie that keeps a
+ * client on its node while that is up.
  *
  * @param {Scope} scope
  * @param {string[]} bases The nodes.
@@ -207,28 +207,28 @@ export async function startNginx(scope, ...bases) {
   return url;
 }
 
-/** A node, and the others for when it is gone. @param {string} host @param {string[]} hosts */
+/** The servers of a node's upstream: the node, and the others as backup. @param {string} host @param {string[]} hosts */
 function backedUp(host, hosts) {
   return hosts.map((one) => `server ${one} max_fails=0${one === host ? "" : " backup"};`).join(" ");
 }
 
 /**
- * Waits until something holds.
+ * Waits until a condition holds; throws after the timeout.
  *
  * @param {string} what
  * @param {() => unknown} holds
- * @param {number} [patienceMs]
+ * @param {number} [timeoutMs]
  */
-export async function until(what, holds, patienceMs = PATIENCE_MS) {
-  const deadline = Date.now() + patienceMs;
+export async function until(what, holds, timeoutMs = TIMEOUT_MS) {
+  const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
-    if (deadline < Date.now()) throw new Error(`in ${patienceMs} ms it did not come that ${what}`);
+    if (deadline < Date.now()) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await pause(10);
   }
 }
 
 /**
- * Opens a Socket.IO client that ends with the test.
+ * Opens a Socket.IO client and closes it at the end of the test.
  *
  * @param {Scope} scope
  * @param {string} url Base and namespace.
@@ -237,7 +237,7 @@ export async function until(what, holds, patienceMs = PATIENCE_MS) {
 export function connect(scope, url, options) {
   const socket = io(url, { forceNew: true, reconnectionDelay: 50, ...options });
   scope.after(() => {
-    // Whatever namespaces share its connection: one that stayed would look for its node for ever.
+    // Closes all namespaces of the connection; one that is left open would try to reconnect for ever.
     socket.io.reconnection(false);
     socket.disconnect();
     socket.io.engine.close();
@@ -246,15 +246,15 @@ export function connect(scope, url, options) {
 }
 
 /**
- * The next event of that name; its arguments.
+ * Waits for the next event of that name and returns its arguments.
  *
  * @param {import("socket.io-client").Socket} socket
  * @param {string} event
  * @returns {Promise<any[]>}
  */
-export function next(socket, event, patienceMs = PATIENCE_MS) {
+export function next(socket, event, timeoutMs = TIMEOUT_MS) {
   return new Promise((done, failed) => {
-    const timer = setTimeout(() => failed(new Error(`no ${event} in ${patienceMs} ms`)), patienceMs);
+    const timer = setTimeout(() => failed(new Error(`no ${event} within ${timeoutMs} ms`)), timeoutMs);
     socket.once(event, (...args) => {
       clearTimeout(timer);
       done(args);
@@ -263,26 +263,26 @@ export function next(socket, event, patienceMs = PATIENCE_MS) {
 }
 
 /**
- * Fills a room by the HTTP API's own verbs, many posts at a time.
+ * Posts `count` messages to a room, many at a time.
  *
  * @param {import("node:test").TestContext} t
  * @param {string} base
  * @param {string} room
  * @param {number} count
- * @param {(n: number) => string} [text] From 1.
+ * @param {(n: number) => string} [text] The text of message n, from 1.
  */
 export async function fill(t, base, room, count, text = (n) => `message ${n}`) {
   const socket = connect(t, `${base}/chat`, { transports: ["websocket"] });
   await next(socket, "session");
   for (let from = 1; from <= count; from += 200) {
     const posts = Array.from({ length: Math.min(200, count - from + 1) }, (_, at) =>
-      socket.timeout(PATIENCE_MS).emitWithAck("post", { room, nonce: `fill-${from + at}`, text: text(from + at) }));
+      socket.timeout(TIMEOUT_MS).emitWithAck("post", { room, nonce: `fill-${from + at}`, text: text(from + at) }));
     for (const answer of await Promise.all(posts)) if (!answer.ok) throw new Error(JSON.stringify(answer));
   }
   socket.disconnect();
 }
 
-/** 1, 2, … @param {number} count @param {number} [from] */
+/** The numbers 1, 2, … @param {number} count @param {number} [from] */
 export function numbers(count, from = 1) {
   return Array.from({ length: count }, (_, at) => from + at);
 }

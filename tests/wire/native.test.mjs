@@ -1,5 +1,5 @@
 // @ts-check
-/** Namespace `/chat`: the official client, as rich clients use it. */
+/** Namespace `/chat` with the official client library. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, fill, next, numbers, pause, startNodes, until } from "./harness.mjs";
@@ -16,7 +16,7 @@ function chat(t, base, options) {
   return connect(t, `${base}/chat`, { transports: ["websocket"], ...options });
 }
 
-/** A client that is connected, with its session. @param {import("./harness.mjs").Scope} t @param {string} base @param {object} [options] */
+/** A connected client and its session. @param {import("./harness.mjs").Scope} t @param {string} base @param {object} [options] */
 async function begun(t, base, options) {
   const socket = chat(t, base, options);
   const [session] = await next(socket, "session");
@@ -74,7 +74,7 @@ test("a message goes to all of its room, as the same to each but for the nonce",
   const { error } = await ada.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "something else" });
   assert.equal(error.code, "nonce_conflict");
   assert.equal(error.retryAfterMs, undefined);
-  // Another author's nonces are others.
+  // Nonces of different authors are independent.
   assert.equal((await bob.socket.emitWithAck("post", { room: "den", nonce: "n-1", text: "mine" })).ok.seq, 2);
 });
 
@@ -154,7 +154,7 @@ test("a client that acks pages gets all of them; one that never does gets two", 
   const pages = [];
   polite.on("messages", (page, ack) => {
     pages.push(page.map((/** @type {any} */ { seq }) => seq));
-    // Late: the next but one waits for it.
+    // Late, because the page after the next waits for this ack.
     setTimeout(ack, 20, pages.length % 2 ? undefined : "any argument");
   });
   await polite.emitWithAck("join", { room: "den", after: { epoch, seq: 0 } });
@@ -204,7 +204,7 @@ test("a client that takes no pages is cut, comes back and goes on", async (t) =>
     if (acking) ack();
   });
   const [reason] = await next(socket, "disconnect");
-  // Not "io server disconnect": after that the client would stay away.
+  // Not "io server disconnect", after which the client would not reconnect.
   assert.equal(reason, "transport close");
   assert.equal(seq, 200);
   acking = true;
@@ -217,21 +217,21 @@ test("a client comes back as who it was, into its rooms, and misses nothing", as
   assert.ok(one && two);
   const ada = await begun(t, one);
   /** @type {{ token?: string, rooms: Record<string, { epoch: string, seq: number }> }} */
-  const mind = { rooms: {} };
+  const auth = { rooms: {} };
   const shown = /** @type {Record<string, number[]>} */ ({ den: [], hall: [] });
   /** @param {any} message */
   const show = ({ room, seq }) => {
     shown[room]?.push(seq);
-    mind.rooms[room] = { epoch: ada.session.epoch, seq };
+    auth.rooms[room] = { epoch: ada.session.epoch, seq };
   };
-  const bob = chat(t, two, { auth: (/** @type {any} */ give) => give(mind) });
+  const bob = chat(t, two, { auth: (/** @type {any} */ give) => give(auth) });
   bob.on("message", show);
   bob.on("messages", (page, ack) => {
     page.forEach(show);
     ack();
   });
   const [first] = await next(bob, "session");
-  mind.token = first.token;
+  auth.token = first.token;
   for (const room of ["den", "hall"]) await bob.emitWithAck("join", { room });
   /** @param {string} room @param {number} n */
   const say = (room, n) => ada.socket.emitWithAck("post", { room, nonce: `${room}-${n}`, text: `${n}` });
@@ -256,10 +256,10 @@ test("a place that means nothing here is said to be that", async (t) => {
   const base = await oneNode(t);
   await fill(t, base, "den", 300);
   const { session: { epoch } } = await begun(t, base);
-  for (const place of [{ epoch: "0".repeat(32), seq: 10 }, { epoch, seq: 301 }]) {
-    const socket = chat(t, base, { auth: { rooms: { den: place } } });
+  for (const cursor of [{ epoch: "0".repeat(32), seq: 10 }, { epoch, seq: 301 }]) {
+    const socket = chat(t, base, { auth: { rooms: { den: cursor } } });
     const seqs = /** @type {number[]} */ ([]);
-    // Before the session comes: the first page may be right behind it.
+    // Subscribe before the session event, because the first page may follow immediately.
     socket.on("messages", (page, ack) => {
       seqs.push(...page.map((/** @type {any} */ { seq }) => seq));
       ack();
@@ -268,7 +268,7 @@ test("a place that means nothing here is said to be that", async (t) => {
     assert.deepEqual(session.rooms.den, { head: 300, epoch, recovered: false });
     await until("the newest came", () => seqs.length === 200);
     assert.deepEqual(seqs, numbers(200, 101));
-    const answer = await socket.emitWithAck("join", { room: "den", after: place, history: 5 });
+    const answer = await socket.emitWithAck("join", { room: "den", after: cursor, history: 5 });
     assert.equal(answer.ok.recovered, false);
     await until("five came", () => seqs.length === 205);
     assert.deepEqual(seqs.slice(200), numbers(5, 296));
@@ -311,7 +311,7 @@ test("who leaves a room hears no more of it", async (t) => {
 
 test("a client that cannot be let in is told why, and stays away", async (t) => {
   const base = await oneNode(t);
-  const place = { epoch: "0".repeat(32), seq: 1 };
+  const cursor = { epoch: "0".repeat(32), seq: 1 };
   for (const [auth, code] of /** @type {[object, string][]} */ ([
     [{ token: "v1.junk.junk" }, "bad_token"],
     [{ token: 7 }, "bad_request"],
@@ -319,9 +319,9 @@ test("a client that cannot be let in is told why, and stays away", async (t) => 
     [{ name: "x".repeat(65) }, "bad_name"],
     [{ color: 360 }, "bad_color"],
     [{ rooms: [] }, "bad_request"],
-    [{ rooms: { "no such": place } }, "bad_room"],
+    [{ rooms: { "no such": cursor } }, "bad_room"],
     [{ rooms: { den: { epoch: "x", seq: 1 } } }, "bad_epoch"],
-    [{ rooms: Object.fromEntries(numbers(101).map((n) => [`r${n}`, place])) }, "too_many_rooms"],
+    [{ rooms: Object.fromEntries(numbers(101).map((n) => [`r${n}`, cursor])) }, "too_many_rooms"],
   ])) {
     const socket = chat(t, base, { auth });
     const [error] = await next(socket, "connect_error");
@@ -333,7 +333,7 @@ test("a client that cannot be let in is told why, and stays away", async (t) => 
 test("bad requests are refused with a code, and nothing is stored", async (t) => {
   const base = await oneNode(t);
   const { socket } = await begun(t, base);
-  const place = { epoch: "0".repeat(32), seq: 1 };
+  const cursor = { epoch: "0".repeat(32), seq: 1 };
   for (const [event, args, code] of /** @type {[string, unknown[], string][]} */ ([
     ["shout", [{ room: "den" }], "unknown_event"],
     ["join", [], "bad_request"],
@@ -344,7 +344,7 @@ test("bad requests are refused with a code, and nothing is stored", async (t) =>
     ["join", [{ room: "no such" }], "bad_room"],
     ["join", [{ room: "den", history: -1 }], "bad_request"],
     ["join", [{ room: "den", after: 7 }], "bad_request"],
-    ["join", [{ room: "den", after: { ...place, epoch: "x" } }], "bad_epoch"],
+    ["join", [{ room: "den", after: { ...cursor, epoch: "x" } }], "bad_epoch"],
     ["post", [{ room: "den", nonce: "1" }], "bad_request"],
     ["post", [{ room: "den", text: "x" }], "bad_request"],
     ["post", [{ room: "den", nonce: "", text: "x" }], "bad_nonce"],
@@ -372,7 +372,7 @@ test("bad requests are refused with a code, and nothing is stored", async (t) =>
     assert.equal(answer.error?.code, code, `${event} ${JSON.stringify(args)}: ${JSON.stringify(answer)}`);
     assert.equal(typeof answer.error.detail, "string");
   }
-  // Without an ack nobody is answered, and the socket goes on.
+  // Without an ack there is no answer, and the socket stays usable.
   socket.emit("shout");
   socket.emit("post", { room: "den", nonce: "silent", text: "said without an ack" });
   const { ok } = await socket.emitWithAck("history", { room: "den" });
@@ -428,7 +428,7 @@ test("both namespaces share one connection and one lobby", async (t) => {
   const [{ author, nonce }] = await answered;
   assert.deepEqual([author.id, nonce], ["anonymous", undefined]);
   tutorial.disconnect();
-  // The other namespace is not touched by that.
+  // The other namespace stays connected.
   assert.ok((await native.timeout(5_000).emitWithAck("rooms", {})).ok);
 });
 

@@ -1,19 +1,19 @@
 // @ts-check
-/** docs/PROTOCOL.md says what there is: its codes, its deviations, and examples that run. */
+/** docs/PROTOCOL.md matches the code: error codes, notices, deviations, and examples that run. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { PATIENCE_MS, startNodes } from "./harness.mjs";
+import { TIMEOUT_MS, startNodes } from "./harness.mjs";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), "utf8");
 const PROTOCOL = read("docs/PROTOCOL.md");
 /** @param {string} text @param {RegExp} pattern */
 const all = (text, pattern) => [...new Set([...text.matchAll(pattern)].map((match) => match[1] ?? ""))].sort();
-/** What one section of the document has in code. @param {string} title @param {RegExp} pattern */
+/** The code words of one section of the document. @param {string} title @param {RegExp} pattern */
 const listed = (title, pattern) => all(PROTOCOL.split(`\n## ${title}\n`)[1]?.split("\n## ")[0] ?? "", pattern);
 
 test("every refusal code of the sources is listed, and no other", () => {
@@ -38,7 +38,7 @@ test("every notice code of the sources is listed, and no other", () => {
 
 test("every deviation of the engine that a test asserts is listed, and no other", () => {
   const tested = all(read("tests/wire/engine.test.mjs"), /DEVIATION ([\w-]+):/g);
-  // What is not there at all has no packet to assert.
+  // Missing features have no packet to assert.
   const absent = ["no-state-recovery"];
   assert.deepEqual(listed("What differs from the original server", /^- `([\w-]+)`:/gm), [...tested, ...absent].sort());
 });
@@ -50,7 +50,7 @@ for (const [at, [, code = "", output]] of examples.entries()) {
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code], {
       cwd: fileURLToPath(ROOT),
       env: { ...process.env, CHORUS_URL: base, NODE_TEST_CONTEXT: "", NO_COLOR: "1" },
-      timeout: PATIENCE_MS,
+      timeout: TIMEOUT_MS,
     });
     assert.equal(stdout, output);
   });

@@ -1,11 +1,11 @@
 // @ts-check
-/** Namespace `/`: the official client, as the Socket.IO tutorial uses it. */
+/** Namespace `/` with the official client library, used as in the Socket.IO tutorial. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, fill, next, numbers, pause, startNodes, until } from "./harness.mjs";
 
 /**
- * The tutorial's client, and all that it showed.
+ * The tutorial's client, with a record of what it received.
  *
  * @param {import("./harness.mjs").Scope} t
  * @param {string} base
@@ -23,13 +23,13 @@ function tutorial(t, base, options) {
     if (socket.auth) /** @type {any} */ (socket.auth).serverOffset = args[1];
   });
   socket.on("notice", (notice) => notices.push(notice));
-  /** Sends as the tutorial's page does; the ack's arguments. @param {string} value @returns {Promise<any[]>} */
+  /** Sends like the tutorial's page; resolves to the ack's arguments. @param {string} value @returns {Promise<any[]>} */
   const say = (value, clientOffset = `${socket.id}-${counter++}`) =>
     new Promise((acked) => socket.emit("chat message", value, clientOffset, (/** @type {any[]} */ ...args) => acked(args)));
   return { socket, shown, notices, say, texts: () => shown.map(([text]) => text) };
 }
 
-/** A message that shows that all before it has come. @param {ReturnType<typeof tutorial>[]} clients */
+/** Sends a marker and waits until all clients have it, and so everything before it. @param {ReturnType<typeof tutorial>[]} clients */
 async function settled(...clients) {
   const mark = `settled ${Math.random()}`;
   await clients[0]?.say(mark);
@@ -50,7 +50,7 @@ test("messages in a row are acked without arguments and shown once, in order, on
 
   const wanted = numbers(20).map((n) => `hello ${n}`);
   const acks = await Promise.all(wanted.map((text) => ada.say(text)));
-  // With retries the client counts its first argument as an error: `null`, and none from the node.
+  // With `retries`, the client library passes an error first (null); the node's ack has no arguments.
   assert.deepEqual(acks, wanted.map(() => [null]));
   assert.deepEqual(packets.filter((packet) => /^3\d/.test(packet)), numbers(20, 0).map((id) => `3${id}[]`));
 
@@ -109,7 +109,7 @@ test("two clients that send before they are connected are both heard", async (t)
   assert.ok(one && two);
   const [ada, bob] = [one, two].map((base) => tutorial(t, base, { autoConnect: false }));
   assert.ok(ada && bob);
-  // Neither has an id yet: both offsets are `undefined-0`.
+  // Neither has an id yet, so both offsets are `undefined-0`.
   const acks = [ada.say("from Ada"), bob.say("from Bob")];
   ada.socket.connect();
   bob.socket.connect();
@@ -177,7 +177,7 @@ test("content that is not a text is acked with an error and not stored", async (
   const [long] = await new Promise((acked) =>
     ada.socket.emit("chat message", "hello", "o".repeat(129), (/** @type {any[]} */ ...answer) => acked(answer)));
   assert.equal(long.error.code, "bad_nonce");
-  // Without an offset, or without an ack: stored each time, and never a crash.
+  // Without an offset or an ack, each message is stored; malformed events are ignored.
   ada.socket.emit("chat message", "plain");
   ada.socket.emit("chat message", "plain");
   ada.socket.emit("chat message");

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Clients of each transport that missed much. The engine's buffer is at its default, where one that
- * is full while polling upgrades to websocket would end the session.
+ * Clients of each transport catch up on many messages, with the default buffer size: a buffer that is full
+ * during the upgrade from polling to websocket must not end the session.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { connect, fill, next, numbers, startNodes, until } from "./harness.mjs";
 
 const MISSED = 5_000;
 const SEQS = numbers(MISSED);
-/** @type {[string, number, object, string][]} How many clients of which transport, and where they end. */
+/** @type {[string, number, object, string][]} Name, number of clients, options, final transport. */
 const CLIENTS = [
   ["default-transport", 18, {}, "websocket"],
   ["polling", 6, { transports: ["polling"] }, "polling"],
@@ -92,7 +92,7 @@ test("messages that come while clients upgrade are neither lost nor repeated", a
   await until("all are upgraded", () => sockets.every((socket) => socket.io.engine.transport.name === "websocket"));
 });
 
-/** The log's identity. @param {import("./harness.mjs").Scope} t @param {string} base @returns {Promise<string>} */
+/** The log's epoch. @param {import("./harness.mjs").Scope} t @param {string} base @returns {Promise<string>} */
 async function epochOf(t, base) {
   const socket = connect(t, `${base}/chat`);
   const [{ epoch }] = await next(socket, "session");

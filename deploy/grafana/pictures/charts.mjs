@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What happens over time: lines, states, and the heat of a histogram, each with the events of its dashboard.
+ * Draws panels with a time axis: lines, states and heatmaps, each with its dashboard's events.
  *
  * @typedef {import("./data.mjs").Series & { name: string }} Named
  * @typedef {{ at: number, color: string }} Event
@@ -21,7 +21,7 @@ function area({ width, height, from, to }, legendLines) {
   return { top, bottom, left: LEFT, right: width - RIGHT, x };
 }
 
-/** The times below, and the events. @param {Frame} frame @param {ReturnType<typeof area>} place */
+/** The time axis and the events. @param {Frame} frame @param {ReturnType<typeof area>} place */
 function times({ from, to, events }, { top, bottom, left, right, x }) {
   const step = [5, 10, 15, 30, 60, 120, 300, 600].find((each) => (to - from) / each <= (right - left) / 62) ?? 1_800;
   let out = "";
@@ -58,8 +58,8 @@ function legend(entries, width) {
   };
 }
 
-/** A line, broken where scrapes are missing. @param {[number, number][]} points @param {number} gap @returns {[number, number][][]} */
-function runs(points, gap) {
+/** Splits a line where scrapes are missing. @param {[number, number][]} points @param {number} gap @returns {[number, number][][]} */
+function segments(points, gap) {
   /** @type {[number, number][][]} */
   const all = [];
   for (const point of points) {
@@ -97,9 +97,9 @@ export function timeseries(panel, series, frame) {
   }
   out += times(frame, place);
   for (const { shade, dashed, stack } of placed) {
-    for (const run of runs(stack.map(([at], index) => [at, index]), frame.step * 1.5)) {
-      const line = run.map(([at, index]) => /** @type {[number, number]} */ ([place.x(at), y(stack[index]?.[2] ?? 0)]));
-      const floor = run.map(([at, index]) => /** @type {[number, number]} */ ([place.x(at), y(stack[index]?.[1] ?? 0)])).reverse();
+    for (const segment of segments(stack.map(([at], index) => [at, index]), frame.step * 1.5)) {
+      const line = segment.map(([at, index]) => /** @type {[number, number]} */ ([place.x(at), y(stack[index]?.[2] ?? 0)]));
+      const floor = segment.map(([at, index]) => /** @type {[number, number]} */ ([place.x(at), y(stack[index]?.[1] ?? 0)])).reverse();
       const opacity = dashed ? 0 : (custom.fillOpacity ?? 0) / 100;
       if (0 < opacity) out += mark("path", { d: `${path([...line, ...floor])}Z`, fill: shade, "fill-opacity": String(opacity) });
       out += mark("path", { d: path(line), fill: "none", stroke: shade, "stroke-width": 1.4, ...(dashed && { "stroke-dasharray": "6 4" }) });
@@ -114,8 +114,8 @@ export function timeseries(panel, series, frame) {
   return out + key.draw(frame.height - key.lines * LEGEND);
 }
 
-/** How long each value lasts. @param {[number, number][]} points @param {number} gap */
-function spells(points, gap) {
+/** Merges equal consecutive values into intervals. @param {[number, number][]} points @param {number} gap */
+function intervals(points, gap) {
   /** @type {{ value: number, from: number, to: number }[]} */
   const all = [];
   for (const [at, value] of points) {
@@ -142,7 +142,7 @@ export function states(panel, series, frame) {
   series.forEach(({ name, points }, at) => {
     const top = own.top + at * lane + lane * 0.12;
     out += text(own.left - 8, top + lane * 0.38 + 4, name, { anchor: "end" });
-    for (const { value, from, to } of spells(points, frame.step * 1.5)) {
+    for (const { value, from, to } of intervals(points, frame.step * 1.5)) {
       const [x1, x2] = [Math.max(own.left, own.x(from - half)), Math.min(own.right, own.x(to + half))];
       out += mark("rect", { x: x1, y: top, width: x2 - x1, height: lane * 0.76, fill: color(known[value]?.color ?? "text"), "fill-opacity": "0.7" });
     }
@@ -150,7 +150,7 @@ export function states(panel, series, frame) {
   return out + key.draw(frame.height - key.lines * LEGEND);
 }
 
-/** From blue by green and yellow to red. @param {number} share From 0 to 1. */
+/** The Turbo colour map, from blue through green and yellow to red. @param {number} share From 0 to 1. */
 function turbo(share) {
   const r = 34.61 + share * (1172.33 - share * (10793.56 - share * (33300.12 - share * (38394.49 - share * 14825.05))));
   const g = 23.31 + share * (557.33 + share * (1225.33 - share * (3574.96 - share * (1073.77 + share * 707.56))));
@@ -158,7 +158,7 @@ function turbo(share) {
   return `rgb(${[r, g, b].map((part) => Math.max(0, Math.min(255, Math.round(part)))).join(",")})`;
 }
 
-/** @param {any} panel @param {Named[]} series Buckets, each with all below it. @param {Frame} frame */
+/** @param {any} panel @param {Named[]} series Cumulative buckets. @param {Frame} frame */
 export function heat(panel, series, frame) {
   const { unit } = panel.options.yAxis;
   const bound = (/** @type {Named} */ { labels }) => Number((labels.le ?? "").replace("+Inf", "Infinity"));
@@ -168,7 +168,7 @@ export function heat(panel, series, frame) {
     return { bound: bound(bucket), cells: bucket.points.map(([when, value]) => /** @type {[number, number]} */ ([when, value - (smaller.get(when) ?? 0)])) };
   });
   const hot = rows.map(({ cells }) => cells.some(([, value]) => 1e-6 < value));
-  // One empty row above what there is, so that the worst is seen to be the worst.
+  // One empty row on top, so that the highest bucket is visibly the highest.
   const shown = rows.slice(0, Math.min(rows.length, Math.max(hot.lastIndexOf(true) + 2, 4)));
   const most = Math.max(1e-9, ...shown.flatMap(({ cells }) => cells.map(([, value]) => value)));
   const place = area(frame, 0);
@@ -184,5 +184,5 @@ export function heat(panel, series, frame) {
       cells += mark("rect", { x: Math.max(place.left, place.x(when) - wide), y: y + 0.5, width: wide - 0.6, height: high - 1, fill: turbo(0.08 + 0.92 * (value / most) ** 0.4) });
     }
   });
-  return cells + names + times(frame, place) + text(place.right, place.top + 10, `reddest: ${written(most, "cps")}`, { anchor: "end", fill: THEME.text });
+  return cells + names + times(frame, place) + text(place.right, place.top + 10, `maximum: ${written(most, "cps")}`, { anchor: "end", fill: THEME.text });
 }

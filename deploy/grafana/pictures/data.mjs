@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * What Prometheus answers to a panel's query, asked as Grafana would.
+ * Queries Prometheus the way Grafana does for a panel.
  *
- * @typedef {{ url: string, from: number, to: number, step: number }} Window Times in seconds after 1970.
+ * @typedef {{ url: string, from: number, to: number, step: number }} Window Times in Unix seconds.
  * @typedef {{ labels: Record<string, string>, points: [at: number, value: number][] }} Series
  */
 
-/** What Grafana makes of four scrapes of 5 s. */
+/** Grafana's `$__rate_interval` for a scrape interval of 5 s: four scrapes. */
 const RATE_INTERVAL = "20s";
 
-/** All nodes, and all of whatever else can be chosen. @param {string} expr @param {Window} window */
+/** Fills in the built-in variables, and chooses all values of the dashboard's. @param {string} expr @param {Window} window */
 export function substituted(expr, { from, to }) {
   return expr.replaceAll("$__rate_interval", RATE_INTERVAL)
     .replaceAll("$__range", `${Math.ceil(to - from)}s`)
@@ -19,8 +19,8 @@ export function substituted(expr, { from, to }) {
 /**
  * @param {Window} window
  * @param {string} expr
- * @param {boolean} [instant] At the window's end only.
- * @returns {Promise<Series[]>} Values that are no numbers are left out, and series of nothing else.
+ * @param {boolean} [instant] Only the value at the window's end.
+ * @returns {Promise<Series[]>} Without values that are not finite, and without series that have no others.
  */
 export async function ask(window, expr, instant = false) {
   const { from, to, step } = window;
@@ -36,7 +36,7 @@ export async function ask(window, expr, instant = false) {
   })).filter((/** @type {Series} */ { points }) => 0 < points.length);
 }
 
-/** A series' name. @param {string} legend With `{{label}}`s. @param {Series} series */
+/** The name of a series. @param {string} legend With `{{label}}`s. @param {Series} series */
 export function named(legend, { labels }) {
   return legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? "");
 }

@@ -1,9 +1,9 @@
 // @ts-check
-/** What is at the time range's end: large numbers, bars, and tables. @typedef {import("./charts.mjs").Named} Named */
+/** Draws panels without a time axis, of the range's end: large numbers, bars and tables. @typedef {import("./charts.mjs").Named} Named */
 import { color, fitting, mark, path, text, THEME, widthOf } from "./svg.mjs";
 import { written } from "./units.mjs";
 
-/** The colour of the last bound that a value has reached. @param {any} panel @param {number} value */
+/** The colour of the highest threshold that a value has reached. @param {any} panel @param {number} value */
 function reached({ fieldConfig: { defaults: { thresholds: { steps } } } }, value) {
   const passed = steps.filter((/** @type {any} */ { value: from }) => from === null || from <= value);
   return color(passed.at(-1).color);
@@ -12,14 +12,14 @@ function reached({ fieldConfig: { defaults: { thresholds: { steps } } } }, value
 /** @param {any} panel @param {Named[]} series @param {{ width: number, height: number }} frame */
 export function number(panel, series, { width, height }) {
   const { unit, noValue = "No data" } = panel.fieldConfig.defaults;
-  // Of several series, Grafana shows one beside the other; here are those that still are.
+  // Series that ended earlier are not shown.
   const newest = Math.max(...series.map(({ points }) => points.at(-1)?.[0] ?? 0));
   const current = series.filter(({ points }) => points.at(-1)?.[0] === newest);
   const [first] = current;
   const value = first?.points.at(-1)?.[1];
   if (first === undefined || value === undefined) return text(width / 2, height / 2 + 6, noValue, { size: 22, anchor: "middle" });
   const shade = reached(panel, value);
-  const said = panel.options.textMode === "name" ? current.map(({ name }) => name).join(", ") : written(value, unit);
+  const label = panel.options.textMode === "name" ? current.map(({ name }) => name).join(", ") : written(value, unit);
   let out = "";
   if (panel.options.graphMode === "area" && 1 < first.points.length) {
     const [from, to] = [first.points[0]?.[0] ?? 0, newest];
@@ -28,8 +28,8 @@ export function number(panel, series, { width, height }) {
     out += mark("path", { d: `${path([[0, height], ...line, [width, height]])}Z`, fill: shade, "fill-opacity": "0.15" });
     out += mark("path", { d: path(line), fill: "none", stroke: shade, "stroke-width": 1.2 });
   }
-  const size = Math.min(36, (width - 24) / (said.length * 0.6));
-  return out + text(width / 2, height * 0.52, said, { size, fill: shade, anchor: "middle", weight: 600 });
+  const size = Math.min(36, (width - 24) / (label.length * 0.6));
+  return out + text(width / 2, height * 0.52, label, { size, fill: shade, anchor: "middle", weight: 600 });
 }
 
 /** @param {any} panel @param {Named[]} series @param {{ width: number, height: number }} frame */
@@ -55,7 +55,7 @@ export function table(panel, series, { width }) {
   const { options } = panel.transformations[0];
   const columns = Object.entries(options.indexByName).toSorted(([, a], [, b]) => a - b).map(([label]) => label);
   const lane = 28;
-  // As wide as what is in them.
+  // Wide enough for their contents.
   const widths = columns.map((label) => 18 + Math.max(...[options.renameByName[label], ...series.map(({ labels }) => labels[label] ?? "")].map((cell) => widthOf(cell, 12))));
   const stretch = (width - 24) / widths.reduce((sum, each) => sum + each, 0);
   const x = (/** @type {number} */ at) => 12 + stretch * widths.slice(0, at).reduce((sum, each) => sum + each, 0);

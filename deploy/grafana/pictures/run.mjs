@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Draws what the dashboards show of a time range, from the same data: `npm run pictures -- --from … --to … [NAME…]`.
+ * Draws the dashboards for a time range, from their own queries: `npm run pictures -- --from … --to … [NAME…]`.
  *
- *     --prometheus URL    http://localhost:9090
- *     --from, --to        seconds after 1970; the last half hour
- *     --out FOLDER        docs/img
+ *     --prometheus URL    default: http://localhost:9090
+ *     --from, --to        Unix seconds; default: the last half hour
+ *     --out FOLDER        default: docs/img
  *
- * It is a drawing, for readers who have no Grafana at hand: panels, their places, queries, units,
- * colours and events are the dashboards' own, the strokes are not Grafana's.
+ * For readers without a Grafana at hand. Panels, layout, queries, units, colours and events are those of the
+ * dashboards; only the drawing is not Grafana's.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ import { color, fitting, mark, text, THEME, widthOf } from "./svg.mjs";
 
 const DASHBOARDS = fileURLToPath(new URL("../dashboards/", import.meta.url));
 const [WIDTH, ROW, GAP, HEAD, TITLE] = [1_500, 32, 6, 62, 26];
-/** Points of a line; Grafana asks for about as many as there are pixels. */
+/** Points per line; Grafana uses about one per pixel. */
 const POINTS = 150;
 const STEP_MIN_S = 5;
 
@@ -52,13 +52,13 @@ try {
     const path = join(values.out, `${name}.png`);
     await page.screenshot({ path });
     await page.close();
-    console.log(`${path}${shrunk(path) ? "" : ", and pngquant would make it a third as large"}`);
+    console.log(`${path}${shrunk(path) ? "" : "; install pngquant to shrink it to a third"}`);
   }
 } finally {
   await browser.close();
 }
 
-/** @param {string} path @returns {boolean} False without the tool. */
+/** @param {string} path @returns {boolean} False if pngquant is not installed. */
 function shrunk(path) {
   const { error, status, stderr } = spawnSync("pngquant", ["--force", "--strip", "--speed", "1", "--output", path, "128", path]);
   if (error) return false;
@@ -107,7 +107,7 @@ async function panelOf(panel, events) {
 /** @param {any} panel @param {import("./charts.mjs").Event[]} events @param {number} width @param {number} height */
 async function contentOf(panel, events, width, height) {
   const draw = KINDS[panel.type];
-  if (!draw) throw new Error(`no way to draw a panel of type ${panel.type}`);
+  if (!draw) throw new Error(`cannot draw a panel of type ${panel.type}`);
   const asked = panel.type === "heatmap" ? { ...window, step: Math.max(window.step, 10) } : window;
   const series = (await Promise.all(panel.targets.map(async (/** @type {any} */ { expr, legendFormat, instant }) =>
     (await ask(asked, expr, instant)).map((each) => ({ ...each, name: named(legendFormat ?? "", each) }))))).flat();
@@ -121,7 +121,7 @@ async function eventsOf({ annotations: { list } }) {
     (await ask(window, expr)).flatMap(({ points }) => {
       const ats = useValueForTime
         ? points.map(([, value]) => value / 1_000)
-        // Points side by side are one event: its begin.
+        // Consecutive points are one event; keep its start.
         : points.map(([at]) => at).filter((at, index, before) => window.step * 1.5 < at - (before[index - 1] ?? 0));
       return [...new Set(ats)].filter((at) => from <= at && at <= to).map((at) => ({ at, color: color(iconColor) }));
     })));

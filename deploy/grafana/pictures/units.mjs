@@ -1,5 +1,5 @@
 // @ts-check
-/** Values as Grafana writes them, for the units that the dashboards use. */
+/** Formats values like Grafana, for the units that the dashboards use. */
 
 /** @type {[from: number, factor: number, name: string][]} */
 const SECONDS = [[60, 60, " min"], [1, 1, " s"], [1e-3, 1e-3, " ms"], [0, 1e-6, " µs"]];
@@ -16,7 +16,7 @@ function scaled(value, scale) {
   return digits(value / factor) + (value === 0 && name === " µs" ? " s" : name);
 }
 
-/** Three digits, as far as they say something. @param {number} value */
+/** Rounds to three significant digits. @param {number} value */
 function digits(value) {
   const places = Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0;
   return String(Number(value.toFixed(places)));
@@ -28,11 +28,11 @@ export function written(value, unit) {
   if (unit === "bytes") return scaled(value, BYTES);
   if (unit === "percentunit") return `${digits(value * 100)}%`;
   const name = RATES[unit];
-  if (name === undefined) throw new Error(`no way to write the unit ${unit}`);
+  if (name === undefined) throw new Error(`cannot format the unit ${unit}`);
   return scaled(value, COUNTS) + name;
 }
 
-/** Bounds of an axis from 0 on: round ones in the unit's own scale. @param {number} max @param {string} unit @param {number} count */
+/** Round tick values of an axis that starts at 0, in the unit's own scale. @param {number} max @param {string} unit @param {number} count */
 export function ticks(max, unit, count) {
   const base = unit === "bytes" ? 2 ** (10 * Math.max(0, Math.floor(Math.log2(Math.max(max, 1)) / 10))) : 1;
   const rough = max / base / count;

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * The kinds of panel, each drawn in one way on all dashboards.
+ * Panel types, which look the same on all dashboards.
  *
  * @typedef {[expr: string, legend: string]} Query
- * @typedef {object} Said What every panel says about itself.
- * @property {string} title A question, or a fact.
- * @property {string} says What is shown, and what would be bad.
+ * @typedef {object} About
+ * @property {string} title A question or a fact.
+ * @property {string} description The description: what the panel shows, and what would be bad.
  * @property {string} unit
- * @property {number} width Of 24.
+ * @property {number} width In columns, of 24.
  */
 import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
 import * as common from "@grafana/grafana-foundation-sdk/common";
@@ -19,12 +19,12 @@ import * as statetimeline from "@grafana/grafana-foundation-sdk/statetimeline";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 
-/** As it is provisioned. */
+/** The provisioned data source. */
 export const PROMETHEUS = { type: "prometheus", uid: "prometheus" };
 
 const HEIGHT = 8;
 const HEIGHT_OF_NUMBERS = 4;
-/** The name of a sum beside its parts, which is drawn as such. */
+/** The legend of a sum beside its parts, drawn as a dashed line. */
 export const TOTAL = "all nodes";
 
 /** @param {Query} query @param {number} at */
@@ -33,7 +33,7 @@ function target([expr, legend], at) {
 }
 
 /**
- * Colours from 0 on, and from each bound on.
+ * Threshold colours: `first` below the first bound, then each colour from its bound on.
  *
  * @param {string} first
  * @param {[from: number, color: string][]} more
@@ -58,11 +58,11 @@ function mappings(names) {
 /**
  * Lines over time.
  *
- * @param {Said & { stacked?: boolean, max?: number, line?: number }} said `line`: where it begins to be bad.
+ * @param {About & { stacked?: boolean, max?: number, line?: number }} about `line`: a threshold, drawn as a dashed line.
  * @param {Query[]} queries
  */
-export function lines({ title, says, unit, width, stacked = false, max, line }, queries) {
-  const panel = new timeseries.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
+export function lines({ title, description, unit, width, stacked = false, max, line }, queries) {
+  const panel = new timeseries.PanelBuilder().title(title).description(description).unit(unit).datasource(PROMETHEUS)
     .height(HEIGHT).span(width).targets(queries.map(target)).min(0)
     .lineWidth(1).fillOpacity(stacked ? 30 : 6).showPoints(common.VisibilityMode.Never)
     .colorScheme(colors(dashboard.FieldColorModeId.PaletteClassic))
@@ -85,14 +85,14 @@ export function lines({ title, says, unit, width, stacked = false, max, line }, 
 /**
  * The newest value, large.
  *
- * @param {Said} said
+ * @param {About} about
  * @param {Query} query
  * @param {dashboard.ThresholdsConfigBuilder} colored
- * @param {{ nothing?: string, name?: boolean }} [drawn] `nothing`: what an empty answer means; `name`: the series' name is the answer.
+ * @param {{ nothing?: string, name?: boolean }} [drawn] `nothing`: shown if there is no data; `name`: show the series' names instead of values.
  */
-export function number({ title, says, unit, width }, query, colored, { nothing, name = false } = {}) {
-  const panel = new stat.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
-    // Of names, only those of now: over the range, each that once was would be shown.
+export function number({ title, description, unit, width }, query, colored, { nothing, name = false } = {}) {
+  const panel = new stat.PanelBuilder().title(title).description(description).unit(unit).datasource(PROMETHEUS)
+    // Instant for names, because a range would also show series that have ended.
     .height(HEIGHT_OF_NUMBERS).span(width).targets([name ? target(query, 0).instant() : target(query, 0)])
     .thresholds(colored).colorScheme(colors(dashboard.FieldColorModeId.Thresholds))
     .graphMode(name ? common.BigValueGraphMode.None : common.BigValueGraphMode.Area)
@@ -102,14 +102,14 @@ export function number({ title, says, unit, width }, query, colored, { nothing, 
 }
 
 /**
- * States over time, one lane a series.
+ * States over time, one row per series.
  *
- * @param {Said} said
+ * @param {About} about
  * @param {Query} query
  * @param {[value: number, text: string, color: string][]} names
  */
-export function states({ title, says, unit, width }, query, names) {
-  return new statetimeline.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
+export function states({ title, description, unit, width }, query, names) {
+  return new statetimeline.PanelBuilder().title(title).description(description).unit(unit).datasource(PROMETHEUS)
     .height(HEIGHT).span(width).targets([target(query, 0)]).mappings(mappings(names))
     .colorScheme(colors(dashboard.FieldColorModeId.Thresholds))
     .showValue(common.VisibilityMode.Never).mergeValues(true).rowHeight(0.8).fillOpacity(70)
@@ -117,14 +117,14 @@ export function states({ title, says, unit, width }, query, names) {
 }
 
 /**
- * Where a histogram's values lie, over time.
+ * A histogram over time.
  *
- * @param {Said} said
- * @param {string} expr Rates of buckets, by `le`.
+ * @param {About} about
+ * @param {string} expr Bucket rates by `le`.
  */
-export function heat({ title, says, unit, width }, expr) {
+export function heat({ title, description, unit, width }, expr) {
   const query = target([expr, "{{le}}"], 0).format(prometheus.PromQueryFormat.Heatmap);
-  return new heatmap.PanelBuilder().title(title).description(says).unit("cps").datasource(PROMETHEUS)
+  return new heatmap.PanelBuilder().title(title).description(description).unit("cps").datasource(PROMETHEUS)
     .height(HEIGHT + 2).span(width).targets([query]).interval("10s").calculate(false)
     .yAxis(new heatmap.YAxisConfigBuilder().unit(unit))
     .cellValues(new heatmap.CellValuesBuilder().unit("cps"))
@@ -135,14 +135,14 @@ export function heat({ title, says, unit, width }, expr) {
 }
 
 /**
- * One bar a series, of the whole time range.
+ * One bar per series, over the whole time range.
  *
- * @param {Said} said
+ * @param {About} about
  * @param {Query} query
  * @param {dashboard.ThresholdsConfigBuilder} colored
  */
-export function bars({ title, says, unit, width }, query, colored) {
-  return new bargauge.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
+export function bars({ title, description, unit, width }, query, colored) {
+  return new bargauge.PanelBuilder().title(title).description(description).unit(unit).datasource(PROMETHEUS)
     .height(HEIGHT).span(width).targets([target(query, 0).instant()]).min(0).decimals(0)
     .thresholds(colored).colorScheme(colors(dashboard.FieldColorModeId.Thresholds))
     .orientation(common.VizOrientation.Horizontal).displayMode(common.BarGaugeDisplayMode.Basic)
@@ -150,15 +150,15 @@ export function bars({ title, says, unit, width }, query, colored) {
 }
 
 /**
- * The labels of each series, in columns.
+ * A table of labels, one row per series.
  *
- * @param {Said} said
+ * @param {About} about
  * @param {string} expr
  * @param {[label: string, heading: string][]} columns
  */
-export function labels({ title, says, unit, width }, expr, columns) {
+export function labels({ title, description, unit, width }, expr, columns) {
   const query = target([expr, ""], 0).format(prometheus.PromQueryFormat.Table).instant();
-  return new table.PanelBuilder().title(title).description(says).unit(unit).datasource(PROMETHEUS)
+  return new table.PanelBuilder().title(title).description(description).unit(unit).datasource(PROMETHEUS)
     .height(HEIGHT).span(width).targets([query]).withTransformation({
       id: "organize",
       options: {

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Writes the dashboards that Grafana is provisioned with: `npm run dashboards`.
+ * Writes the provisioned dashboards: `npm run dashboards`.
  *
- * They are built by Grafana's own library, so that their form is checked by its types.
+ * They are built with Grafana's own library, whose types check their structure.
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ import { cluster } from "./cluster.mjs";
 import { loadtest } from "./loadtest.mjs";
 import { overview } from "./overview.mjs";
 
-/** By the name of their files. */
+/** Dashboards by file name. */
 export const DASHBOARDS = { overview, cluster, clients, loadtest };
 export const FOLDER = fileURLToPath(new URL("../dashboards/", import.meta.url));
 

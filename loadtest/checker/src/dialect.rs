@@ -1,66 +1,82 @@
-//! How the two namespaces say the same things.
+//! The events of the two namespaces: how each connects, joins, posts and answers.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     outbox::Outcome,
-    socket::{Answer, CHAT, Prefix, TUTORIAL, event},
+    packet::{CHAT, Prefix, TUTORIAL, event},
 };
 
-/// A namespace's way to speak.
+/// The protocol of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// `/`: the tutorial's contract.
+    /// `/`: the Socket.IO tutorial's events.
     Tutorial,
     /// `/chat`: the native protocol.
     Native,
 }
 
-/// Where a client stands in its room.
+/// A client's position in its room.
 #[derive(Clone, Copy, Debug)]
-pub struct Cursor<'a> {
-    /// The room's name.
-    pub room: &'a str,
-    /// The log's identity.
-    pub epoch: &'a str,
-    /// The last message that it has shown.
-    pub seq: u64,
+pub(crate) struct Cursor<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) epoch: &'a str,
+    /// The highest seq shown.
+    pub(crate) seq: u64,
 }
 
-/// What a client on `/chat` is told first.
+/// The first event on `/chat`.
 #[derive(Debug, Deserialize)]
-pub struct Session {
-    /// To be sent at every later connect.
-    pub token: String,
-    /// The node that it is connected to.
-    pub node: String,
-    /// The rooms that it is in again.
-    pub rooms: std::collections::HashMap<String, Joined>,
+pub(crate) struct Session {
+    /// Identifies the client at later connects.
+    pub(crate) token: String,
+    pub(crate) node: String,
+    /// The rooms that the node has rejoined for the client.
+    pub(crate) rooms: HashMap<String, Joined>,
 }
 
-/// Where a room stands.
 #[derive(Debug, Deserialize)]
-pub struct Joined {
-    /// The newest place at that moment.
-    pub head: u64,
-    /// Whether the client gets all that followed its place.
-    pub recovered: bool,
+pub(crate) struct Joined {
+    /// The room's newest seq when the client joined.
+    pub(crate) head: u64,
+    /// Whether the client gets everything after its cursor.
+    pub(crate) recovered: bool,
 }
 
-/// What an ack says about a message.
+/// The answer to a post.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// It is stored, here if the namespace says it.
+pub(crate) enum Reply {
+    /// Stored, with the seq if the namespace tells it.
     Stored(Option<u64>),
-    /// It is not, for this reason, and is to be sent again or not.
+    /// Refused with this code.
     Refused(String, Outcome),
 }
 
+/// The response to a request on `/chat`; `/` has the same errors.
+#[derive(Debug, Deserialize)]
+struct Response {
+    ok: Option<Posted>,
+    error: Option<Refusal>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Posted {
+    seq: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Refusal {
+    code: String,
+    /// Present if the error is retryable.
+    retry_after_ms: Option<u64>,
+}
+
 impl Dialect {
-    /// How its packets begin.
+    /// The namespace as it appears in packets.
     #[must_use]
     pub fn prefix(self) -> Prefix {
         match self {
@@ -69,9 +85,8 @@ impl Dialect {
         }
     }
 
-    /// The packet that connects. A native client that has not joined yet names no room.
-    #[must_use]
-    pub fn connect(self, cursor: Cursor<'_>, joined: bool, token: Option<&str>) -> String {
+    /// Encodes the connect packet. A native client names its room only after it has `joined` once.
+    pub(crate) fn connect(self, cursor: Cursor<'_>, joined: bool, token: Option<&str>) -> String {
         let mut auth = json!({});
         match self {
             Self::Tutorial => auth["serverOffset"] = cursor.seq.into(),
@@ -87,16 +102,13 @@ impl Dialect {
         format!("40{}{auth}", self.prefix().0)
     }
 
-    /// The packet with which a native client enters its room for the first time.
-    #[must_use]
-    pub fn join(cursor: Cursor<'_>, ack: u64) -> String {
+    /// Encodes a native client's first join.
+    pub(crate) fn join(cursor: Cursor<'_>, ack: u64) -> String {
         let after = json!({ "epoch": cursor.epoch, "seq": cursor.seq });
         event(CHAT, ack, &json!(["join", { "room": cursor.room, "after": after }]))
     }
 
-    /// The packet that says something.
-    #[must_use]
-    pub fn post(self, room: &str, nonce: &str, text: &str, ack: u64) -> String {
+    pub(crate) fn post(self, room: &str, nonce: &str, text: &str, ack: u64) -> String {
         let args = match self {
             Self::Tutorial => json!(["chat message", text, nonce]),
             Self::Native => json!(["post", { "room": room, "nonce": nonce, "text": text }]),
@@ -104,19 +116,18 @@ impl Dialect {
         event(self.prefix(), ack, &args)
     }
 
-    /// Reads the arguments of a post's ack.
-    #[must_use]
-    pub fn reply(self, args: &str) -> Reply {
-        let answer = serde_json::from_str::<Vec<Value>>(args).unwrap_or_default().pop();
-        let answer = answer.and_then(|answer| serde_json::from_value::<Answer>(answer).ok());
-        let refusal = answer.as_ref().and_then(|answer| answer.error.as_ref());
-        let again = refusal.and_then(|refusal| refusal.retry_after_ms);
-        let outcome = again.map_or(Outcome::Settled, |ms| Outcome::Again(Duration::from_millis(ms)));
-        match (self, refusal, answer.as_ref().and_then(|answer| answer.ok.as_ref())) {
+    /// Parses the arguments of a post's ack.
+    pub(crate) fn reply(self, args: &str) -> Reply {
+        let response = serde_json::from_str::<Vec<Value>>(args).unwrap_or_default().pop();
+        let response = response.and_then(|response| serde_json::from_value::<Response>(response).ok());
+        let refusal = response.as_ref().and_then(|response| response.error.as_ref());
+        let retry_after_ms = refusal.and_then(|refusal| refusal.retry_after_ms);
+        let outcome = retry_after_ms.map_or(Outcome::Settled, |ms| Outcome::Again(Duration::from_millis(ms)));
+        match (self, refusal, response.as_ref().and_then(|response| response.ok.as_ref())) {
             (_, Some(refusal), _) => Reply::Refused(refusal.code.clone(), outcome),
             (Self::Tutorial, None, _) => Reply::Stored(None),
-            (Self::Native, None, Some(done)) if done.seq.is_some() => Reply::Stored(done.seq),
-            (Self::Native, ..) => Reply::Refused("not an answer".to_owned(), Outcome::Settled),
+            (Self::Native, None, Some(posted)) if posted.seq.is_some() => Reply::Stored(posted.seq),
+            (Self::Native, ..) => Reply::Refused("malformed response".to_owned(), Outcome::Settled),
         }
     }
 }
@@ -128,7 +139,7 @@ mod tests {
     #[test]
     fn answers_are_read_in_both_dialects() {
         let refused = |code: &str, outcome| Reply::Refused(code.to_owned(), outcome);
-        let again = Outcome::Again(Duration::from_millis(250));
+        let retry = Outcome::Again(Duration::from_millis(250));
         for (dialect, args, wanted) in [
             (Dialect::Tutorial, "[]", Reply::Stored(None)),
             (Dialect::Tutorial, "[null]", Reply::Stored(None)),
@@ -141,9 +152,9 @@ mod tests {
             (
                 Dialect::Native,
                 r#"[{"error":{"code":"busy","detail":"","retryAfterMs":250}}]"#,
-                refused("busy", again),
+                refused("busy", retry),
             ),
-            (Dialect::Native, "[]", refused("not an answer", Outcome::Settled)),
+            (Dialect::Native, "[]", refused("malformed response", Outcome::Settled)),
         ] {
             assert_eq!(dialect.reply(args), wanted, "{args}");
         }

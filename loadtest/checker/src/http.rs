@@ -1,4 +1,4 @@
-//! Requests of one client over a connection that is kept.
+//! HTTP requests of one client over a keep-alive connection.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,13 +15,13 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::target::{Cookies, Target};
 
-/// The largest answer that is read; a poll brings what waits, which the server bounds.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest response body that is read. Servers bound a poll's response far below this.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A client's cookies, which its connections share.
+/// A client's cookies, shared by its connections.
 pub type Jar = Arc<Mutex<Cookies>>;
 
-/// One connection at a time; it is made when it is needed, and made again when the server closed it.
+/// An HTTP client with at most one connection, which it opens on demand and reopens after the server closed it.
 pub struct Http {
     target: Target,
     jar: Jar,
@@ -30,17 +30,17 @@ pub struct Http {
 }
 
 impl Http {
-    /// Requests to this target.
+    /// Creates a client of `target`. It does not connect yet.
     #[must_use]
     pub fn new(target: Target, jar: Jar) -> Self {
         Self { target, jar, connection: None, tasks: JoinSet::new() }
     }
 
-    /// One request and its whole answer, as text.
+    /// Sends a request and reads the whole response as text.
     ///
     /// # Errors
     ///
-    /// No connection, or it broke, or the answer is no text.
+    /// The connection failed, or the body is too large or not UTF-8.
     pub async fn request(
         &mut self,
         method: Method,
@@ -55,12 +55,12 @@ impl Http {
             request = request.header(CONTENT_TYPE, "text/plain;charset=UTF-8");
         }
         let request = request.body(Full::from(body))?;
-        let answer = self.connection().await?.send_request(request).await?;
-        self.jar.lock().expect("nothing panics while it holds the jar").keep(answer.headers());
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let response = self.connection().await?.send_request(request).await?;
+        self.jar.lock().expect("nothing panics while it holds the jar").keep(response.headers());
+        let status = response.status();
+        let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX).collect().await;
         let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();
-        Ok((status, String::from_utf8(body.into()).context("the answer is not UTF-8")?))
+        Ok((status, String::from_utf8(body.into()).context("the response is not UTF-8")?))
     }
 
     async fn connection(&mut self) -> anyhow::Result<&mut SendRequest<Full<Bytes>>> {
@@ -77,25 +77,25 @@ impl Http {
 
     async fn connect(&mut self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let (sender, connection) = handshake(TokioIo::new(tcp(&self.target).await?)).await?;
-        // A connection that broke says so to the request that waits on it.
+        // Errors of the connection reach the request that waits on it.
         self.tasks.spawn(async move { drop(connection.await) });
         Ok(sender)
     }
 }
 
-/// What to send along from a jar.
+/// The `Cookie` header for a request; `None` without cookies.
 #[must_use]
 pub fn cookies(jar: &Jar) -> Option<String> {
     jar.lock().expect("nothing panics while it holds the jar").header()
 }
 
-/// A connection to the target that sends what it is given at once.
+/// Opens a TCP connection with Nagle's algorithm off.
 ///
 /// # Errors
 ///
-/// Nobody listens there.
+/// The connection is refused or cannot be set up.
 pub async fn tcp(target: &Target) -> anyhow::Result<TcpStream> {
-    // An address of IPv6 stands in brackets in a URL, and only there.
+    // IPv6 addresses have brackets in URLs only.
     let host = target.host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((host, target.port)).await?;
     tcp.set_nodelay(true)?;

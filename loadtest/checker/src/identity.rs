@@ -1,13 +1,13 @@
-//! Who said a message, and when it was due: written into its text, so that it is judged by what it is.
+//! Message texts that carry the sender, the message's number and its due time, so that each is recognised on arrival.
 
 use std::fmt;
 
-/// One message of a run: the sender and the sender's own count, from 0.
+/// Identifies a message within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The sender's number, which is its client's.
+    /// The sending client's number.
     pub sender: u32,
-    /// The sender's message, from 0, ascending in the order of sending.
+    /// The sender's message count, from 0, in the order of sending.
     pub number: u32,
 }
 
@@ -17,42 +17,42 @@ impl fmt::Display for Identity {
     }
 }
 
-/// A message, with the moment at which it was to be sent: microseconds since the traffic began.
+/// A message of this run and its due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Which message it is.
+    /// The message.
     pub id: Identity,
-    /// When it was due; latencies count from here.
+    /// Microseconds since sending started; latencies count from here.
     pub due_us: u64,
 }
 
-/// What a text turned out to be.
+/// A text that was read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A message of this run.
     Ours(Said),
-    /// Someone else's.
+    /// A message of another run or another client.
     Foreign,
-    /// It claims to be of this run and is damaged.
+    /// It has this run's prefix and is damaged.
     Broken,
 }
 
-/// The texts of one run.
+/// Writes and reads the texts of one run.
 #[derive(Clone, Debug)]
 pub struct Texts {
-    /// `chorus-load RUN`.
+    /// `chorus-load RUN `.
     prefix: String,
     bytes: usize,
 }
 
 impl Texts {
-    /// Texts of run `run`, padded to so many bytes where they are shorter.
+    /// Texts of run `run`, padded to at least `bytes`.
     #[must_use]
     pub fn new(run: &str, bytes: usize) -> Self {
         Self { prefix: format!("chorus-load {run} "), bytes }
     }
 
-    /// The text of a message; the same each time, so that no text needs to be kept.
+    /// The text of a message. Deterministic, so retries need no copy.
     #[must_use]
     pub fn write(&self, said: Said) -> String {
         let Said { id, due_us } = said;
@@ -61,14 +61,14 @@ impl Texts {
         text
     }
 
-    /// What makes a retry known as one.
+    /// The idempotency key of a message.
     #[must_use]
     pub fn nonce(&self, id: Identity) -> String {
         let run = self.prefix.trim_start_matches("chorus-load ").trim_end();
         format!("{run}-{}-{}", id.sender, id.number)
     }
 
-    /// Reads a text back.
+    /// Parses a text.
     #[must_use]
     pub fn read(&self, text: &str) -> Heard {
         let Some(rest) = text.strip_prefix(self.prefix.as_str()) else { return Heard::Foreign };

@@ -1,75 +1,70 @@
-//! How long it took: over the whole run, by the second in which messages were due, and from node to node.
+//! Latencies of a run: overall, by the second in which messages were due, and by pair of nodes.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// An ack or a delivery within this counts as in time.
-pub const IN_TIME_US: u64 = 1_000_000;
+/// An ack within this counts as in time.
+const IN_TIME_US: u64 = 1_000_000;
 
-/// A node by its place in [`Latency::nodes`]; 0 is one that is not known.
-pub type NodeIndex = usize;
+/// Index into [`Latency::nodes`].
+pub(crate) type NodeIndex = usize;
 
-/// The node that is not known: on `/` nobody says it.
-pub const UNKNOWN: NodeIndex = 0;
+/// An unknown node: on `/` the server does not tell its name.
+pub(crate) const UNKNOWN: NodeIndex = 0;
 
-/// Nodes that are told apart; more are not known. Their matrix is the square of this.
+/// Distinguished nodes; further ones count as unknown. Bounds the matrix to the square of this.
 const NODES_MAX: usize = 64;
 
-/// Times in microseconds, as a distribution; three digits are exact.
+/// A histogram of microseconds with three significant digits.
 pub type Times = Histogram<u64>;
 
-/// What became of the messages that were due in one second of the run.
-pub struct Second {
-    /// Messages that were due.
-    pub offered: u64,
-    /// Of those, acked within a second.
-    pub acked_in_time: u64,
+/// Results of the messages that were due in one second of the run.
+pub(crate) struct Second {
+    pub(crate) offered: u64,
+    /// Messages acked within [`IN_TIME_US`].
+    pub(crate) acked_in_time: u64,
     /// From due to acked.
-    pub ack: Histogram<u32>,
-    /// From due to shown, by [`Way`].
-    pub delivery: [Histogram<u32>; 3],
+    pub(crate) ack: Histogram<u32>,
+    /// From due to shown, by [`Route`].
+    pub(crate) delivery: [Histogram<u32>; 3],
 }
 
 impl Default for Second {
     fn default() -> Self {
-        // Two digits, so that an hour's seconds fit in memory; they grow with what they hold.
+        // Two digits, so that the seconds of an hour fit in memory.
         let times = || Histogram::new(2).expect("two digits are allowed");
         Self { offered: 0, acked_in_time: 0, ack: times(), delivery: [times(), times(), times()] }
     }
 }
 
-/// From which node to which a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Sender and receiver are on one node.
+/// Whether a delivery crossed nodes.
+#[derive(Clone, Copy)]
+enum Route {
     SameNode,
-    /// They are on two.
     CrossNode,
-    /// One of the nodes is not known.
+    /// One of the nodes is unknown.
     Unknown,
 }
 
-/// All times of a run.
-pub struct Latency {
+/// All latencies of a run.
+pub(crate) struct Latency {
     /// From due to acked.
-    pub ack: Times,
-    /// From due to shown, by [`Way`].
-    pub delivery: [Times; 3],
-    /// By the second in which the messages were due.
-    pub seconds: Vec<Second>,
-    /// The nodes' names.
-    pub nodes: Vec<String>,
-    /// Deliveries from the first to the second.
-    pub matrix: Vec<Vec<u64>>,
-    /// From losing a connection to being as far as the room is.
-    pub recovery: Times,
+    pub(crate) ack: Times,
+    /// From due to shown, by [`Route`].
+    pub(crate) delivery: [Times; 3],
+    pub(crate) seconds: Vec<Second>,
+    /// Node names; `?` at [`UNKNOWN`].
+    pub(crate) nodes: Vec<String>,
+    /// Deliveries by storing node, then by delivering node.
+    pub(crate) matrix: Vec<Vec<u64>>,
+    /// From losing a connection to having caught up with the room.
+    pub(crate) recovery: Times,
 }
 
 impl Latency {
-    /// Of a run of this length; what is due later counts in its last second.
-    #[must_use]
-    pub fn new(duration: Duration) -> Self {
+    /// Latencies of a run of this length; messages due later count in its last second.
+    pub(crate) fn new(duration: Duration) -> Self {
         let times = || Times::new(3).expect("three digits are allowed");
         let seconds = usize::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(usize::MAX).max(1);
         Self {
@@ -82,8 +77,8 @@ impl Latency {
         }
     }
 
-    /// The node of this name.
-    pub fn node(&mut self, name: &str) -> NodeIndex {
+    /// Looks a node up by name and adds it if it is new.
+    pub(crate) fn node(&mut self, name: &str) -> NodeIndex {
         if let Some(known) = self.nodes.iter().position(|node| node == name) {
             return known;
         }
@@ -96,13 +91,11 @@ impl Latency {
         self.nodes.len() - 1
     }
 
-    /// A message was due.
-    pub fn offered(&mut self, due_us: u64) {
+    pub(crate) fn offered(&mut self, due_us: u64) {
         self.second(due_us).offered += 1;
     }
 
-    /// It was acked.
-    pub fn acked(&mut self, due_us: u64, now_us: u64) {
+    pub(crate) fn acked(&mut self, due_us: u64, now_us: u64) {
         let time = now_us.saturating_sub(due_us);
         record(&mut self.ack, time);
         let second = self.second(due_us);
@@ -110,21 +103,20 @@ impl Latency {
         second.acked_in_time += u64::from(time <= IN_TIME_US);
     }
 
-    /// A client showed it, for the first time.
-    pub fn shown(&mut self, due_us: u64, now_us: u64, from: NodeIndex, to: NodeIndex) {
-        let way = match (from, to) {
-            (UNKNOWN, _) | (_, UNKNOWN) => Way::Unknown,
-            (from, to) if from == to => Way::SameNode,
-            _ => Way::CrossNode,
+    /// Records a client's first showing of a message that `from` stored and `to` delivered.
+    pub(crate) fn shown(&mut self, due_us: u64, now_us: u64, from: NodeIndex, to: NodeIndex) {
+        let route = match (from, to) {
+            (UNKNOWN, _) | (_, UNKNOWN) => Route::Unknown,
+            (from, to) if from == to => Route::SameNode,
+            _ => Route::CrossNode,
         };
         let time = now_us.saturating_sub(due_us);
         self.matrix[from][to] += 1;
-        record(&mut self.delivery[way as usize], time);
-        record(&mut self.second(due_us).delivery[way as usize], time);
+        record(&mut self.delivery[route as usize], time);
+        record(&mut self.second(due_us).delivery[route as usize], time);
     }
 
-    /// A client that had lost its connection is as far as the room again.
-    pub fn recovered(&mut self, outage: Duration) {
+    pub(crate) fn recovered(&mut self, outage: Duration) {
         record(&mut self.recovery, u64::try_from(outage.as_micros()).unwrap_or(u64::MAX));
     }
 
@@ -139,12 +131,11 @@ fn record<C: hdrhistogram::Counter>(times: &mut Histogram<C>, us: u64) {
     times.record(us).expect("a histogram without bounds grows with what it holds");
 }
 
-/// All of a message's deliveries as one distribution.
-#[must_use]
-pub fn together<C: hdrhistogram::Counter>(ways: &[Histogram<C>; 3]) -> Histogram<C> {
-    let mut all = ways[0].clone();
-    for way in &ways[1..] {
-        all += way;
+/// Merges the routes' histograms.
+pub(crate) fn merged<C: hdrhistogram::Counter>(routes: &[Histogram<C>; 3]) -> Histogram<C> {
+    let mut all = routes[0].clone();
+    for route in &routes[1..] {
+        all += route;
     }
     all
 }
@@ -162,7 +153,7 @@ mod tests {
         let second = &latency.seconds[2];
         assert_eq!((second.offered, second.acked_in_time, second.ack.len()), (1, 1, 2));
         latency.offered(3_000_000);
-        assert_eq!(latency.seconds[2].offered, 2, "what is due at the very end is in the last second");
+        assert_eq!(latency.seconds[2].offered, 2, "a message due at the very end is in the last second");
     }
 
     #[test]
@@ -173,11 +164,11 @@ mod tests {
         for (from, to) in [(a, a), (a, b), (b, a), (UNKNOWN, b), (a, UNKNOWN)] {
             latency.shown(0, 10, from, to);
         }
-        let counts =
-            [Way::SameNode, Way::CrossNode, Way::Unknown].map(|way| latency.delivery[way as usize].len());
+        let counts = [Route::SameNode, Route::CrossNode, Route::Unknown]
+            .map(|route| latency.delivery[route as usize].len());
         assert_eq!(counts, [1, 2, 2]);
-        assert_eq!(together(&latency.delivery).len(), 5);
-        assert_eq!(latency.delivery[Way::CrossNode as usize].max(), 10);
+        assert_eq!(merged(&latency.delivery).len(), 5);
+        assert_eq!(latency.delivery[Route::CrossNode as usize].max(), 10);
         assert_eq!((latency.matrix[a][b], latency.matrix[b][b]), (1, 0));
     }
 }

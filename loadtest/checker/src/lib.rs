@@ -1,31 +1,28 @@
-//! Load for a chat stack, and a verdict on what it delivered.
+//! Sends load to a chat stack as real Socket.IO clients do, and judges every delivery.
 //!
-//! In reading order: [`options`] says what is asked for, [`run`] does it with many a [`client`], [`judge`]
-//! says what was right, [`report`] and [`table`] tell it. A client [`pace`]s its messages, keeps them in its
-//! [`outbox`], speaks a [`dialect`] in packets of its [`socket`] over its [`engine`], and writes what came of it
-//! into the [`record`].
+//! [`run`] executes what the [`options`] ask for: it starts the clients, records what they send and receive,
+//! and passes it to the [`judge`]. [`report`] and [`table`] present the result.
 
 pub mod options;
 pub mod run;
+mod shared;
 
-pub mod client;
+mod client;
+pub mod fault;
 pub mod outbox;
-pub mod pace;
-pub mod plant;
+mod schedule;
 
 pub mod dialect;
 pub mod engine;
 pub mod http;
-pub mod polling;
-pub mod socket;
+pub mod packet;
 pub mod target;
-pub mod websocket;
 
 pub mod identity;
 pub mod judge;
 pub mod latency;
-pub mod record;
+mod record;
 
-pub mod progress;
+mod progress;
 pub mod report;
 pub mod table;

@@ -1,4 +1,4 @@
-//! Entry point: read the options, run, report; the exit code is the verdict.
+//! Entry point: read the options, run, report. The exit code is the verdict.
 
 use std::process::ExitCode;
 
@@ -8,20 +8,20 @@ use clap::Parser as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::Notify;
 
-/// Nothing can be said about the stack.
+/// The exit code when the run allows no statement about the stack.
 const NO_VERDICT: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
     let (json, file) = (options.json, options.report.clone());
-    let report = match prepared(options).await {
+    let report = match prepare_and_run(options).await {
         Ok(report) => report,
         Err(error) => return no_verdict(&error),
     };
-    let written = serde_json::to_string(&report).context("the report").and_then(|text| {
+    let written = serde_json::to_string(&report).context("cannot encode the report").and_then(|text| {
         if let Some(file) = file {
-            std::fs::write(&file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
+            std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
         }
         Ok(text)
     });
@@ -33,22 +33,22 @@ async fn main() -> ExitCode {
     ExitCode::from(u8::from(!report.clean))
 }
 
-async fn prepared(options: Options) -> anyhow::Result<Report> {
-    // A client takes a file, or two.
+async fn prepare_and_run(options: Options) -> anyhow::Result<Report> {
+    // A websocket client needs one file, a polling client two.
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("the limit of open files cannot be raised")?;
+    setrlimit(Resource::Nofile, limit).context("cannot raise the limit of open files")?;
     let stop = Notify::new();
     tokio::select! {
         report = run::run(options, &stop) => report,
-        failed = interrupts(&stop) => failed,
+        failed = forward_interrupts(&stop) => failed,
     }
 }
 
-/// Passes on each SIGINT.
-async fn interrupts<T>(stop: &Notify) -> anyhow::Result<T> {
+/// Notifies `stop` of each SIGINT.
+async fn forward_interrupts<T>(stop: &Notify) -> anyhow::Result<T> {
     loop {
-        tokio::signal::ctrl_c().await.context("SIGINT cannot be heard")?;
+        tokio::signal::ctrl_c().await.context("cannot listen for SIGINT")?;
         stop.notify_one();
     }
 }

@@ -1,101 +1,101 @@
-//! What is asked for on the command line.
+//! Command-line options.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-use crate::{plant::Plant, target::Target};
+use crate::{fault::Fault, target::Target};
 
-/// Which namespace clients use.
+/// The namespace that clients use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Namespace {
     /// `/chat`, the native protocol.
     Chat,
     /// `/`, the tutorial's contract.
     Tutorial,
-    /// Every other client each.
+    /// Clients alternate between the two.
     Mixed,
 }
 
-/// Which transport clients use.
+/// The transport that clients use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Transport {
-    /// A websocket from the first byte.
+    /// Websocket from the start.
     Websocket,
-    /// HTTP long-polling, without an upgrade.
+    /// HTTP long-polling without an upgrade.
     Polling,
-    /// Every other pair of clients each.
+    /// Half of the clients each.
     Mixed,
 }
 
 /// Sends load to a chat stack as real Socket.IO clients do, and judges every delivery.
 ///
-/// Exits with 0 if every acked message reached every client exactly once and in one order, with 1 if
-/// not, with 2 if that could not be found out.
+/// Exit codes: 0 if every acked message reached every client exactly once and in one order, 1 if not, 2 if there
+/// is no verdict.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "chorus-load", version)]
 pub struct Options {
-    /// Where the stack is (http://HOST:PORT): a balancer, or several nodes, to which clients are dealt
+    /// The stack (http://HOST:PORT): a balancer, or several nodes, over which clients are spread
     #[arg(required = true, value_name = "URL")]
     pub urls: Vec<Target>,
-    /// Clients; all of them show what is said
+    /// Number of clients; each receives every message of its room
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub clients: u32,
-    /// Clients that send as well [default: all]
+    /// Number of clients that also send [default: all]
     #[arg(long)]
     pub senders: Option<u32>,
-    /// Messages a second of all senders together, each at its time whatever the answers do
+    /// Messages per second of all senders together (open loop: slow answers do not slow it down)
     #[arg(long, default_value_t = 100.0, conflicts_with = "in_flight", value_parser = positive)]
     pub rate: f64,
-    /// Instead of a rate: each sender has so many unanswered messages under way
+    /// Unanswered messages that each sender keeps in flight, instead of a rate
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub in_flight: Option<u32>,
-    /// How long messages are sent
+    /// How long to send
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
-    /// How long after that everything outstanding is waited for, at most
+    /// How long to wait for outstanding messages after that, at most
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub settle: Duration,
-    /// The namespace that clients use
+    /// Namespace of the clients
     #[arg(long, value_enum, default_value_t = Namespace::Chat)]
     pub namespace: Namespace,
-    /// The transport that clients use
+    /// Transport of the clients
     #[arg(long, value_enum, default_value_t = Transport::Websocket)]
     pub transport: Transport,
-    /// The room; clients on `/` are in `lobby`, whatever this is
+    /// Room of the clients on `/chat`; those on `/` are always in `lobby`
     #[arg(long, default_value = "lobby")]
     pub room: String,
-    /// Rooms, each with its share of the clients: ROOM-1, ROOM-2, …
+    /// Number of rooms to spread the clients over: ROOM-1, ROOM-2, …
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub rooms: u32,
-    /// Texts are at least so long
+    /// Minimum length of a message text, in bytes
     #[arg(long, default_value_t = 64)]
     pub text_bytes: usize,
-    /// Clients that connect a second, at the beginning
+    /// Clients that connect per second at the start
     #[arg(long, default_value_t = 500.0, value_parser = positive)]
     pub connect_rate: f64,
-    /// The first pause before a client connects again; it doubles with each failure
+    /// First pause before a client reconnects; doubles with each failure
     #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
     pub backoff_min: Duration,
-    /// The longest of these pauses
+    /// Longest pause before a client reconnects
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub backoff_max: Duration,
-    /// How long a sender waits for an answer before it sends again
+    /// How long a sender waits for an answer before it retries
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     pub ack_timeout: Duration,
-    /// Messages without an answer at the end are no violation
+    /// Do not count messages without an answer at the end as a violation
     #[arg(long)]
     pub allow_unacked: bool,
-    /// It is a violation if fewer nodes were seen, or two between which nothing was delivered
+    /// Require at least this many nodes, and deliveries between each pair of nodes
     #[arg(long)]
     pub expect_nodes: Option<usize>,
-    /// Falsifies what one client shows, so that the verdict is seen to fail
+    /// Inject a fault into one client's deliveries, to prove that the verdict can fail
     #[arg(long, value_enum)]
-    pub plant: Option<Plant>,
-    /// Prints the report as one JSON object
+    pub plant: Option<Fault>,
+    /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Writes the report as JSON to this file as well
+    /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }
@@ -106,7 +106,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl Options {
-    /// The names of the rooms that clients are in.
+    /// The names of all rooms of the run.
     #[must_use]
     pub fn room_names(&self) -> Vec<String> {
         match (self.namespace, self.rooms) {
@@ -116,7 +116,6 @@ impl Options {
         }
     }
 
-    /// Clients on `/` need the lobby.
     fn with_lobby(&self, mut rooms: Vec<String>) -> Vec<String> {
         if self.namespace == Namespace::Mixed && !rooms.iter().any(|room| room == LOBBY) {
             rooms.push(LOBBY.to_owned());
@@ -124,12 +123,12 @@ impl Options {
         rooms
     }
 
-    /// How many clients send.
+    /// The number of senders.
     #[must_use]
     pub fn sender_count(&self) -> u32 {
         self.senders.map_or(self.clients, |senders| senders.min(self.clients))
     }
 }
 
-/// The room of namespace `/`.
+/// The only room of namespace `/`.
 pub const LOBBY: &str = "lobby";

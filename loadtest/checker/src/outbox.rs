@@ -1,6 +1,6 @@
-//! What a sender has to say, until it is answered: in its order, across refusals and connections.
+//! A sender's queue of unanswered messages, which keeps their order across retries and reconnects.
 //!
-//! Pure: the moment is passed in.
+//! Pure: the caller passes the time.
 
 use std::{
     collections::VecDeque,
@@ -9,133 +9,134 @@ use std::{
 
 use crate::identity::Said;
 
-/// How the server took a message.
+/// What an answer means for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Answered for good, with an ack or a refusal.
+    /// Final: acked or refused for good.
     Settled,
-    /// To be sent again after this time.
+    /// Retryable: send it again after this time.
     Again(Duration),
 }
 
 struct Entry {
     said: Said,
-    under_way: Option<UnderWay>,
+    in_flight: Option<InFlight>,
 }
 
-struct UnderWay {
+struct InFlight {
     ack: u64,
     since: Instant,
 }
 
-/// Messages that wait or are under way. It is bounded by what the run offers.
+/// Waiting and in-flight messages. Only the run's schedule bounds it.
 pub struct Outbox {
-    /// In the order in which they were offered. Settled ones are gone and the first that is not under
-    /// way is sent next, so that those under way are among the first `window`.
+    /// In the order of offering. The first entry that is not in flight is sent next, so those in flight are
+    /// among the first `window`.
     entries: VecDeque<Entry>,
-    under_way: usize,
+    in_flight: usize,
     window: usize,
     ack_timeout: Duration,
-    /// After a refusal: nothing is sent before this, nor while anything is under way.
+    /// After a retryable error: nothing is sent before this time, nor while anything is in flight.
     pause: Option<Instant>,
-    acks: u64,
+    last_ack: u64,
 }
 
 impl Outbox {
-    /// An outbox that has up to `window` messages under way, and sends again what is not answered in time.
+    /// Creates an outbox with up to `window` messages in flight, which are retried after `ack_timeout`.
     #[must_use]
     pub fn new(window: usize, ack_timeout: Duration) -> Self {
-        Self { entries: VecDeque::new(), under_way: 0, window, ack_timeout, pause: None, acks: 0 }
+        Self { entries: VecDeque::new(), in_flight: 0, window, ack_timeout, pause: None, last_ack: 0 }
     }
 
-    /// Takes a message.
+    /// Appends a message.
     pub fn push(&mut self, said: Said) {
-        self.entries.push_back(Entry { said, under_way: None });
+        self.entries.push_back(Entry { said, in_flight: None });
     }
 
-    /// Messages that are not answered for good.
+    /// Messages without a final answer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether all were answered.
+    /// Whether every message has a final answer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The number of an ack that belongs to no message here, for another request.
+    /// Allocates an ack id for a request other than a post.
     pub fn next_ack(&mut self) -> u64 {
-        self.acks += 1;
-        self.acks
+        self.last_ack += 1;
+        self.last_ack
     }
 
-    /// The next message to send now, and the number of its ack.
+    /// Returns the next message to send now, with its ack id.
     pub fn next(&mut self, now: Instant) -> Option<(u64, Said)> {
         if let Some(pause) = self.pause {
-            if 0 < self.under_way || now < pause {
+            if 0 < self.in_flight || now < pause {
                 return None;
             }
             self.pause = None;
         }
-        if self.window <= self.under_way {
+        if self.window <= self.in_flight {
             return None;
         }
-        let ack = self.acks + 1;
-        let entry = self.entries.iter_mut().find(|entry| entry.under_way.is_none())?;
-        entry.under_way = Some(UnderWay { ack, since: now });
+        let ack = self.last_ack + 1;
+        let entry = self.entries.iter_mut().find(|entry| entry.in_flight.is_none())?;
+        entry.in_flight = Some(InFlight { ack, since: now });
         let said = entry.said;
-        self.under_way += 1;
-        self.acks = ack;
+        self.in_flight += 1;
+        self.last_ack = ack;
         Some((ack, said))
     }
 
-    /// Takes an answer. `None` if nothing waits for it any more.
+    /// Handles an answer and returns its message; `None` if no message waits for that ack.
     pub fn answered(&mut self, ack: u64, now: Instant, outcome: Outcome) -> Option<Said> {
-        let waits = |entry: &Entry| entry.under_way.as_ref().is_some_and(|under_way| under_way.ack == ack);
-        let place = self.entries.iter().position(waits)?;
-        let said = self.entries[place].said;
-        self.under_way -= 1;
+        let waits = |entry: &Entry| entry.in_flight.as_ref().is_some_and(|in_flight| in_flight.ack == ack);
+        let index = self.entries.iter().position(waits)?;
+        let said = self.entries[index].said;
+        self.in_flight -= 1;
         match outcome {
-            Outcome::Settled => drop(self.entries.remove(place)),
-            Outcome::Again(after) => self.hold(place, now + after),
+            Outcome::Settled => drop(self.entries.remove(index)),
+            Outcome::Again(after) => self.retry(index, now + after),
         }
         Some(said)
     }
 
-    fn hold(&mut self, place: usize, until: Instant) {
-        self.entries[place].under_way = None;
+    /// Puts a message back in line and pauses sending until `until`.
+    fn retry(&mut self, index: usize, until: Instant) {
+        self.entries[index].in_flight = None;
         self.pause = Some(self.pause.map_or(until, |pause| pause.max(until)));
     }
 
-    /// Takes back what was not answered in time.
+    /// Puts messages back in line whose answer is overdue.
     pub fn expire(&mut self, now: Instant) {
-        for place in 0..self.entries.len().min(self.window) {
-            let late = |under_way: &UnderWay| self.ack_timeout <= now - under_way.since;
-            if self.entries[place].under_way.as_ref().is_some_and(late) {
-                self.under_way -= 1;
-                self.hold(place, now);
+        for index in 0..self.entries.len().min(self.window) {
+            let late = |in_flight: &InFlight| self.ack_timeout <= now - in_flight.since;
+            if self.entries[index].in_flight.as_ref().is_some_and(late) {
+                self.in_flight -= 1;
+                self.retry(index, now);
             }
         }
     }
 
-    /// The connection is gone, and the answers with it.
+    /// Puts all messages back in line after the connection was lost.
     pub fn disconnected(&mut self) {
         for entry in self.entries.iter_mut().take(self.window) {
-            entry.under_way = None;
+            entry.in_flight = None;
         }
-        (self.under_way, self.pause) = (0, None);
+        (self.in_flight, self.pause) = (0, None);
     }
 
-    /// When something is to be done, if nothing happens before.
+    /// When to call [`next`](Self::next) or [`expire`](Self::expire) again, if no answer comes first.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        if let Some(pause) = self.pause.filter(|_| self.under_way == 0) {
+        if let Some(pause) = self.pause.filter(|_| self.in_flight == 0) {
             return Some(pause);
         }
-        let under_way = self.entries.iter().take(self.window).filter_map(|entry| entry.under_way.as_ref());
-        Some(under_way.map(|under_way| under_way.since).min()? + self.ack_timeout)
+        let in_flight = self.entries.iter().take(self.window).filter_map(|entry| entry.in_flight.as_ref());
+        Some(in_flight.map(|in_flight| in_flight.since).min()? + self.ack_timeout)
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
         outbox
     }
 
-    /// Sends all that may be sent, and returns the messages' numbers and their acks.
+    /// Sends as much as possible; returns the messages' numbers and ack ids.
     fn sent(outbox: &mut Outbox, now: Instant) -> (Vec<u32>, Vec<u64>) {
         std::iter::from_fn(|| outbox.next(now)).map(|(ack, said)| (said.id.number, ack)).unzip()
     }
@@ -176,11 +177,11 @@ mod tests {
         let (mut outbox, now) = (outbox(3, 5), Instant::now());
         let (_, acks) = sent(&mut outbox, now);
         outbox.answered(acks[0], now, Outcome::Again(SECOND));
-        assert!(sent(&mut outbox, now + TIMEOUT / 2).0.is_empty(), "two are under way");
+        assert!(sent(&mut outbox, now + TIMEOUT / 2).0.is_empty(), "two are in flight");
         outbox.answered(acks[1], now, Outcome::Again(Duration::ZERO));
         outbox.answered(acks[2], now, Outcome::Settled);
         assert_eq!(outbox.wake_at(), Some(now + SECOND));
-        assert!(sent(&mut outbox, now).0.is_empty(), "it was asked to wait");
+        assert!(sent(&mut outbox, now).0.is_empty(), "the server asked to wait");
         assert_eq!(sent(&mut outbox, now + SECOND).0, [0, 1, 3]);
     }
 
@@ -193,10 +194,7 @@ mod tests {
         outbox.expire(now + TIMEOUT);
         let (numbers, again) = sent(&mut outbox, now + TIMEOUT);
         assert_eq!(numbers, [0]);
-        assert!(
-            outbox.answered(acks[0], now, Outcome::Settled).is_none(),
-            "that answer is no longer waited for"
-        );
+        assert!(outbox.answered(acks[0], now, Outcome::Settled).is_none(), "the first ack id is obsolete");
         assert!(outbox.answered(again[0], now, Outcome::Settled).is_some());
     }
 

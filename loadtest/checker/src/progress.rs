@@ -1,13 +1,13 @@
-//! A line a second on stderr, for whoever watches.
+//! Progress output: one line a second on stderr.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::client::Shared;
+use crate::shared::Shared;
 
-/// Tells for ever how far the run is.
-pub async fn tell(shared: Arc<Shared>) {
+/// Prints the progress of the run until the task is dropped.
+pub(crate) async fn print_progress(shared: Arc<Shared>) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks.tick().await;

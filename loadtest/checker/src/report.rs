@@ -1,4 +1,4 @@
-//! What a run found, as JSON; its fields are explained in README.md.
+//! The report of a run. README.md documents its JSON.
 
 use std::time::Duration;
 
@@ -6,95 +6,82 @@ use hdrhistogram::{Counter, Histogram};
 use serde::Serialize;
 
 use crate::{
-    client::Shared,
     judge::{Kind, Verdict},
-    latency::{Latency, Second, together},
+    latency::{Latency, Second, merged},
     record::{Record, Tally},
+    shared::Shared,
 };
 
 /// The whole report.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// No violation.
+    /// Whether there are no violations.
     pub clean: bool,
-    /// What was asked for.
-    pub run: Run,
-    /// What happened to the messages.
+    pub(crate) run: Run,
+    /// Counts of messages.
     pub messages: Messages,
-    /// What must not happen.
+    /// Counts of violations.
     pub violations: Violations,
-    /// Violations in words, a few of each kind.
+    /// Descriptions of violations, a few of each kind.
     pub examples: Vec<String>,
     /// From due to acked.
-    pub ack: Spread,
+    pub(crate) ack: Percentiles,
     /// From due to shown.
-    pub delivery: Deliveries,
-    /// The longest that any client waited for any message, in milliseconds.
-    pub longest_wait_ms: f64,
-    /// From node to node.
-    pub nodes: Nodes,
-    /// Connections that were lost and made again.
+    pub(crate) delivery: Deliveries,
+    /// The longest delivery.
+    pub(crate) longest_wait_ms: f64,
+    pub(crate) nodes: Nodes,
+    /// Lost and restored connections.
     pub connections: Connections,
-    /// Refusals by their code, those that pass included.
+    /// Refusals by code, retryable ones included.
     pub refusals: Tally,
-    /// Notices by their code.
-    pub notices: Tally,
-    /// By the second in which messages were due.
+    /// Notices by code.
+    pub(crate) notices: Tally,
+    /// Results by the second in which messages were due.
     pub seconds: Vec<SecondReport>,
 }
 
-/// What was asked for.
+/// What the options asked for.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Run {
-    /// Where.
-    pub urls: Vec<String>,
-    /// Clients.
-    pub clients: u32,
-    /// Of them, those that send.
-    pub senders: u32,
-    /// The rooms.
-    pub rooms: Vec<String>,
-    /// `chat`, `tutorial` or `mixed`.
-    pub namespace: String,
-    /// `websocket`, `polling` or `mixed`.
-    pub transport: String,
-    /// Messages a second; absent with `inFlight`.
-    pub rate: Option<f64>,
-    /// Unanswered messages a sender; absent with `rate`.
-    pub in_flight: Option<u32>,
-    /// Texts are at least so long.
-    pub text_bytes: usize,
-    /// How long messages were sent.
-    pub sent_for_ms: f64,
-    /// How long the rest was waited for.
-    pub settled_in_ms: f64,
+pub(crate) struct Run {
+    pub(crate) urls: Vec<String>,
+    pub(crate) clients: u32,
+    pub(crate) senders: u32,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) namespace: String,
+    pub(crate) transport: String,
+    /// Messages per second; absent with `inFlight`.
+    pub(crate) rate: Option<f64>,
+    /// Unanswered messages per sender; absent with `rate`.
+    pub(crate) in_flight: Option<u32>,
+    pub(crate) text_bytes: usize,
+    pub(crate) sent_for_ms: f64,
+    pub(crate) settled_in_ms: f64,
 }
 
-/// What happened to the messages.
+/// Counts of messages.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Messages {
-    /// Due.
+    /// Messages that became due.
     pub offered: u64,
-    /// Stored.
+    /// Messages acked as stored.
     pub acked: u64,
-    /// Refused for good.
-    pub refused: u64,
-    /// Neither, at the end.
-    pub unacked: u64,
-    /// Messages times the clients that showed them.
+    /// Messages refused for good.
+    pub(crate) refused: u64,
+    /// Messages without a final answer.
+    pub(crate) unacked: u64,
+    /// Messages of this run times the clients that showed them.
     pub delivered: u64,
-    /// The same of messages of others.
+    /// The same for other messages.
     pub foreign: u64,
-    /// Acked a second, while messages were sent.
-    pub acked_per_second: f64,
-    /// Delivered a second, likewise.
-    pub delivered_per_second: f64,
+    pub(crate) acked_per_second: f64,
+    pub(crate) delivered_per_second: f64,
 }
 
-/// What must not happen, counted by [`Kind`].
+/// Counts of violations, as [`Kind`] defines them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violations {
@@ -110,104 +97,85 @@ pub struct Violations {
     pub ghosts: u64,
     /// [`Kind::Hole`]
     pub holes: u64,
-    /// Without an answer at the end, unless that is allowed.
+    /// Messages without a final answer, unless `--allow-unacked`.
     pub unacked: u64,
-    /// Nodes that `--expect-nodes` misses, and pairs of nodes between which nothing was delivered.
+    /// With `--expect-nodes`: missing nodes, plus pairs of nodes without a delivery.
     pub nodes: u64,
 }
 
-/// A distribution in milliseconds.
+/// A latency distribution.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Spread {
-    /// How many.
+pub struct Percentiles {
+    /// Recorded values.
     pub count: u64,
-    /// Half are at most this.
-    pub p50_ms: f64,
-    /// Of ten, nine.
-    pub p90_ms: f64,
-    /// Of a hundred, all but one.
-    pub p99_ms: f64,
-    /// Of a thousand, all but one.
-    pub p999_ms: f64,
-    /// The longest.
-    pub max_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p90_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) p999_ms: f64,
+    pub(crate) max_ms: f64,
 }
 
-/// Distributions of deliveries.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Deliveries {
-    /// All of them.
-    pub all: Spread,
-    /// Sender and receiver on one node.
-    pub same_node: Spread,
-    /// On two.
-    pub cross_node: Spread,
-    /// A node is not known.
-    pub unknown: Spread,
+pub(crate) struct Deliveries {
+    pub(crate) all: Percentiles,
+    pub(crate) same_node: Percentiles,
+    pub(crate) cross_node: Percentiles,
+    /// One of the nodes is unknown.
+    pub(crate) unknown: Percentiles,
 }
 
-/// From node to node.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Nodes {
-    /// Their names; `?` first, for those that are not known.
-    pub names: Vec<String>,
-    /// Deliveries: the row is the node that stored, the column the one that delivered.
-    pub deliveries: Vec<Vec<u64>>,
+pub(crate) struct Nodes {
+    /// `?`, which stands for unknown nodes, is the first.
+    pub(crate) names: Vec<String>,
+    /// A row for each storing node, a column for each delivering node.
+    pub(crate) deliveries: Vec<Vec<u64>>,
 }
 
-/// Connections that were lost and made again.
+/// Lost and restored connections.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Connections {
-    /// Times that a client came back.
+    /// Reconnects of all clients.
     pub reconnects: u64,
-    /// Clients that did.
+    /// Clients that reconnected at least once.
     pub clients_reconnected: usize,
-    /// The most often that one did.
-    pub most_reconnects: u32,
+    /// The most reconnects of one client.
+    pub(crate) most_reconnects: u32,
     /// From losing the connection to having shown what was missed.
-    pub recovery: Spread,
-    /// Recoveries of which the server said that they were not complete.
-    pub incomplete_recoveries: u64,
-    /// Why connections ended.
-    pub disconnects: Tally,
-    /// Why they could not be made.
-    pub failed_connects: Tally,
+    pub recovery: Percentiles,
+    /// Recoveries that the server reported as incomplete.
+    pub(crate) incomplete_recoveries: u64,
+    pub(crate) disconnects: Tally,
+    pub(crate) failed_connects: Tally,
 }
 
-/// What became of the messages that were due in one second.
+/// Results of the messages that were due in one second of the run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecondReport {
-    /// From the beginning, from 0.
-    pub second: usize,
-    /// Due.
+    pub(crate) second: usize,
+    /// Messages due.
     pub offered: u64,
-    /// Of those, acked within a second.
-    pub acked_in_time: u64,
-    /// From due to acked.
-    pub ack: Spread,
-    /// From due to shown.
-    pub delivery: Spread,
-    /// The same on one node.
-    pub same_node: Spread,
-    /// The same across nodes.
-    pub cross_node: Spread,
+    /// Messages acked within a second.
+    pub(crate) acked_in_time: u64,
+    pub(crate) ack: Percentiles,
+    pub(crate) delivery: Percentiles,
+    pub(crate) same_node: Percentiles,
+    pub(crate) cross_node: Percentiles,
 }
 
 impl Report {
-    /// The report of a run that is over.
-    #[must_use]
-    pub fn new(shared: Shared, sent_for: Duration, settled_in: Duration) -> Self {
+    pub(crate) fn new(shared: Shared, sent_for: Duration, settled_in: Duration) -> Self {
         let (options, record) = shared.into_parts();
         let Record { judge, latency, .. } = record;
         let verdict = judge.finish();
         let nodes = options.expect_nodes.map_or(0, |expected| missing_nodes(&latency, expected));
         let violations = violations(&verdict, options.allow_unacked, nodes);
-        let all = together(&latency.delivery);
+        let all = merged(&latency.delivery);
         let [same, cross, unknown] = &latency.delivery;
         Self {
             clean: verdict.violations() + violations.unacked + nodes == 0,
@@ -226,19 +194,19 @@ impl Report {
             },
             messages: messages(&verdict, sent_for),
             violations,
-            ack: spread(&latency.ack),
-            longest_wait_ms: spread(&all).max_ms,
+            ack: percentiles(&latency.ack),
+            longest_wait_ms: percentiles(&all).max_ms,
             delivery: Deliveries {
-                all: spread(&all),
-                same_node: spread(same),
-                cross_node: spread(cross),
-                unknown: spread(unknown),
+                all: percentiles(&all),
+                same_node: percentiles(same),
+                cross_node: percentiles(cross),
+                unknown: percentiles(unknown),
             },
             connections: Connections {
                 reconnects: record.reconnects.iter().map(|&times| u64::from(times)).sum(),
                 clients_reconnected: record.reconnects.iter().filter(|&&times| 0 < times).count(),
                 most_reconnects: record.reconnects.iter().copied().max().unwrap_or_default(),
-                recovery: spread(&latency.recovery),
+                recovery: percentiles(&latency.recovery),
                 incomplete_recoveries: record.incomplete_recoveries,
                 disconnects: record.disconnects,
                 failed_connects: record.failed_connects,
@@ -280,7 +248,7 @@ fn violations(verdict: &Verdict, allow_unacked: bool, nodes: u64) -> Violations 
     }
 }
 
-/// Nodes that were not seen, and pairs of those seen between which nothing was delivered.
+/// Counts missing nodes, and pairs of known nodes without a delivery.
 fn missing_nodes(latency: &Latency, expected: usize) -> u64 {
     let known = latency.nodes.len() - 1;
     let empty = latency.matrix.iter().skip(1).flat_map(|row| &row[1..]).filter(|count| **count == 0).count();
@@ -293,19 +261,19 @@ fn second((second, times): (usize, &Second)) -> SecondReport {
         second,
         offered: times.offered,
         acked_in_time: times.acked_in_time,
-        ack: spread(&times.ack),
-        delivery: spread(&together(&times.delivery)),
-        same_node: spread(same),
-        cross_node: spread(cross),
+        ack: percentiles(&times.ack),
+        delivery: percentiles(&merged(&times.delivery)),
+        same_node: percentiles(same),
+        cross_node: percentiles(cross),
     }
 }
 
-fn spread<C: Counter>(times: &Histogram<C>) -> Spread {
+fn percentiles<C: Counter>(times: &Histogram<C>) -> Percentiles {
     let at = |quantile: f64| ms(Duration::from_micros(times.value_at_quantile(quantile)));
     let max_ms = ms(Duration::from_micros(times.max()));
-    // A bucket's upper end may lie beyond what was recorded.
+    // A bucket's upper end may exceed the largest recorded value.
     let at = |quantile: f64| at(quantile).min(max_ms);
-    Spread {
+    Percentiles {
         count: times.len(),
         p50_ms: at(0.5),
         p90_ms: at(0.9),
@@ -315,7 +283,7 @@ fn spread<C: Counter>(times: &Histogram<C>) -> Spread {
     }
 }
 
-/// Milliseconds, to a hundredth.
+/// Milliseconds, rounded to hundredths.
 fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }

@@ -1,4 +1,4 @@
-//! A run: clients come together, messages are sent, what is outstanding is waited for, and judged.
+//! Executes a run: clients join, messages are sent, outstanding ones are awaited, and the result is judged.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -15,31 +15,33 @@ use tokio::{
 };
 
 use crate::{
-    client::{Beginning, Client, Phase, Role, Shared},
+    client::{Client, Role},
     dialect::Dialect,
     http::{Http, Jar},
     identity::Texts,
     judge::Member,
     options::{LOBBY, Namespace, Options, Transport},
-    pace::Pace,
+    progress::print_progress,
     record::Record,
     report::Report,
+    schedule::Schedule,
+    shared::{Phase, RoomStart, Shared},
 };
 
-/// Beyond the time that `--connect-rate` gives them, all clients must be in their rooms after this.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked whether something is complete.
-const LOOK: Duration = Duration::from_millis(50);
-/// After the last message came, so long it is watched whether one comes twice.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long clients may take to join after the last one was started.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often conditions are checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long to watch for repeats after the last message arrived.
+const REPEAT_WATCH: Duration = Duration::from_secs(1);
 
-/// Runs what the options say. A first `stop` ends the sending, a second one the waiting.
+/// Executes a run. A first `stop` ends the sending, a second one the waiting.
 ///
 /// # Errors
 ///
-/// The stack cannot be reached, or not by all clients: nothing can be said about it.
+/// There is no verdict: not all clients could join, or no message was stored.
 pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
-    let rooms = beginnings(&options).await?;
+    let rooms = room_starts(&options).await?;
     let names = options.room_names();
     let roles = roles(&options, &names);
     let members: Vec<Member> = roles.iter().map(|role| member(role, &rooms)).collect();
@@ -49,9 +51,9 @@ pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
     let options = &shared.options;
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(crate::progress::tell(shared.clone()));
-    let (phase, phases) = watch::channel(Phase::Gathering);
-    gather(&shared, roles, &phases, &mut tasks).await?;
+    tasks.spawn(print_progress(shared.clone()));
+    let (phase, phases) = watch::channel(Phase::Connecting);
+    connect_all(&shared, roles, &phases, &mut tasks).await?;
 
     let begin = Instant::now();
     phase.send_replace(Phase::Sending(begin));
@@ -66,28 +68,31 @@ pub async fn run(options: Options, stop: &Notify) -> anyhow::Result<Report> {
         () = stop.notified() => {}
     }
     let settled_in = settling.elapsed();
-    // No client is heard any more.
     tasks.shutdown().await;
     let shared = Arc::into_inner(shared).context("a client outlived the run")?;
-    let (record, nothing) = (shared.record(), "nothing was stored, so that there is nothing to judge");
+    let record = shared.record();
     let verdict = record.judge.so_far();
-    ensure!(0 < verdict.acked + verdict.unacked(), "{nothing}; refusals: {:?}", record.refusals);
+    ensure!(
+        0 < verdict.acked + verdict.unacked(),
+        "nothing was stored, so that there is nothing to judge; refusals: {:?}",
+        record.refusals
+    );
     drop(record);
     Ok(Report::new(shared, sent_for, settled_in))
 }
 
-/// Waits until everything is complete, and then whether something comes twice.
+/// Waits until every delivery has arrived, then watches for repeats.
 async fn settle(shared: &Shared) {
     let clients = shared.options.clients as usize;
-    while shared.over.load(Ordering::Relaxed) < clients || !shared.record().judge.is_complete() {
-        sleep(LOOK).await;
+    while shared.finished.load(Ordering::Relaxed) < clients || !shared.record().judge.is_complete() {
+        sleep(POLL_INTERVAL).await;
     }
     eprintln!("everything is complete");
-    sleep(LINGER).await;
+    sleep(REPEAT_WATCH).await;
 }
 
-/// Starts the clients, and waits until each has been in its room.
-async fn gather(
+/// Starts the clients and waits until each has joined its room.
+async fn connect_all(
     shared: &Arc<Shared>,
     roles: Vec<Role>,
     phases: &watch::Receiver<Phase>,
@@ -97,26 +102,27 @@ async fn gather(
     for (started, role) in (0_u32..).zip(roles) {
         let at = begin + Duration::from_secs_f64(f64::from(started) / rate);
         tokio::time::sleep_until(at.into()).await;
-        tasks.spawn(Client::new(role, shared.clone(), phases.clone()).live());
+        tasks.spawn(Client::new(role, shared.clone(), phases.clone()).run());
     }
     let all_joined = async {
         while shared.joined.load(Ordering::Relaxed) < clients {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
-    let in_time = timeout(CONNECT_PATIENCE, all_joined).await.is_ok();
+    let in_time = timeout(CONNECT_TIMEOUT, all_joined).await.is_ok();
     let (joined, record) = (shared.joined.load(Ordering::Relaxed), shared.record());
     ensure!(
         in_time,
-        "only {joined} of {clients} clients came into their rooms; connecting failed: {:?}, ended: {:?}",
+        "only {joined} of {clients} clients joined their rooms; failed connects: {:?}; disconnects: {:?}",
         record.failed_connects,
         record.disconnects
     );
     Ok(())
 }
 
-/// The clients. Their numbers' digits, in a base of what there is to choose from, deal them: first to the
-/// URLs, then to namespaces, transports and rooms, so that each meets each.
+/// Spreads the clients over URLs, namespaces, transports and rooms so that every combination occurs.
+///
+/// A client's number is read as digits of mixed radix, one digit for each choice.
 fn roles(options: &Options, rooms: &[String]) -> Vec<Role> {
     let senders = options.sender_count();
     let lobby = rooms.iter().position(|room| room == LOBBY);
@@ -141,29 +147,29 @@ fn roles(options: &Options, rooms: &[String]) -> Vec<Role> {
             (Dialect::Tutorial, Some(lobby)) => lobby,
             _ => digit(options.rooms as usize),
         };
-        let pace = match options.in_flight {
-            _ if senders <= number => Pace::Silent,
-            Some(window) => Pace::InFlight(window as usize),
-            None => Pace::fixed(number, senders, options.rate),
+        let schedule = match options.in_flight {
+            _ if senders <= number => Schedule::ReceiveOnly,
+            Some(window) => Schedule::InFlight(window as usize),
+            None => Schedule::fixed_rate(number, senders, options.rate),
         };
-        Role { number: number as usize, url, dialect, transport, room, pace }
+        Role { number: number as usize, url, dialect, transport, room, schedule }
     };
     (0..options.clients).map(role).collect()
 }
 
-fn member(role: &Role, rooms: &[Beginning]) -> Member {
+fn member(role: &Role, rooms: &[RoomStart]) -> Member {
     Member { room: role.room, dense: role.dialect == Dialect::Native, after: rooms[role.room].head }
 }
 
-/// Asks where the rooms stand: every client answers for what follows.
-async fn beginnings(options: &Options) -> anyhow::Result<Vec<Beginning>> {
+/// Reads each room's epoch and head from the first URL that answers; clients are judged on what follows.
+async fn room_starts(options: &Options) -> anyhow::Result<Vec<RoomStart>> {
     let mut failed = anyhow::anyhow!("no URL");
     'urls: for target in &options.urls {
         let mut http = Http::new(target.clone(), Jar::default());
         let mut rooms = Vec::new();
         for room in options.room_names() {
-            match timeout(CONNECT_PATIENCE, beginning(&mut http, &room, options.namespace)).await {
-                Ok(Ok(beginning)) => rooms.push(beginning),
+            match timeout(CONNECT_TIMEOUT, room_start(&mut http, &room, options.namespace)).await {
+                Ok(Ok(start)) => rooms.push(start),
                 Ok(Err(error)) => {
                     failed =
                         error.context(format!("{} does not say where {room} stands", target.authority()));
@@ -180,25 +186,25 @@ async fn beginnings(options: &Options) -> anyhow::Result<Vec<Beginning>> {
 #[derive(Deserialize)]
 struct Page {
     epoch: String,
-    messages: Vec<Place>,
+    messages: Vec<Message>,
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct Message {
     seq: u64,
 }
 
-async fn beginning(http: &mut Http, room: &str, namespace: Namespace) -> anyhow::Result<Beginning> {
+async fn room_start(http: &mut Http, room: &str, namespace: Namespace) -> anyhow::Result<RoomStart> {
     let path = format!("/api/rooms/{room}/messages?limit=1");
     let (status, body) = http.request(Method::GET, &path, String::new()).await?;
-    // A server that only knows the tutorial has no such page: its room is taken to be empty.
+    // A server that implements only the tutorial has no HTTP API; assume that its room is empty.
     if status == StatusCode::NOT_FOUND && namespace == Namespace::Tutorial {
-        return Ok(Beginning { room: room.to_owned(), epoch: String::new(), head: 0 });
+        return Ok(RoomStart { room: room.to_owned(), epoch: String::new(), head: 0 });
     }
     ensure!(status == StatusCode::OK, "status {status}: {body:.200}");
     let page: Page = serde_json::from_str(&body)?;
-    let head = page.messages.last().map_or(0, |place| place.seq);
-    Ok(Beginning { room: room.to_owned(), epoch: page.epoch, head })
+    let head = page.messages.last().map_or(0, |message| message.seq);
+    Ok(RoomStart { room: room.to_owned(), epoch: page.epoch, head })
 }
 
 #[cfg(test)]
@@ -218,7 +224,7 @@ mod tests {
         let kind =
             |role: &Role| (role.url, role.dialect == Dialect::Native, role.transport == Transport::Polling);
         assert_eq!(roles.iter().map(kind).collect::<HashSet<_>>().len(), 8);
-        assert_eq!(roles.iter().filter(|role| !matches!(role.pace, Pace::Silent)).count(), 5);
+        assert_eq!(roles.iter().filter(|role| !matches!(role.schedule, Schedule::ReceiveOnly)).count(), 5);
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! The report for people.
+//! Prints a report as text.
 
 use std::fmt;
 
-use crate::report::{Report, Spread};
+use crate::report::{Percentiles, Report};
 
-/// Writes as a table what a [`Report`] holds.
+/// Displays a [`Report`] as tables.
 pub struct Table<'a>(pub &'a Report);
 
 impl fmt::Display for Table<'_> {
@@ -49,7 +49,7 @@ impl Table<'_> {
         )?;
         writeln!(
             f,
-            "deliveries  {} ({}/s), {} of others",
+            "deliveries  {} ({}/s), {} foreign",
             messages.delivered, messages.delivered_per_second, messages.foreign
         )?;
         writeln!(
@@ -73,15 +73,15 @@ impl Table<'_> {
             "\n{:<22}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "ms from due to", "count", "p50", "p90", "p99", "p99.9", "max"
         )?;
-        for (name, spread) in [
+        for (name, percentiles) in [
             ("acked", ack),
             ("shown", &delivery.all),
             ("  on the same node", &delivery.same_node),
             ("  on another node", &delivery.cross_node),
-            ("  (node not known)", &delivery.unknown),
-            ("lost to caught up", &connections.recovery),
+            ("  (node unknown)", &delivery.unknown),
+            ("lost to recovered", &connections.recovery),
         ] {
-            let Spread { count, p50_ms, p90_ms, p99_ms, p999_ms, max_ms } = spread;
+            let Percentiles { count, p50_ms, p90_ms, p99_ms, p999_ms, max_ms } = percentiles;
             if 0 < *count {
                 writeln!(
                     f,
@@ -117,8 +117,8 @@ impl Table<'_> {
             connections.incomplete_recoveries
         )?;
         for (what, tally) in [
-            ("ended", &connections.disconnects),
-            ("not connected", &connections.failed_connects),
+            ("disconnected", &connections.disconnects),
+            ("connect failed", &connections.failed_connects),
             ("refused", refusals),
             ("notice", notices),
         ] {

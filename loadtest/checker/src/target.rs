@@ -1,20 +1,20 @@
-//! Where a stack is reached, and the cookies that a client has from there.
+//! The address of a stack, and the cookies that a client got from it.
 
 use std::str::FromStr;
 
 use hyper::{HeaderMap, Uri, header::SET_COOKIE};
 
-/// A host and a port that speak HTTP.
+/// A host and port that serve HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// To be connected to.
+    /// Name or address; IPv6 in brackets.
     pub host: String,
-    /// To be connected to.
+    /// 80 unless the URL names one.
     pub port: u16,
 }
 
 impl Target {
-    /// As it stands in a `Host` header.
+    /// `host:port`, as in a `Host` header.
     #[must_use]
     pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
@@ -37,12 +37,12 @@ impl FromStr for Target {
     }
 }
 
-/// The cookies of one client. It knows no paths, hosts and ages: a run is short and goes to one stack.
+/// The cookies of one client. Paths, domains and ages are ignored: a run is short and has one stack.
 #[derive(Debug, Default)]
 pub struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
-    /// Keeps what an answer set.
+    /// Stores the cookies that a response sets.
     pub fn keep(&mut self, headers: &HeaderMap) {
         for value in headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
             let pair = value.split(';').next().unwrap_or_default();
@@ -52,7 +52,7 @@ impl Cookies {
         }
     }
 
-    /// What to send along; `None` without cookies.
+    /// The `Cookie` header; `None` without cookies.
     #[must_use]
     pub fn header(&self) -> Option<String> {
         let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();

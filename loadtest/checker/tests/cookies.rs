@@ -1,4 +1,4 @@
-//! What a balancer sets is sent back to it, so that a client stays on its node.
+//! Clients send the balancer's cookie back, so they stay on their node.
 
 #![cfg(test)]
 
@@ -22,7 +22,7 @@ const HANDSHAKE: &str =
     r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
 const SET_COOKIE: &str = "chorus_node=a; path=/; httponly";
 
-/// Opens two sessions one after the other, and returns the cookies of the requests that came.
+/// Opens two sessions, one after the other, and returns the cookies of their requests.
 async fn cookies_of_two<F: Future<Output = String>>(
     transport: Transport,
     serve: impl Fn(TcpStream) -> F,
@@ -41,17 +41,17 @@ async fn cookies_of_two<F: Future<Output = String>>(
 
 #[tokio::test]
 async fn a_websocket_that_comes_back_brings_its_cookie() {
-    // A handshake, and the first frame.
+    // Serves the websocket handshake and the first frame.
     let serve = async |tcp: TcpStream| {
         let mut cookie = String::new();
         #[expect(clippy::result_large_err, reason = "the library's callback has this type")]
-        let answer = |request: &Request, mut response: Response| {
+        let respond = |request: &Request, mut response: Response| {
             let sent = request.headers().get("cookie").map(|value| value.to_str().unwrap());
             sent.unwrap_or_default().clone_into(&mut cookie);
             response.headers_mut().insert("set-cookie", SET_COOKIE.parse().unwrap());
             Ok(response)
         };
-        let mut websocket = accept_hdr_async(tcp, answer).await.unwrap();
+        let mut websocket = accept_hdr_async(tcp, respond).await.unwrap();
         websocket.send(Message::text(HANDSHAKE)).await.unwrap();
         cookie
     };
@@ -60,7 +60,7 @@ async fn a_websocket_that_comes_back_brings_its_cookie() {
 
 #[tokio::test]
 async fn a_polling_client_brings_its_cookie() {
-    // One request and its answer.
+    // Serves one request.
     let serve = async |tcp: TcpStream| {
         let (mut lines, mut cookie) = (BufReader::new(tcp).lines(), String::new());
         while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
@@ -70,8 +70,8 @@ async fn a_polling_client_brings_its_cookie() {
         }
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nSet-Cookie: {SET_COOKIE}", HANDSHAKE.len());
-        let answer = format!("{head}\r\n\r\n{HANDSHAKE}");
-        lines.into_inner().into_inner().write_all(answer.as_bytes()).await.unwrap();
+        let response = format!("{head}\r\n\r\n{HANDSHAKE}");
+        lines.into_inner().into_inner().write_all(response.as_bytes()).await.unwrap();
         cookie
     };
     assert_eq!(cookies_of_two(Transport::Polling, serve).await, ["", "chorus_node=a"]);

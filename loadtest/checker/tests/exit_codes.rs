@@ -1,4 +1,4 @@
-//! The program says by its exit code when it has no verdict.
+//! The exit code tells when there is no verdict.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ fn chorus_load(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chorus-load")).args(args).output().expect("the program starts")
 }
 
-/// Expects that there is no verdict, and that stderr says why.
+/// Expects exit code 2 and `why` on stderr.
 fn assert_no_verdict(args: &[&str], why: &str) {
     let Output { status, stdout, stderr } = chorus_load(args);
     let stderr = String::from_utf8_lossy(&stderr);

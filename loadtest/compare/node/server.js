@@ -1,8 +1,10 @@
-// The Socket.IO tutorial's chat after its last step: messages in SQLite under a unique client
-// offset, and processes joined by the Redis adapter.
+// The chat of the Socket.IO tutorial after its last step: messages in SQLite with a unique client
+// offset, and processes connected by the Redis adapter.
 //
-//   PORT, REDIS_URL, DATABASE   where it listens, what joins the processes, the file
-//   WAL=1                       a write-ahead log and a busy timeout, which the tutorial does not have
+//   PORT        where it listens
+//   REDIS_URL   the Redis that connects the processes
+//   DATABASE    the SQLite file
+//   WAL=1       uses a write-ahead log and a busy timeout, which the tutorial does not have
 
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
@@ -23,7 +25,8 @@ await db.exec(`CREATE TABLE IF NOT EXISTS messages (
   content TEXT
 )`);
 
-// The adapter does not catch what a command throws: by the client's own 5 s a loop that is busy for longer ends the process.
+// The adapter does not catch errors of commands: with the client's default of 5 s, an event loop that is busy for longer
+// ends the process.
 const publisher = createClient({ url: REDIS_URL, commandOptions: { timeout: 60_000 } });
 const subscriber = publisher.duplicate();
 await Promise.all([publisher.connect(), subscriber.connect()]);
@@ -41,7 +44,7 @@ io.on("connection", async (socket) => {
     try {
       result = await db.run("INSERT INTO messages (content, client_offset) VALUES (?, ?)", content, clientOffset);
     } catch (error) {
-      // Stored already. Anything else: the client's own retry brings it again.
+      // Already stored: ack it. After any other error the client retries.
       if (error.errno === SQLITE_CONSTRAINT) callback();
       return;
     }
@@ -56,7 +59,7 @@ io.on("connection", async (socket) => {
         socket.emit("chat message", row.content, row.id);
       });
     } catch {
-      // As in the tutorial: whoever connects while the file is locked gets no history.
+      // As in the tutorial: a client that connects while the file is locked gets no history.
     }
   }
 });

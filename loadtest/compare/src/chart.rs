@@ -1,57 +1,64 @@
-//! The results as pictures: a bar a contender, and a bar a size.
+//! Draws the results as SVG bar charts, by contender and by size.
 
 use std::fmt::Write as _;
 
 use crate::{
     contender::Contender,
+    measure::idle::RSS,
+    numbers::{ACKED, CPU_DELIVERY, DELIVERY_P99},
     results::Results,
-    scenario::{ACKED, CPU_DELIVERY, DELIVERY_P99, RSS, Scenario},
+    scenario::Scenario,
     table::figure,
 };
 
-/// The numbers that are drawn for each contender, with what is said above them.
-const BESIDE: [(Scenario, &str, &str); 5] = [
-    (Scenario::Fanout, CPU_DELIVERY, "CPU µs a delivery, 500 clients × 200 messages/s (less is better)"),
+/// Measurements drawn by contender, with their titles.
+const BY_CONTENDER: [(Scenario, &str, &str); 5] = [
+    (Scenario::Fanout, CPU_DELIVERY, "CPU µs per delivery, 500 clients × 200 messages/s (less is better)"),
     (
         Scenario::FanoutHigh,
         CPU_DELIVERY,
-        "CPU µs a delivery, 500 clients × 1,000 messages/s (less is better)",
+        "CPU µs per delivery, 500 clients × 1,000 messages/s (less is better)",
     ),
-    (Scenario::FanoutHigh, DELIVERY_P99, "ms until 99 of 100 were delivered then (less is better)"),
-    (Scenario::Ingest, ACKED, "durable messages/s, 16 senders × 64 under way (more is better)"),
-    (Scenario::Idle, RSS, "KB of memory an idle connection (less is better)"),
+    (Scenario::FanoutHigh, DELIVERY_P99, "p99 delivery latency in ms at that rate (less is better)"),
+    (Scenario::Ingest, ACKED, "durable messages/s, 16 senders × 64 in flight (more is better)"),
+    (Scenario::Idle, RSS, "KB of memory per idle connection (less is better)"),
 ];
 
-/// The numbers that are drawn for each size, by what their names begin with.
-const GROWTH: [(Scenario, Contender, &str, &str); 6] = [
+/// Measurements drawn by size; the name starts with this prefix and ends with the size.
+const BY_SIZE: [(Scenario, Contender, &str, &str); 6] = [
     (
         Scenario::Clients,
         Contender::Chorus2,
         "CPU µs/delivery at ",
-        "CPU µs a delivery, by clients of one room, 10 messages/s",
+        "CPU µs per delivery, by clients of one room, 10 messages/s",
     ),
-    (Scenario::Clients, Contender::Chorus2, "delivery p99 ms at ", "ms until 99 of 100 were delivered then"),
+    (Scenario::Clients, Contender::Chorus2, "delivery p99 ms at ", "p99 delivery latency in ms, same load"),
     (
         Scenario::Rooms,
         Contender::Chorus2,
         "CPU µs/message in ",
-        "CPU µs a message, 200 a second to a large crowd, by rooms",
+        "CPU µs per message, 200 messages/s to many clients, by rooms",
     ),
-    (Scenario::Rooms, Contender::Chorus2, "delivery p99 ms in ", "ms until 99 of 100 were delivered then"),
-    (Scenario::Growth, Contender::Chorus1, "join p99 ms at ", "ms of 99 of 100 joins, by stored messages"),
-    (Scenario::Growth, Contender::Chorus1, "ack p99 ms at ", "ms of 99 of 100 acks then, 200 messages/s"),
+    (Scenario::Rooms, Contender::Chorus2, "delivery p99 ms in ", "p99 delivery latency in ms, same load"),
+    (Scenario::Growth, Contender::Chorus1, "join p99 ms at ", "p99 join latency in ms, by stored messages"),
+    (
+        Scenario::Growth,
+        Contender::Chorus1,
+        "ack p99 ms at ",
+        "p99 ack latency in ms at 200 messages/s, by stored messages",
+    ),
 ];
 
-/// What is drawn together, against the largest of it.
+/// Bars on one scale.
 struct Panel<'a> {
     title: &'a str,
     bars: Vec<(String, f64, &'static str)>,
 }
 
-/// Draws Chorus beside the others as SVG.
-pub(crate) fn beside(results: &Results) -> String {
-    let panels = BESIDE.map(|(scenario, name, title)| {
-        let rows = results.0.iter().filter(|((at, _), _)| *at == scenario);
+/// Draws all contenders side by side.
+pub(crate) fn by_contender(results: &Results) -> String {
+    let panels = BY_CONTENDER.map(|(scenario, name, title)| {
+        let rows = results.0.iter().filter(|((measured, _), _)| *measured == scenario);
         let bars = rows.filter_map(|((_, contender), row)| {
             let class = if contender.is_chorus() { "chorus" } else { "other" };
             Some((contender.name(), row.median(name)?, class))
@@ -61,18 +68,20 @@ pub(crate) fn beside(results: &Results) -> String {
     draw("Chorus beside others", &panels)
 }
 
-/// Draws what becomes of it as things grow, as SVG.
-pub(crate) fn growth(results: &Results) -> String {
+/// Draws Chorus by number of clients, rooms, stored messages and nodes.
+pub(crate) fn by_size(results: &Results) -> String {
     let nodes =
         [Contender::Chorus1, Contender::Chorus2, Contender::Chorus3].into_iter().filter_map(|nodes| {
             let cpu = results.median(Scenario::Fanout, nodes, CPU_DELIVERY)?;
-            Some((nodes.processes().to_string(), cpu, "chorus"))
+            Some((nodes.process_count().to_string(), cpu, "chorus"))
         });
-    let nodes =
-        Panel { title: "CPU µs a delivery, 500 clients × 200 messages/s, by nodes", bars: nodes.collect() };
-    let sizes = GROWTH.iter().map(|(scenario, contender, begin, title)| {
+    let nodes = Panel {
+        title: "CPU µs per delivery, 500 clients × 200 messages/s, by nodes",
+        bars: nodes.collect(),
+    };
+    let sizes = BY_SIZE.iter().map(|(scenario, contender, prefix, title)| {
         let numbers = results.0.get(&(*scenario, *contender)).into_iter().flat_map(|row| {
-            let sizes = row.numbers.iter().filter_map(|(name, _)| Some((name.strip_prefix(begin)?, *name)));
+            let sizes = row.numbers.iter().filter_map(|(name, _)| Some((name.strip_prefix(prefix)?, *name)));
             sizes.filter_map(|(size, name)| Some((size.to_owned(), row.median(name)?, "chorus")))
         });
         Panel { title, bars: numbers.collect() }
@@ -85,19 +94,19 @@ const LABEL: f64 = 130.0;
 const BAR: f64 = 18.0;
 const STEP: f64 = 24.0;
 
-fn draw(about: &str, panels: &[Panel<'_>]) -> String {
+fn draw(label: &str, panels: &[Panel<'_>]) -> String {
     let (mut body, mut y) = (String::new(), 10.0);
     for Panel { title, bars } in panels {
         let Some(most) = bars.iter().map(|(_, value, _)| *value).reduce(f64::max) else { continue };
         y += 22.0;
         let _ = writeln!(body, r#"<text x="0" y="{y}" class="title">{title}</text>"#);
         y += 8.0;
-        for (label, value, class) in bars {
+        for (name, value, class) in bars {
             let width = (WIDTH - LABEL - 80.0) * value / most;
             let (text, end) = (y + 14.0, LABEL + width + 6.0);
             let _ = writeln!(
                 body,
-                r#"<text x="{LABEL}" y="{text}" dx="-8" text-anchor="end">{label}</text><rect x="{LABEL}" y="{y}" width="{width:.1}" height="{BAR}" class="{class}"/><text x="{end:.1}" y="{text}">{}</text>"#,
+                r#"<text x="{LABEL}" y="{text}" dx="-8" text-anchor="end">{name}</text><rect x="{LABEL}" y="{y}" width="{width:.1}" height="{BAR}" class="{class}"/><text x="{end:.1}" y="{text}">{}</text>"#,
                 figure(*value),
             );
             y += STEP;
@@ -106,6 +115,6 @@ fn draw(about: &str, panels: &[Panel<'_>]) -> String {
     }
     let style = "text{font:13px sans-serif;fill:#555}.title{font-weight:bold}.chorus{fill:#2f7d5b}.other{fill:#a9b4ae}";
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-label=\"{about}\">\n<style>{style}</style>\n{body}</svg>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-label=\"{label}\">\n<style>{style}</style>\n{body}</svg>\n"
     )
 }

@@ -1,7 +1,7 @@
-//! Chorus beside what its users would run instead: one load, one machine, alternating rounds, medians.
+//! Benchmarks Chorus against alternatives: same load, same machine, alternating rounds, medians.
 //!
-//! In reading order: [`contender`] says what is compared and starts it as [`server`]s, [`scenario`] says what
-//! is measured, by a [`load`], a [`flood`] or a [`crowd`], or in [`hardship`] and [`growth`] by more; [`results`] become a [`table`] and a [`chart`].
+//! A [`contender`] is started for each [`scenario`] and [`measure`]d under a [`load`]; the [`results`] become
+//! [`table`]s and [`chart`]s.
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -11,61 +11,59 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 mod contender;
-mod server;
-
-mod crowd;
-mod flood;
-mod growth;
-mod hardship;
-mod load;
 mod scenario;
-mod storm;
+
+mod load;
+mod measure;
+mod numbers;
 
 mod chart;
 mod results;
 mod table;
 
-use contender::{Contender, Place};
+use contender::{Contender, Paths};
+use measure::{measure, scale::Scale};
+use numbers::VIOLATIONS;
 use results::Results;
-use scenario::{Scale, Scenario, VIOLATIONS};
+use scenario::Scenario;
 use table::{Limits, Tables};
 
-/// A connection is a file on either side.
-const FILES: u64 = 200_000;
-/// What a process has open besides its connections.
+/// The limit of open files to ask for; each connection takes one file on either side.
+const FILES_WANTED: u64 = 200_000;
+/// Files that a process has open besides its connections.
 const OTHER_FILES: u64 = 200;
 
-/// Compares Chorus with what its users would run instead, and prints tables of medians.
+/// Benchmarks Chorus against alternatives and prints tables of medians.
 ///
 /// Exits with 1 if Chorus failed, or lost, doubled or inverted a message.
 #[derive(Parser)]
 #[command(name = "compare")]
 struct Options {
-    /// Rounds; each measures everything once
+    /// Number of rounds; each measures everything once
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// For how many seconds messages are sent in each measurement
+    /// Seconds of sending in each measurement
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Connections that say nothing
+    /// Number of idle connections in the load `idle`
     #[arg(long, default_value_t = 5_000)]
     crowd: usize,
-    /// Storms, crowds, rooms, replays and histories are so much smaller
+    /// Divides the size of the large loads (clients, rooms, histories)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     less: u64,
-    /// One short round, to see that all of it works
+    /// Run one short round, to see that everything works
     #[arg(long)]
     quick: bool,
-    /// Only these contenders
+    /// Measure only these contenders
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Contender>,
-    /// Only these loads
+    /// Measure only these loads
     #[arg(long, value_enum, value_delimiter = ',')]
     load: Vec<Scenario>,
-    /// Where results, pictures, logs and databases go: a disk
+    /// Folder for results, charts, logs and databases; must be on a disk
     #[arg(long, default_value = "target/compare")]
     out: PathBuf,
-    /// The folder of the Node.js system
+    /// Folder of the Node.js chat
     #[arg(long, default_value = "loadtest/compare/node")]
     node: PathBuf,
 }
@@ -78,8 +76,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     let tables = format!("{}{}", Tables(&results), Limits(&results));
     print!("{tables}");
     fs::write(options.out.join("compare.md"), tables)?;
-    fs::write(options.out.join("compare.svg"), chart::beside(&results))?;
-    fs::write(options.out.join("growth.svg"), chart::growth(&results))?;
+    fs::write(options.out.join("compare.svg"), chart::by_contender(&results))?;
+    fs::write(options.out.join("growth.svg"), chart::by_size(&results))?;
     let conditions = json!({
         "cpus": std::thread::available_parallelism().map_or(0, usize::from),
         "kernel": fs::read_to_string("/proc/version").unwrap_or_default().trim(),
@@ -87,12 +85,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         "rounds": options.rounds(),
         "seconds": options.seconds(),
         "files": files,
-        "less": options.scale(files).less,
-        "crowd": options.scale(files).crowd,
+        "less": options.scale(files).divisor,
+        "crowd": options.scale(files).idle_connections,
     });
     let all = json!({ "conditions": conditions, "results": results.to_json() });
     fs::write(options.out.join("compare.json"), serde_json::to_string_pretty(&all)?)?;
-    println!("\n{} has all rounds and pictures", options.out.display());
+    println!("\nAll rounds and charts are in {}", options.out.display());
     Ok(ExitCode::from(u8::from(!is_clean(&results))))
 }
 
@@ -106,26 +104,27 @@ impl Options {
     }
 
     fn scale(&self, files: u64) -> Scale {
-        let (crowd, less) = if self.quick { (1_000, 20) } else { (self.crowd, self.less) };
-        let most = files.saturating_sub(OTHER_FILES);
-        Scale { duration: Duration::from_secs(self.seconds()), crowd, less, most }
+        let (idle_connections, divisor) = if self.quick { (1_000, 20) } else { (self.crowd, self.less) };
+        let connections_max = files.saturating_sub(OTHER_FILES);
+        let duration = Duration::from_secs(self.seconds());
+        Scale { duration, idle_connections, divisor, connections_max }
     }
 }
 
-/// Each round takes the contenders one after the other under each load, so that what changes on the machine meets all.
+/// Measures round by round and load by load, so that changes on the machine affect all contenders alike.
 async fn compare(options: &Options, files: u64) -> anyhow::Result<Results> {
-    let programs = std::env::current_exe()?.parent().context("programs are in a folder")?.to_owned();
+    let programs = std::env::current_exe()?.parent().context("the program has no folder")?.to_owned();
     fs::create_dir_all(&options.out)?;
-    let place = Place { programs, node: options.node.clone(), out: fs::canonicalize(&options.out)? };
+    let paths = Paths { programs, node: options.node.clone(), out: fs::canonicalize(&options.out)? };
     let mut results = Results::default();
     for round in 1..=options.rounds() {
         for scenario in chosen(&options.load, Scenario::value_variants()) {
             for contender in chosen(&options.only, Contender::value_variants()) {
-                if !scenario.suits(contender) || (scenario.is_long() && 1 < round) {
+                if !scenario.applies_to(contender) || (scenario.is_long() && 1 < round) {
                     continue;
                 }
                 eprint!("round {round}: {} under {} … ", contender.name(), scenario.name());
-                let numbers = scenario.run(contender, &place, options.scale(files)).await;
+                let numbers = measure(scenario, contender, &paths, options.scale(files)).await;
                 match &numbers {
                     Ok(numbers) => {
                         let (name, value) = numbers[0];
@@ -144,7 +143,7 @@ fn chosen<T: Copy + PartialEq>(wanted: &[T], all: &[T]) -> Vec<T> {
     all.iter().copied().filter(|one| wanted.is_empty() || wanted.contains(one)).collect()
 }
 
-/// Whether Chorus kept its promises in every round.
+/// Whether Chorus neither failed nor violated a promise in any round.
 fn is_clean(results: &Results) -> bool {
     let rows = results.0.iter().filter(|((_, contender), _)| contender.is_chorus());
     rows.map(|(_, row)| row).all(|row| {
@@ -153,13 +152,13 @@ fn is_clean(results: &Results) -> bool {
     })
 }
 
-/// As many files as root may have, or as many as this user may; the servers inherit it.
+/// Raises the limit of open files to [`FILES_WANTED`], or as far as this user may; child processes inherit it.
 fn raise_files() -> u64 {
-    let limit = Rlimit { current: Some(FILES), maximum: Some(FILES) };
+    let limit = Rlimit { current: Some(FILES_WANTED), maximum: Some(FILES_WANTED) };
     if setrlimit(Resource::Nofile, limit).is_err() {
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
     }
-    getrlimit(Resource::Nofile).current.unwrap_or(FILES)
+    getrlimit(Resource::Nofile).current.unwrap_or(FILES_WANTED)
 }

@@ -1,4 +1,4 @@
-//! Numbers of several rounds, and what they come to.
+//! Collects the measurements of all rounds.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +6,32 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     contender::Contender,
-    scenario::{Numbers, Scenario},
+    numbers::{Numbers, median},
+    scenario::Scenario,
 };
 
-/// What one contender did under one load.
+/// The measurements of one contender under one load.
 #[derive(Default)]
 pub(crate) struct Row {
-    /// By name, in the order of their first coming; a value a round.
+    /// By name, in the order of measuring; one value per round.
     pub(crate) numbers: Vec<(&'static str, Vec<f64>)>,
-    /// Rounds that failed, in words.
+    /// Errors of failed rounds.
     pub(crate) failures: Vec<String>,
 }
 
 impl Row {
-    /// The median of a number; none where it was never measured.
+    /// The median of a measurement; `None` if there is none.
     pub(crate) fn median(&self, name: &str) -> Option<f64> {
         let (_, values) = self.numbers.iter().find(|(known, _)| *known == name)?;
         Some(median(values.clone())).filter(|value| value.is_finite())
     }
 }
 
-/// The middle one, or of two the lower; no number if one of them is none, or there are none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len().checked_sub(1).map(|last| values[last / 2]);
-    middle.filter(|_| values.iter().all(|value| value.is_finite())).unwrap_or(f64::NAN)
-}
-
-/// All rows.
 #[derive(Default)]
 pub(crate) struct Results(pub(crate) BTreeMap<(Scenario, Contender), Row>);
 
 impl Results {
-    /// Adds what a round brought.
+    /// Adds one round.
     pub(crate) fn add(&mut self, scenario: Scenario, contender: Contender, round: anyhow::Result<Numbers>) {
         let row = self.0.entry((scenario, contender)).or_default();
         match round {
@@ -52,12 +45,11 @@ impl Results {
         }
     }
 
-    /// The median of a number of a contender under a load.
     pub(crate) fn median(&self, scenario: Scenario, contender: Contender, name: &str) -> Option<f64> {
         self.0.get(&(scenario, contender))?.median(name)
     }
 
-    /// The loads, each with its rows.
+    /// The rows, grouped by load.
     pub(crate) fn by_scenario(&self) -> Vec<(Scenario, Vec<(Contender, &Row)>)> {
         let mut all: Vec<(Scenario, Vec<(Contender, &Row)>)> = Vec::new();
         for ((scenario, contender), row) in &self.0 {
@@ -69,7 +61,7 @@ impl Results {
         all
     }
 
-    /// As JSON: scenario, contender, number, with the values of all rounds beside the median.
+    /// Load, contender and measurement as nested JSON objects, with the median and the values of all rounds.
     pub(crate) fn to_json(&self) -> Value {
         let mut scenarios = Map::new();
         for (scenario, rows) in self.by_scenario() {

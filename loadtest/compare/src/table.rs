@@ -1,15 +1,16 @@
-//! The results for people, as Markdown, and what is wanted of them.
+//! Prints the results, and the limits that Chorus should keep, as Markdown tables.
 
 use std::fmt;
 
 use crate::{
     contender::Contender,
-    growth, hardship,
+    measure::{growth, idle::RSS, ingest::ACK_P99_HALF, stress},
+    numbers::{ACKED, CPU_DELIVERY, DELIVERY_P99},
     results::{Results, Row},
-    scenario::{ACK_P99_HALF, ACKED, CPU_DELIVERY, DELIVERY_P99, RSS, Scenario},
+    scenario::Scenario,
 };
 
-/// Writes each load as a table.
+/// Displays one table per load.
 pub(crate) struct Tables<'a>(pub(crate) &'a Results);
 
 impl fmt::Display for Tables<'_> {
@@ -28,7 +29,7 @@ impl fmt::Display for Tables<'_> {
             for (contender, row) in rows {
                 let failure = row.failures.last().map(|last| {
                     let last: String = last.replace(['|', '\n'], " ").chars().take(120).collect();
-                    format!(" {} times, at last: {last} |", row.failures.len())
+                    format!(" {} times; last error: {last} |", row.failures.len())
                 });
                 writeln!(
                     f,
@@ -48,7 +49,7 @@ fn cells(row: &Row, names: &[&str]) -> String {
     names.iter().map(cell).collect::<Vec<_>>().join(" |")
 }
 
-/// As many digits as the noise leaves.
+/// Formats a number with as many digits as are significant.
 pub(crate) fn figure(value: f64) -> String {
     match value {
         value if value == 0.0 || 100.0 <= value => format!("{value:.0}"),
@@ -57,25 +58,24 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
-/// A figure that is wanted to stay on one side of a limit.
-struct Wanted {
+/// A measurement and its limit.
+struct Limit {
     what: &'static str,
-    /// The load that shows it.
-    at: Scenario,
+    scenario: Scenario,
     is: Option<f64>,
     limit: f64,
     at_least: bool,
 }
 
-/// Writes what is wanted of Chorus beside what was measured; what could not be measured is not met.
+/// Displays the limits beside the measurements. A limit without a measurement is not met.
 pub(crate) struct Limits<'a>(pub(crate) &'a Results);
 
 impl fmt::Display for Limits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n| | is | wanted | |")?;
+        writeln!(f, "\n| | measured | limit | |")?;
         writeln!(f, "|---|---:|---:|---|")?;
-        for Wanted { what, at, is, limit, at_least } in self.wanted() {
-            if self.0.by_scenario().iter().all(|(run, _)| *run != at) {
+        for Limit { what, scenario, is, limit, at_least } in self.limits() {
+            if self.0.by_scenario().iter().all(|(measured, _)| *measured != scenario) {
                 continue;
             }
             let side = if at_least { "≥" } else { "≤" };
@@ -88,34 +88,57 @@ impl fmt::Display for Limits<'_> {
 }
 
 impl Limits<'_> {
-    fn wanted(&self) -> Vec<Wanted> {
+    fn limits(&self) -> Vec<Limit> {
         use Contender::{Chorus1, Chorus2, Floor, FloorGathered, Node2, NodeWal2};
         use Scenario::{
             Clients, Connects, Fanout, FanoutHigh, Growth, Idle, IdleMany, Ingest, IngestUnjoined, Replay,
             Storm,
         };
-        let median = |at, of, name: &str| self.0.median(at, of, name);
-        let to = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
-        let inside = |at, of, one: &str, other: &str| to(median(at, of, one), median(at, of, other));
-        let node = |at, name: &str, better: fn(f64, f64) -> f64| {
-            [Node2, NodeWal2].map(|node| median(at, node, name)).into_iter().flatten().reduce(better)
+        let median = |scenario, contender, name: &str| self.0.median(scenario, contender, name);
+        let ratio = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
+        let ratio_within = |scenario, contender, one: &str, other: &str| {
+            ratio(median(scenario, contender, one), median(scenario, contender, other))
         };
-        let cpu = |at, other| to(median(at, Chorus2, CPU_DELIVERY), other);
+        // The better of the two Node.js contenders.
+        let node = |scenario, name: &str, better: fn(f64, f64) -> f64| {
+            [Node2, NodeWal2].map(|node| median(scenario, node, name)).into_iter().flatten().reduce(better)
+        };
+        let cpu = |scenario, other| ratio(median(scenario, Chorus2, CPU_DELIVERY), other);
         let cpu_of_node = node(Fanout, CPU_DELIVERY, f64::min);
-        let acked = |at| to(median(at, Chorus2, ACKED), node(Ingest, ACKED, f64::max));
-        let most = |at, what, is, limit| Wanted { what, at, is, limit, at_least: false };
-        let least = |at, what, is, limit| Wanted { what, at, is, limit, at_least: true };
+        let acked = |scenario| ratio(median(scenario, Chorus2, ACKED), node(Ingest, ACKED, f64::max));
+        let most = |scenario, what, is, limit| Limit { what, scenario, is, limit, at_least: false };
+        let least = |scenario, what, is, limit| Limit { what, scenario, is, limit, at_least: true };
         vec![
-            most(Fanout, "CPU a delivery, 500 × 200/s, two nodes: to Node.js", cpu(Fanout, cpu_of_node), 0.5),
-            most(Fanout, "the same to the floor", cpu(Fanout, median(Fanout, Floor, CPU_DELIVERY)), 1.3),
+            most(
+                Fanout,
+                "CPU per delivery, 500 clients × 200/s, two nodes: ratio to Node.js",
+                cpu(Fanout, cpu_of_node),
+                0.5,
+            ),
+            most(
+                Fanout,
+                "the same: ratio to the floor",
+                cpu(Fanout, median(Fanout, Floor, CPU_DELIVERY)),
+                1.3,
+            ),
             most(
                 FanoutHigh,
-                "CPU a delivery, 500 × 1,000/s, two nodes: to the floor that gathers as long",
+                "CPU per delivery, 500 clients × 1,000/s, two nodes: ratio to the batching floor",
                 cpu(FanoutHigh, median(FanoutHigh, FloorGathered, CPU_DELIVERY)),
                 1.5,
             ),
-            most(FanoutHigh, "delivery p99 there, ms", median(FanoutHigh, Chorus2, DELIVERY_P99), 250.0),
-            least(Ingest, "acked/s, 16 × 64 under way, two nodes on `/`: to Node.js", acked(Ingest), 10.0),
+            most(
+                FanoutHigh,
+                "delivery p99 under the same load, ms",
+                median(FanoutHigh, Chorus2, DELIVERY_P99),
+                250.0,
+            ),
+            least(
+                Ingest,
+                "acked/s, 16 senders × 64 in flight, two nodes on `/`: ratio to Node.js",
+                acked(Ingest),
+                10.0,
+            ),
             least(IngestUnjoined, "the same on `/chat` without joining", acked(IngestUnjoined), 20.0),
             most(
                 Ingest,
@@ -129,49 +152,49 @@ impl Limits<'_> {
                 median(IngestUnjoined, Chorus2, ACK_P99_HALF),
                 50.0,
             ),
-            most(Idle, "KB of memory an idle websocket", median(Idle, Chorus1, RSS), 18.0),
-            most(IdleMany, "the same with very many", median(IdleMany, Chorus1, RSS), 18.0),
+            most(Idle, "KB of memory per idle websocket", median(Idle, Chorus1, RSS), 18.0),
+            most(IdleMany, "the same under the load `idle-many`", median(IdleMany, Chorus1, RSS), 18.0),
             most(
                 Storm,
-                "a killed node's clients complete at the other after, s",
-                median(Storm, Chorus2, hardship::COMPLETE),
+                "clients of a killed node: all caught up on the other one after, s",
+                median(Storm, Chorus2, stress::CAUGHT_UP),
                 10.0,
             ),
             most(
                 Connects,
-                "new clients connected after, s",
-                median(Connects, Chorus1, hardship::CONNECTED),
+                "new clients: all connected after, s",
+                median(Connects, Chorus1, stress::CONNECTED),
                 15.0,
             ),
             most(
                 Replay,
-                "very many messages replayed on `/`, s",
-                median(Replay, Chorus1, hardship::REPLAYED_TUTORIAL),
+                "replay of a long history on `/`, s",
+                median(Replay, Chorus1, stress::REPLAYED_TUTORIAL),
                 10.0,
             ),
-            most(Replay, "the same on `/chat`, s", median(Replay, Chorus1, hardship::REPLAYED_NATIVE), 3.0),
+            most(Replay, "the same on `/chat`, s", median(Replay, Chorus1, stress::REPLAYED_NATIVE), 3.0),
             most(
                 Replay,
-                "others' delivery p99 meanwhile: to before",
-                inside(Replay, Chorus1, hardship::P99_MEANWHILE, hardship::P99_BEFORE),
+                "other clients' delivery p99 during the replay: ratio to before",
+                ratio_within(Replay, Chorus1, stress::P99_MEANWHILE, stress::P99_BEFORE),
                 1.5,
             ),
             most(
                 Growth,
-                "join p99 at 1 million messages: to that at 1 thousand",
-                inside(Growth, Chorus1, growth::JOIN_1M, growth::JOIN_1K),
+                "join p99 at 1 million messages: ratio to 1 thousand",
+                ratio_within(Growth, Chorus1, growth::JOIN_1M, growth::JOIN_1K),
                 1.2,
             ),
             most(
                 Growth,
-                "ack p99 there: to that at 1 thousand",
-                inside(Growth, Chorus1, growth::ACK_1M, growth::ACK_1K),
+                "ack p99 at 1 million messages: ratio to 1 thousand",
+                ratio_within(Growth, Chorus1, growth::ACK_1M, growth::ACK_1K),
                 1.2,
             ),
             most(
                 Clients,
-                "CPU a delivery to 10,000 clients: to 500",
-                inside(Clients, Chorus2, growth::CPU_10K, growth::CPU_500),
+                "CPU per delivery to 10,000 clients: ratio to 500",
+                ratio_within(Clients, Chorus2, growth::CPU_10K, growth::CPU_500),
                 1.3,
             ),
         ]

@@ -1,4 +1,4 @@
-//! The comparison works: contenders start, are loaded and measured. Its figures are not looked at.
+//! Contenders start, are loaded and measured. The measured values themselves are not checked.
 
 #![cfg(test)]
 
@@ -6,8 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Measures so, and gives what was written. It needs the programs of the other members, which `cargo test
-/// --workspace` builds.
+/// Runs the program and reads its output. Needs the workspace's other programs, which `cargo test --workspace` builds.
 fn compare(out: &str, options: &[&str]) -> (Value, [String; 3]) {
     let out = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(out);
     let status = Command::new(env!("CARGO_BIN_EXE_compare"))
@@ -16,7 +15,7 @@ fn compare(out: &str, options: &[&str]) -> (Value, [String; 3]) {
         .arg("--out")
         .arg(&out)
         .status()
-        .expect("it can be started");
+        .expect("the program starts");
     assert!(status.success(), "{status}");
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     let results = serde_json::from_str(&read("compare.json")).unwrap();
@@ -37,7 +36,7 @@ fn a_comparison_starts_loads_and_measures_its_contenders() {
     }
     is_positive(&results, "idle", "chorus-1", "RSS KB/connection");
     assert!(picture.contains("chorus-1"), "{picture}");
-    assert!(tables.contains("| KB of memory an idle websocket |"), "{tables}");
+    assert!(tables.contains("| KB of memory per idle websocket |"), "{tables}");
 }
 
 #[test]

@@ -1,17 +1,17 @@
-//! Schedules by hand: two or three clients, a few messages, and what was wrong with them.
+//! Hand-written schedules of two or three clients and a few messages, with the violations they must yield.
 
 use super::*;
 
 const DENSE: Member = Member { room: 0, dense: true, after: 0 };
 const SPARSE: Member = Member { dense: false, ..DENSE };
 
-/// A run of clients that each are a sender as well.
+/// A run in which every client is also a sender.
 struct Case(Judge);
 
 /// Runs a schedule and returns its violations in one line.
 ///
-/// `o0` offers sender 0's next message, `a0.1=7` acks its message 1 at place 7, `a0.1` without a place, `r0.1`
-/// refuses it for good, `s2:7=0.1` shows it to client 2 at place 7, `s2:7=?` shows a foreign one there,
+/// `o0` offers sender 0's next message, `a0.1=7` acks its message 1 with seq 7, `a0.1` without a seq, `r0.1`
+/// refuses it for good, `s2:7=0.1` shows it to client 2 at seq 7, `s2:7=?` shows a foreign message there,
 /// `s2:7=!` a damaged one.
 fn judge(members: &[Member], schedule: &str) -> String {
     let mut case = Case(Judge::new(&["lobby".to_owned()], members));
@@ -60,11 +60,11 @@ fn what_reaches_all_once_and_in_order_is_clean() {
         "o0 a0.0=1 s0:1=0.0 s1:1=0.0",
         "o0 a0.0 s0:1=0.0 s1:1=0.0",
         "o0 o1 o0 a0.0=1 a1.0=2 a0.1=3 s0:1=0.0 s1:1=0.0 s1:2=1.0 s0:2=1.0 s0:3=0.1 s1:3=0.1",
-        // Another's message is in the order.
+        // A foreign message is in the order.
         "o0 s0:1=? s1:1=? s0:2=0.0 a0.0=2 s1:2=0.0",
-        // A retry is acked again, with the same place.
+        // A retry is acked again, with the same seq.
         "o0 a0.0=1 s0:1=0.0 s1:1=0.0 a0.0=1",
-        // Refused for good, and shown by nobody.
+        // Refused for good, and not shown.
         "o0 r0.0",
         "",
     ] {
@@ -77,10 +77,10 @@ fn an_acked_message_that_a_client_never_shows_is_lost() {
     for (schedule, found) in [
         ("o0 a0.0=1 s0:1=0.0", "lost 1"),
         ("o0 a0.0=1", "lost 2"),
-        // Acked without a place, and shown by nobody.
+        // Acked without a seq, and not shown.
         ("o0 a0.0", "lost 2"),
         ("o0 a0.0 s0:1=0.0", "lost 1"),
-        // Stepped over: before the others knew what is there, and after.
+        // Skipped before and after the other client showed it.
         ("o0 o0 a0.0=1 a0.1=2 s1:2=0.1 s0:1=0.0 s0:2=0.1", "lost 1"),
         ("o0 o0 a0.0=1 a0.1=2 s0:1=0.0 s0:2=0.1 s1:2=0.1", "lost 1"),
     ] {
@@ -95,7 +95,7 @@ fn a_message_that_is_shown_again_is_doubled() {
     for (schedule, found) in [
         ("o0 a0.0=1 s0:1=0.0 s1:1=0.0 s1:1=0.0", "doubled 1"),
         ("o0 o0 a0.0=1 a0.1=2 s0:1=0.0 s0:2=0.1 s1:1=0.0 s1:2=0.1 s1:1=0.0", "doubled 1"),
-        // Stored twice: both clients show it twice.
+        // Stored twice, so both clients show it twice.
         ("o0 a0.0=1 s0:1=0.0 s1:1=0.0 s0:2=0.0 s1:2=0.0", "doubled 2"),
         ("o0 s0:1=? s1:1=? s1:1=? r0.0", "doubled 1"),
     ] {
@@ -108,21 +108,21 @@ fn a_message_that_comes_after_a_later_one_is_inverted_and_not_lost() {
     let two = "o0 o0 a0.0=1 a0.1=2 s0:1=0.0 s0:2=0.1";
     assert_eq!(judge(&[DENSE, DENSE], &format!("{two} s1:2=0.1 s1:1=0.0")), "inverted 1");
     assert_eq!(judge(&[DENSE, DENSE], &format!("{two} s1:2=0.1 s1:1=0.0 s1:1=0.0")), "doubled 1, inverted 1");
-    // All agree on an order that is not the sender's.
-    let stored_so = "o0 o0 a0.1=1 a0.0=2 s0:1=0.1 s0:2=0.0 s1:1=0.1 s1:2=0.0";
-    assert_eq!(judge(&[DENSE, DENSE], stored_so), "inverted 1");
+    // All clients agree on an order that is not the sender's.
+    let reordered = "o0 o0 a0.1=1 a0.0=2 s0:1=0.1 s0:2=0.0 s1:1=0.1 s1:2=0.0";
+    assert_eq!(judge(&[DENSE, DENSE], reordered), "inverted 1");
 }
 
 #[test]
 fn what_is_not_the_same_to_all_is_a_disagreement() {
     for (schedule, found) in [
-        // Two messages at one place, twice.
+        // Two messages at one seq, twice.
         ("o0 o1 s0:1=0.0 s0:2=1.0 s1:1=1.0 s1:2=0.0 a0.0=1 a1.0=2", "disagreement 2"),
-        // An ack names another place than where it is shown, before and after.
+        // An ack names another seq than the one shown, before and after.
         ("o0 s0:1=0.0 s1:1=0.0 a0.0=2", "disagreement 1"),
         ("o0 a0.0=2 s0:1=0.0 s1:1=0.0", "lost 2, disagreement 2"),
         ("o0 a0.0=1 s0:1=0.0 s1:1=0.0 a0.0=2", "disagreement 1"),
-        // What is ours to one is another's to another.
+        // One client shows a message of the run where another shows a foreign one.
         ("o0 a0.0=1 s0:1=0.0 s1:1=?", "disagreement 1"),
     ] {
         assert_eq!(judge(&[DENSE, DENSE], schedule), found, "{schedule}");
@@ -194,11 +194,11 @@ fn a_run_is_complete_when_nothing_is_outstanding() {
     let mut judge = Judge::new(&["lobby".to_owned()], &[SPARSE, DENSE]);
     assert!(judge.is_complete());
     let id = judge.offer(0);
-    assert!(!judge.is_complete(), "it is not answered");
+    assert!(!judge.is_complete(), "it has no answer");
     judge.ack(id, None);
-    assert!(!judge.is_complete(), "nobody has shown it");
+    assert!(!judge.is_complete(), "no client has shown it");
     assert!(judge.show(0, 1, Shown::Ours(id)));
-    assert_eq!((judge.is_complete(), judge.behind()), (false, 1), "the other has not");
+    assert_eq!((judge.is_complete(), judge.behind()), (false, 1), "the other client has not shown it");
     assert!(judge.show(1, 1, Shown::Ours(id)));
     assert_eq!((judge.is_complete(), judge.behind()), (true, 0));
     let refused = judge.offer(0);

@@ -1,59 +1,58 @@
-//! What a judge says: counts of what happened, and of what must not.
+//! The judge's result: counts of messages and of violations.
 
-/// What a client must never see.
+/// A kind of violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// An acked message that a client should have shown and never did; each client counts.
+    /// A client did not show an acked message; each such client counts.
     Lost,
-    /// Shown again, at the same place or at another.
+    /// A client showed a message again, at the same seq or another.
     Doubled,
-    /// Shown after a later one; or a sender's messages in another order than it sent them.
+    /// A client showed a message after a later one, or a sender's messages were stored in another order.
     Inverted,
-    /// Not the same to all: two messages at one place, one at two places, an ack's place that is not
-    /// the message's, or an unacked message that only some were shown.
+    /// Clients or acks contradict each other about a seq, or only some clients showed an unacked message.
     Disagreement,
-    /// Shown, and never offered, or refused for good, or damaged.
+    /// A client showed a message that was never sent, was refused for good, or is damaged.
     Ghost,
-    /// A place that a client on `/chat`, where places have no gaps, stepped over, with none of our messages in it.
+    /// A client on `/chat` skipped a seq at which no message of this run is.
     Hole,
 }
 
-/// How many examples of each kind are kept.
+/// Examples kept of each kind.
 const EXAMPLES_MAX: u64 = 5;
 
-/// What was counted. `delivered` are first showings of this run's messages.
+/// Counts of messages and violations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Messages that senders meant to send.
+    /// Messages that became due.
     pub offered: u64,
-    /// Of those, answered as stored.
+    /// Messages acked as stored.
     pub acked: u64,
-    /// Of those, refused for good.
+    /// Messages refused for good.
     pub refused: u64,
-    /// Messages times the clients that showed them.
+    /// Messages of this run times the clients that showed them; repeats do not count.
     pub delivered: u64,
-    /// The same of messages that are not of this run.
+    /// The same for foreign messages.
     pub foreign: u64,
     /// By [`Kind`], in its order.
     counts: [u64; 6],
-    /// Some of them in words.
+    /// Descriptions of some violations.
     pub examples: Vec<String>,
 }
 
 impl Verdict {
-    /// Offered, and neither acked nor refused for good.
+    /// Messages neither acked nor refused for good.
     #[must_use]
     pub fn unacked(&self) -> u64 {
         self.offered - self.acked - self.refused
     }
 
-    /// How many of a kind there were.
+    /// Violations of one kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> u64 {
         self.counts[kind as usize]
     }
 
-    /// All of them together.
+    /// All violations.
     #[must_use]
     pub fn violations(&self) -> u64 {
         self.counts.iter().sum()

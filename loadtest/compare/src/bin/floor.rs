@@ -1,7 +1,7 @@
-//! A contender: the floor. One thread around epoll, which frames a message once and writes the same
-//! bytes to each client; no order across nodes, no log, no heartbeat, no limit.
+//! The floor, a contender: the least that a broadcast costs.
 //!
-//! With `GATHER_MS`, what comes within that time leaves in one write a client.
+//! One thread around epoll frames each message once and writes the same bytes to every client, without a log,
+//! heartbeats or limits. With `GATHER_MS`, messages of that interval leave in one write per client.
 
 use std::{
     collections::HashMap,
@@ -21,38 +21,37 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 const LISTENER: Token = Token(0);
 const READ_BYTES: usize = 64 * 1024;
 
-/// Heartbeats would be a cost of their own: it sends none, and says so.
+/// Announces a heartbeat interval longer than any measurement, because the floor sends none.
 const HANDSHAKE: &str =
     r#"0{"sid":"floor","upgrades":[],"pingInterval":3600000,"pingTimeout":3600000,"maxPayload":1000000}"#;
 
 struct Client {
     tcp: TcpStream,
     inbox: Vec<u8>,
-    /// What the kernel did not take.
+    /// Bytes that the kernel has not accepted yet.
     outbox: Vec<u8>,
     is_websocket: bool,
-    /// It is connected to the namespace.
-    listens: bool,
+    /// Whether the client is connected to the namespace.
+    connected: bool,
 }
 
 struct Floor {
     clients: HashMap<Token, Client>,
     seq: u64,
-    gather: Option<Duration>,
-    /// Frames that wait for the others.
-    gathered: Vec<u8>,
-    gathered_since: Option<Instant>,
+    batch_interval: Option<Duration>,
+    batch: Vec<u8>,
+    batch_since: Option<Instant>,
 }
 
 fn main() -> anyhow::Result<()> {
     let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u16>()).transpose();
     let port = number("PORT").context("PORT")?.context("PORT is not set")?;
-    let gather = number("GATHER_MS").context("GATHER_MS")?.map(|ms| Duration::from_millis(ms.into()));
+    let batch_interval = number("GATHER_MS").context("GATHER_MS")?.map(|ms| Duration::from_millis(ms.into()));
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::bind(([127, 0, 0, 1], port).into())?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut floor =
-        Floor { clients: HashMap::new(), seq: 0, gather, gathered: Vec::new(), gathered_since: None };
+        Floor { clients: HashMap::new(), seq: 0, batch_interval, batch: Vec::new(), batch_since: None };
     let (mut events, mut next) = (Events::with_capacity(1_024), 1);
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -68,25 +67,25 @@ fn main() -> anyhow::Result<()> {
                     tcp.set_nodelay(true)?;
                     poll.registry().register(&mut tcp, token, Interest::READABLE | Interest::WRITABLE)?;
                     let (inbox, outbox) = (Vec::new(), Vec::new());
-                    let client = Client { tcp, inbox, outbox, is_websocket: false, listens: false };
+                    let client = Client { tcp, inbox, outbox, is_websocket: false, connected: false };
                     floor.clients.insert(token, client);
                 }
             } else {
-                floor.turn(event.token(), &mut buffer);
+                floor.handle_ready(event.token(), &mut buffer);
             }
         }
-        floor.let_go();
+        floor.flush_batch();
     }
 }
 
 impl Floor {
-    /// How long to sleep: until what was gathered is due.
+    /// How long to sleep until the batch is due.
     fn wait(&self) -> Option<Duration> {
-        Some(self.gather?.saturating_sub(self.gathered_since?.elapsed()))
+        Some(self.batch_interval?.saturating_sub(self.batch_since?.elapsed()))
     }
 
-    /// Does what a client is ready for; one that is gone is forgotten.
-    fn turn(&mut self, token: Token, buffer: &mut [u8]) {
+    /// Handles a client that is readable or writable, and removes it if its connection is broken.
+    fn handle_ready(&mut self, token: Token, buffer: &mut [u8]) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         let mut frames = Vec::new();
         let alive = client.flush().is_ok() && client.read(buffer).is_ok();
@@ -97,44 +96,44 @@ impl Floor {
         if frames.is_empty() {
             return;
         }
-        if self.gather.is_some() {
-            self.gathered.extend(frames);
-            self.gathered_since.get_or_insert_with(Instant::now);
+        if self.batch_interval.is_some() {
+            self.batch.extend(frames);
+            self.batch_since.get_or_insert_with(Instant::now);
         } else {
             self.broadcast(&frames);
         }
     }
 
-    /// Writes what was gathered, once it is due.
-    fn let_go(&mut self) {
+    /// Broadcasts the batch once it is due.
+    fn flush_batch(&mut self) {
         if self.wait() == Some(Duration::ZERO) {
-            self.gathered_since = None;
-            let mut frames = std::mem::take(&mut self.gathered);
+            self.batch_since = None;
+            let mut frames = std::mem::take(&mut self.batch);
             self.broadcast(&frames);
             frames.clear();
-            self.gathered = frames;
+            self.batch = frames;
         }
     }
 
     fn broadcast(&mut self, frames: &[u8]) {
-        self.clients.retain(|_, client| !client.listens || client.write(frames).is_ok());
+        self.clients.retain(|_, client| !client.connected || client.write(frames).is_ok());
     }
 }
 
 impl Client {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let taken = if self.outbox.is_empty() { taken(self.tcp.write(bytes))? } else { 0 };
-        self.outbox.extend(&bytes[taken..]);
+        let written = if self.outbox.is_empty() { written(self.tcp.write(bytes))? } else { 0 };
+        self.outbox.extend(&bytes[written..]);
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
-            let taken = taken(self.tcp.write(&self.outbox))?;
-            if taken == 0 {
+            let written = written(self.tcp.write(&self.outbox))?;
+            if written == 0 {
                 break;
             }
-            self.outbox.drain(..taken);
+            self.outbox.drain(..written);
         }
         Ok(())
     }
@@ -150,7 +149,7 @@ impl Client {
         }
     }
 
-    /// Answers what was read, and leaves the frames that all clients are to get.
+    /// Answers the received packets and appends the frames to broadcast.
     fn handle(&mut self, seq: &mut u64, frames: &mut Vec<u8>) -> anyhow::Result<()> {
         if !self.is_websocket {
             return self.upgrade();
@@ -161,10 +160,10 @@ impl Client {
             let packet = std::str::from_utf8(&inbox[at + read.begin..at + read.end])?;
             at += read.end;
             if packet.starts_with("40") {
-                self.listens = true;
+                self.connected = true;
                 self.write(&frame(r#"40{"sid":"floor"}"#))?;
             } else if let Some(event) = packet.strip_prefix("42") {
-                let (ack, event) = event.split_at(event.find('[').context("no event")?);
+                let (ack, event) = event.split_at(event.find('[').context("malformed event")?);
                 let (name, content, _): (&str, &RawValue, IgnoredAny) = serde_json::from_str(event)?;
                 *seq += 1;
                 frames.extend(frame(&format!("42[\"{name}\",{content},{seq}]")));
@@ -176,7 +175,7 @@ impl Client {
         Ok(())
     }
 
-    /// Answers an HTTP request, which is to be a websocket's.
+    /// Answers the HTTP request for a websocket upgrade.
     fn upgrade(&mut self) -> anyhow::Result<()> {
         if !self.inbox.ends_with(b"\r\n\r\n") {
             return Ok(());
@@ -197,15 +196,15 @@ impl Client {
     }
 }
 
-/// What the kernel took: nothing, if it is full.
-fn taken(written: io::Result<usize>) -> io::Result<usize> {
-    match written {
+/// The number of bytes written; 0 if the socket's buffer is full.
+fn written(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        written => written,
+        result => result,
     }
 }
 
-/// A text in one frame, from the server's side.
+/// Encodes a text as one unmasked websocket frame.
 fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u16::try_from(text.len()) {
@@ -223,20 +222,20 @@ fn frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// Where a frame's text is.
+/// The range of a frame's text.
 struct Unmasked {
     begin: usize,
     end: usize,
 }
 
-/// Unmasks the first frame in its place; `None` if it is not all there. Clients here send short texts only.
+/// Unmasks the first frame in place; `None` if it is incomplete. Texts of 64 KiB or more are refused.
 fn unmask(bytes: &mut [u8]) -> anyhow::Result<Option<Unmasked>> {
     let [first, second, ..] = *bytes else { return Ok(None) };
-    anyhow::ensure!(first == 0x81 && second & 0x80 != 0, "not a masked text");
+    anyhow::ensure!(first == 0x81 && second & 0x80 != 0, "not a masked text frame");
     let (length, mask_at) = match second & 0x7f {
         126 if bytes.len() < 4 => return Ok(None),
         126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
-        127 => anyhow::bail!("too long"),
+        127 => anyhow::bail!("the frame is too long"),
         length => (usize::from(length), 2),
     };
     let (begin, end) = (mask_at + 4, mask_at + 4 + length);

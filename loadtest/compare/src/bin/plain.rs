@@ -1,4 +1,4 @@
-//! A contender: socketioxide as it comes. It broadcasts, and keeps nothing.
+//! A contender: socketioxide alone, which broadcasts without storing anything.
 
 use std::sync::{
     Arc,
@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
         );
     });
     let listener = TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|tcp| {
-        // Without it each exchange takes some 45 ms.
+        // Nagle's algorithm with delayed acks makes each exchange take about 45 ms.
         let _ = tcp.set_nodelay(true);
     });
     axum::serve(listener, Router::new().layer(layer)).await?;

@@ -1,4 +1,4 @@
-//! Many connections at once that say nothing.
+//! Plain websocket connections: opened in bulk, or one by one with retries.
 
 use std::{
     sync::{
@@ -12,15 +12,18 @@ use anyhow::{Context as _, bail};
 use chorus_load::{engine::Engine, http::Jar, options::Transport, target::Target};
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-/// Connections that are being made at one time.
+/// Connections that are opened at the same time.
 const OPENING_MAX: usize = 512;
+/// First pause before a retry; it doubles with each failure.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Opens so many websockets, dealt to the URLs, and connects each to namespace `/`.
+/// Opens `count` websockets, spread over the URLs, and connects each to namespace `/`.
 ///
 /// # Errors
 ///
-/// One cannot be opened.
-pub(crate) async fn gather(urls: &[String], count: usize) -> anyhow::Result<Vec<Engine>> {
+/// One of them fails.
+pub(crate) async fn open(urls: &[String], count: usize) -> anyhow::Result<Vec<Engine>> {
     let targets = urls.iter().map(|url| url.parse::<Target>().map_err(anyhow::Error::msg));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let opening = Arc::new(Semaphore::new(OPENING_MAX));
@@ -28,48 +31,42 @@ pub(crate) async fn gather(urls: &[String], count: usize) -> anyhow::Result<Vec<
     for number in 0..count {
         let (target, opening) = (targets[number % targets.len()].clone(), opening.clone());
         tasks.spawn(async move {
-            let _place = opening.acquire().await.expect("it is never closed");
+            let _permit = opening.acquire().await.expect("it is never closed");
             connect(&target, "40{}").await
         });
     }
-    let mut crowd = Vec::with_capacity(count);
+    let mut connections = Vec::with_capacity(count);
     while let Some(opened) = tasks.join_next().await {
-        let opened = opened?.with_context(|| format!("after {} connections", crowd.len()))?;
-        crowd.push(opened);
+        let opened = opened?.with_context(|| format!("after {} connections", connections.len()))?;
+        connections.push(opened);
     }
-    Ok(crowd)
+    Ok(connections)
 }
 
-/// The first pause before a client that was not let in tries again, as all clients do; it doubles.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// The longest of these pauses.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// Tries to connect that failed.
+/// Counts failed attempts to connect.
 #[derive(Default)]
-pub(crate) struct Failed {
+pub(crate) struct FailedAttempts {
     count: AtomicU64,
 }
 
-impl Failed {
-    /// How many did.
+impl FailedAttempts {
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Counts one; the first one is said.
+    /// Counts an attempt; prints the first error.
     fn add(&self, error: &anyhow::Error) {
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
-            eprint!("a client was not let in: {error:#} … ");
+            eprint!("a client could not connect: {error:#} … ");
         }
     }
 }
 
-/// Connects as [`connect`] does, and tries again until it is let in.
-pub(crate) async fn connect_at_last(target: &Target, hello: &str, failed: &Failed) -> Engine {
+/// Connects like [`connect`], and retries until that succeeds.
+pub(crate) async fn connect_with_retries(target: &Target, packet: &str, failed: &FailedAttempts) -> Engine {
     let mut pause = PAUSE_MIN;
     loop {
-        match connect(target, hello).await {
+        match connect(target, packet).await {
             Ok(engine) => return engine,
             Err(error) => failed.add(&error),
         }
@@ -78,14 +75,14 @@ pub(crate) async fn connect_at_last(target: &Target, hello: &str, failed: &Faile
     }
 }
 
-/// Opens a websocket and connects it to a namespace.
+/// Opens a websocket and connects it to a namespace by this packet.
 ///
 /// # Errors
 ///
-/// It cannot be opened, or is refused.
-pub(crate) async fn connect(target: &Target, hello: &str) -> anyhow::Result<Engine> {
+/// The server cannot be reached or refuses the client.
+pub(crate) async fn connect(target: &Target, packet: &str) -> anyhow::Result<Engine> {
     let (mut engine, _) = Engine::open(target, &Jar::default(), Transport::Websocket).await?;
-    let mut packets = vec![hello.to_owned()];
+    let mut packets = vec![packet.to_owned()];
     loop {
         engine.send(&mut packets).await?;
         let packet = engine.next().await?;

@@ -1,8 +1,7 @@
-//! What must be true at the end: every acked message reached every client exactly once, in one order.
+//! Checks that every acked message reached every client exactly once, in one order.
 //!
-//! Pure: it is told what was offered, answered and shown, and knows no sockets and no clock.
-//! It keeps one agreed sequence a room and, of each client, how far it has come and what it stepped
-//! over: memory grows with the messages and with the clients, not with their product.
+//! Pure: no I/O, no clock. It keeps one agreed sequence per room and, per client, the highest seq shown and the
+//! gaps below it, so memory grows with messages plus clients, not with their product.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,14 +14,14 @@ mod verdict;
 
 pub use verdict::{Kind, Verdict};
 
-/// What is at a place of a room, as the first client that showed it said.
+/// A message as a client showed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// A message of this run.
     Ours(Identity),
-    /// Another's; it counts in the order.
+    /// A message of another sender; it takes part in the order.
     Foreign,
-    /// It claims to be of this run and is damaged.
+    /// A damaged message of this run.
     Broken,
 }
 
@@ -30,31 +29,30 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ours(id) => id.fmt(f),
-            Self::Foreign => f.write_str("a message of others"),
+            Self::Foreign => f.write_str("a foreign message"),
             Self::Broken => f.write_str("a damaged message"),
         }
     }
 }
 
-/// A client, to the judge.
+/// What the judge knows about a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// The room's number, in the order in which the rooms were given.
+    /// Index into the judge's rooms.
     pub room: usize,
-    /// Its protocol brings every place of the room, so that a skipped one is missing (`/chat`; on
-    /// `/` places may skip).
+    /// Whether the client is shown every seq of its room (`/chat`), or seqs may skip (`/`).
     pub dense: bool,
-    /// It has all up to here before it first joins, and answers for what follows.
+    /// The room's head before the run; the client must show what follows.
     pub after: u64,
 }
 
 struct View {
     member: Member,
-    /// The highest place it showed.
+    /// The highest seq shown.
     last: u64,
-    /// How many messages of this run it showed.
+    /// Messages of this run shown.
     shown: u64,
-    /// Places below `last` that it has not shown: from and to, both included.
+    /// Ranges below `last` that were not shown, both ends included.
     gaps: Vec<(u64, u64)>,
 }
 
@@ -67,7 +65,6 @@ impl View {
         self.member.after < seq && seq <= self.last && self.gap(seq).is_none()
     }
 
-    /// Takes a place out of the gap that it is in.
     fn fill(&mut self, gap: usize, seq: u64) {
         let (from, to) = self.gaps.swap_remove(gap);
         let parts = [(from, seq - 1), (seq + 1, to)];
@@ -78,17 +75,18 @@ impl View {
 #[derive(Default)]
 struct Room {
     name: String,
-    places: BTreeMap<u64, Shown>,
-    /// Messages of this run with a place.
+    /// The agreed sequence: each seq as the first client that showed it reported.
+    sequence: BTreeMap<u64, Shown>,
+    /// Messages of this run in the sequence.
     ours: u64,
-    /// The highest place of one of them.
+    /// The highest seq of these.
     top: u64,
 }
 
 impl Room {
-    /// Puts a message at its place; false if another is there.
-    fn place(&mut self, seq: u64, shown: Shown) -> bool {
-        let known = *self.places.entry(seq).or_insert_with(|| {
+    /// Records a message; false if the sequence has another one at its seq.
+    fn record(&mut self, seq: u64, shown: Shown) -> bool {
+        let known = *self.sequence.entry(seq).or_insert_with(|| {
             if matches!(shown, Shown::Ours(_)) {
                 self.ours += 1;
                 self.top = self.top.max(seq);
@@ -107,24 +105,24 @@ enum Answer {
 }
 
 struct Offer {
-    /// 0: not known.
+    /// 0 while unknown.
     seq: u64,
     answer: Answer,
 }
 
-/// Listens to a run and says at its end what was wrong.
+/// Collects the events of a run and gives the verdict.
 pub struct Judge {
     rooms: Vec<Room>,
     clients: Vec<View>,
-    /// By sender, by number.
+    /// By sender and number.
     offers: Vec<Vec<Offer>>,
-    /// Acked, and no place is known.
-    unplaced: u64,
+    /// Acked messages whose seq is unknown.
+    acked_without_seq: u64,
     verdict: Verdict,
 }
 
 impl Judge {
-    /// A judge of these clients, who send under their own numbers.
+    /// Creates a judge of these clients; a client's index is its sender number.
     #[must_use]
     pub fn new(rooms: &[String], members: &[Member]) -> Self {
         let room = |name: &String| Room { name: name.clone(), ..Room::default() };
@@ -133,12 +131,12 @@ impl Judge {
             rooms: rooms.iter().map(room).collect(),
             clients: members.iter().map(view).collect(),
             offers: members.iter().map(|_| Vec::new()).collect(),
-            unplaced: 0,
+            acked_without_seq: 0,
             verdict: Verdict::default(),
         }
     }
 
-    /// A sender means to send its next message.
+    /// Registers a sender's next message.
     pub fn offer(&mut self, sender: u32) -> Identity {
         let offers = &mut self.offers[sender as usize];
         let number = u32::try_from(offers.len()).expect("no run has four billion messages of one sender");
@@ -147,32 +145,33 @@ impl Judge {
         Identity { sender, number }
     }
 
-    /// A message was acked, with its place where the protocol says it. A second ack only
-    /// has to name the same place.
+    /// Registers an ack, with the seq if the protocol tells it. A repeated ack must name the same seq.
     pub fn ack(&mut self, id: Identity, seq: Option<u64>) {
         let room = self.clients[id.sender as usize].member.room;
         let Some(offer) = Self::offered(&mut self.offers, id) else { return };
         if offer.answer != Answer::Acked {
             offer.answer = Answer::Acked;
             self.verdict.acked += 1;
-            self.unplaced += u64::from(offer.seq == 0);
+            self.acked_without_seq += u64::from(offer.seq == 0);
         }
         let Some(seq) = seq else { return };
         if offer.seq == 0 {
             offer.seq = seq;
-            self.unplaced -= 1;
+            self.acked_without_seq -= 1;
         }
-        let placed = offer.seq;
+        let known = offer.seq;
         let room = &mut self.rooms[room];
-        if placed != seq || !room.place(seq, Shown::Ours(id)) {
+        if known != seq || !room.record(seq, Shown::Ours(id)) {
             let name = &room.name;
             self.verdict.note(Kind::Disagreement, || {
-                format!("{id} was acked at {name} {seq}, and is elsewhere, or another is there")
+                format!(
+                    "{id} was acked at {name} {seq}, but has another seq, or that seq has another message"
+                )
             });
         }
     }
 
-    /// A message was refused for good: it must not be shown.
+    /// Registers a final refusal: the message must not be shown.
     pub fn refuse(&mut self, id: Identity) {
         let Some(offer) = Self::offered(&mut self.offers, id) else { return };
         if offer.answer == Answer::None {
@@ -180,20 +179,21 @@ impl Judge {
             self.verdict.refused += 1;
         }
         if offer.seq != 0 {
-            self.verdict.note(Kind::Ghost, || format!("{id} was shown, and then refused for good"));
+            self.verdict.note(Kind::Ghost, || format!("{id} was shown and then refused for good"));
         }
     }
 
-    /// A client shows what came to it. Whether it is the first time, of a message of this run.
+    /// Registers that a client showed a message. True if the message is of this run and new to the client.
     pub fn show(&mut self, client: usize, seq: u64, shown: Shown) -> bool {
         if !self.is_new(client, seq) {
             return false;
         }
         let room = &mut self.rooms[self.clients[client].member.room];
-        let agreed = room.place(seq, shown);
+        let agreed = room.record(seq, shown);
         if !agreed {
             let name = &room.name;
-            self.verdict.note(Kind::Disagreement, || format!("{name} {seq} is not the same to all: {shown}"));
+            self.verdict
+                .note(Kind::Disagreement, || format!("{name} {seq} differs between clients: {shown}"));
         }
         match shown {
             Shown::Ours(id) => self.show_ours(client, seq, id, agreed),
@@ -208,7 +208,7 @@ impl Judge {
         }
     }
 
-    /// Moves a client to a place; false if it has been there.
+    /// Records that a client showed a seq; false if it had shown it before.
     fn is_new(&mut self, client: usize, seq: u64) -> bool {
         let view = &mut self.clients[client];
         let room = &self.rooms[view.member.room].name;
@@ -230,8 +230,7 @@ impl Judge {
 
     fn show_ours(&mut self, client: usize, seq: u64, id: Identity, agreed: bool) -> bool {
         let Some(offer) = Self::offered(&mut self.offers, id) else {
-            self.verdict
-                .note(Kind::Ghost, || format!("client {client} showed {id}, which was never offered"));
+            self.verdict.note(Kind::Ghost, || format!("client {client} showed {id}, which was never sent"));
             return false;
         };
         let view = &mut self.clients[client];
@@ -246,11 +245,12 @@ impl Judge {
         }
         if offer.seq == 0 {
             offer.seq = seq;
-            self.unplaced -= u64::from(offer.answer == Answer::Acked);
+            self.acked_without_seq -= u64::from(offer.answer == Answer::Acked);
         } else if offer.seq != seq {
             let kind = if view.has(offer.seq) { Kind::Doubled } else { Kind::Disagreement };
             let other = offer.seq;
-            self.verdict.note(kind, || format!("client {client} showed {id} at {seq}, and it is at {other}"));
+            self.verdict
+                .note(kind, || format!("client {client} showed {id} at {seq}, but its seq is {other}"));
         }
         true
     }
@@ -259,57 +259,57 @@ impl Judge {
         offers.get_mut(id.sender as usize)?.get_mut(id.number as usize)
     }
 
-    /// How far a room of this run is known to reach.
+    /// The highest known seq of this run's messages in a room.
     #[must_use]
     pub fn top(&self, room: usize) -> u64 {
         self.rooms[room].top
     }
 
-    /// The counts so far; what is missing is only known at the end.
+    /// The counts so far; missing messages are counted by [`finish`](Self::finish) only.
     #[must_use]
     pub fn so_far(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// Deliveries that are still to come, as far as places are known.
+    /// Deliveries still expected of messages whose seq is known.
     #[must_use]
     pub fn behind(&self) -> u64 {
         let missing = |view: &View| self.rooms[view.member.room].ours.saturating_sub(view.shown);
         self.clients.iter().map(missing).sum()
     }
 
-    /// Whether nothing is outstanding: everything was answered, and every client has come to the end.
+    /// Whether every message was answered and every client has reached the end of its room.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let all_answered = self.verdict.offered == self.verdict.acked + self.verdict.refused;
         let at_the_end = |view: &View| self.rooms[view.member.room].top <= view.last;
-        all_answered && self.unplaced == 0 && self.clients.iter().all(at_the_end)
+        all_answered && self.acked_without_seq == 0 && self.clients.iter().all(at_the_end)
     }
 
-    /// The verdict, with what never came.
+    /// Returns the verdict, including what never arrived.
     #[must_use]
     pub fn finish(mut self) -> Verdict {
         self.judge_missing();
-        self.judge_unplaced();
-        self.judge_senders_order();
+        self.judge_acked_without_seq();
+        self.judge_sender_order();
         self.verdict
     }
 
-    /// What clients stepped over, or never came to.
+    /// Judges gaps and missing tails of clients.
     fn judge_missing(&mut self) {
         for (client, view) in self.clients.iter().enumerate() {
             let room = &self.rooms[view.member.room];
             let tail = (view.last + 1, room.top);
             for &(from, to) in view.gaps.iter().chain([&tail]).filter(|(from, to)| from <= to) {
                 let mut explained = 0;
-                for (seq, shown) in room.places.range(from..=to) {
+                for (seq, shown) in room.sequence.range(from..=to) {
                     let Shown::Ours(id) = *shown else { continue };
                     explained += 1;
                     let acked =
                         Self::offered(&mut self.offers, id).is_some_and(|o| o.answer == Answer::Acked);
                     let (kind, why) = match acked {
                         true => (Kind::Lost, "which was acked"),
-                        false => (Kind::Disagreement, "which others showed"),
+                        false => (Kind::Disagreement, "which other clients showed"),
                     };
                     let name = &room.name;
                     self.verdict
@@ -319,33 +319,33 @@ impl Judge {
                     let name = &room.name;
                     let holes = to - from + 1 - explained;
                     self.verdict.note_many(Kind::Hole, holes, || {
-                        format!("client {client} stepped over {name} {from} to {to}")
+                        format!("client {client} skipped {name} {from} to {to}")
                     });
                 }
             }
         }
     }
 
-    /// Acked, and shown by nobody.
-    fn judge_unplaced(&mut self) {
+    /// Judges acked messages that no client showed.
+    fn judge_acked_without_seq(&mut self) {
         for (sender, offers) in self.offers.iter().enumerate() {
             let room = self.clients[sender].member.room;
             let members = self.clients.iter().filter(|view| view.member.room == room).count() as u64;
             for (number, offer) in offers.iter().enumerate() {
                 if offer.answer == Answer::Acked && offer.seq == 0 {
                     self.verdict.note_many(Kind::Lost, members, || {
-                        format!("message {number} of sender {sender} was acked, and nobody showed it")
+                        format!("message {number} of sender {sender} was acked, but no client showed it")
                     });
                 }
             }
         }
     }
 
-    /// The order of each sender's messages in the sequence that all agree on.
-    fn judge_senders_order(&mut self) {
+    /// Judges the order of each sender's messages in the agreed sequence.
+    fn judge_sender_order(&mut self) {
         for room in &self.rooms {
             let mut newest: HashMap<u32, u32> = HashMap::new();
-            for (seq, shown) in &room.places {
+            for (seq, shown) in &room.sequence {
                 let Shown::Ours(id) = *shown else { continue };
                 if Self::offered(&mut self.offers, id).is_none_or(|offer| offer.seq != *seq) {
                     continue;
@@ -353,7 +353,9 @@ impl Judge {
                 let newest = newest.entry(id.sender).or_default();
                 if id.number < *newest {
                     let (name, newest) = (&room.name, *newest);
-                    self.verdict.note(Kind::Inverted, || format!("{name} {seq} is {id}, after its {newest}"));
+                    self.verdict.note(Kind::Inverted, || {
+                        format!("{name} {seq} is {id}, after the sender's message {newest}")
+                    });
                 }
                 *newest = id.number.max(*newest);
             }

@@ -1,4 +1,4 @@
-//! An Engine.IO session over a websocket from its first byte.
+//! An Engine.IO session that starts as a websocket, without an upgrade from polling.
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -9,17 +9,16 @@ use tokio_tungstenite::{
     tungstenite::{Message, Utf8Bytes, client::IntoClientRequest as _, protocol::WebSocketConfig},
 };
 
+use super::handshake::{Handshake, PATH};
 use crate::{
-    engine::{Handshake, PATH},
     http::{Jar, cookies, tcp},
     target::Target,
 };
 
-/// Thousands of connections each have a buffer of this size.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Small, because each of thousands of connections has buffers of this size.
+const BUFFER_BYTES: usize = 8 * 1024;
 
-/// One connection.
-pub struct WebSocket(WebSocketStream<TcpStream>);
+pub(crate) struct WebSocket(WebSocketStream<TcpStream>);
 
 impl WebSocket {
     pub(crate) async fn open(target: &Target, jar: &Jar) -> anyhow::Result<(Self, Handshake)> {
@@ -28,12 +27,11 @@ impl WebSocket {
         if let Some(cookies) = cookies(jar) {
             request.headers_mut().insert(COOKIE, HeaderValue::from_str(&cookies)?);
         }
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(READ_BUFFER_BYTES);
+        let config =
+            WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
         let tcp = tcp(target).await?;
-        let (websocket, answer) = client_async_with_config(request, tcp, Some(config)).await?;
-        jar.lock().expect("nothing panics while it holds the jar").keep(answer.headers());
+        let (websocket, response) = client_async_with_config(request, tcp, Some(config)).await?;
+        jar.lock().expect("nothing panics while it holds the jar").keep(response.headers());
         let mut websocket = Self(websocket);
         let handshake = Handshake::read(&websocket.next().await?)?;
         Ok((websocket, handshake))
@@ -44,7 +42,7 @@ impl WebSocket {
             match self.0.next().await.context("the connection ended")?? {
                 Message::Text(packet) => return Ok(packet),
                 Message::Close(_) => bail!("the websocket was closed"),
-                Message::Binary(_) => bail!("binary, where nothing is"),
+                Message::Binary(_) => bail!("the server sent a binary frame"),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! chorus-load as a process of its own: its verdict, and what the servers used meanwhile.
+//! Runs chorus-load as a process: its report, and the CPU that the contender used.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -10,54 +10,56 @@ use tokio::{
     time::sleep,
 };
 
-use crate::contender::Running;
+use crate::contender::RunningContender;
 
-/// What it says when the clients are together, and when all of them have been shown everything.
+/// Options of loads on `/`, which all contenders speak.
+pub(crate) const TUTORIAL: [&str; 3] = ["--namespace=tutorial", "--connect-rate=1000", "--settle=20s"];
+/// Ends the line that chorus-load prints when it starts to send.
 const SENDING: &str = "sending";
+/// Ends the line that it prints when every delivery has arrived.
 const COMPLETE: &str = "complete";
 
-/// A run's report, and the CPU seconds of the servers from the first message to the last delivery.
-pub(crate) struct Loaded {
-    /// As chorus-load writes it.
+pub(crate) struct CheckerRun {
+    /// chorus-load's JSON.
     pub(crate) report: Value,
-    /// Of all processes of the contender that are left.
+    /// CPU seconds of the contender from the first message to the last delivery.
     pub(crate) cpu: f64,
 }
 
-impl Loaded {
-    /// A number of the report, by its JSON pointer.
+impl CheckerRun {
+    /// A number of the report by JSON pointer; not a number if absent.
     pub(crate) fn number(&self, pointer: &str) -> f64 {
         self.report.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN)
     }
 
-    /// All violations; none of a report without a verdict is no number.
+    /// The sum of all violations; not a number without a verdict.
     pub(crate) fn violations(&self) -> f64 {
         let Some(counts) = self.report["violations"].as_object() else { return f64::NAN };
         counts.values().map(|count| count.as_f64().unwrap_or(f64::NAN)).sum()
     }
 }
 
-/// Runs a load. `kill_after` the first message, the last process of the contender is killed.
+/// Runs chorus-load against the contender, and kills the last process of this `kill_after` the first message.
 ///
 /// # Errors
 ///
-/// There is no report: not all clients came in, or nothing was stored.
-pub(crate) async fn load(
-    running: &mut Running,
+/// There is no report: not all clients could join, or nothing was stored.
+pub(crate) async fn run_checker(
+    running: &mut RunningContender,
     programs: &Path,
     options: &[&str],
     kill_after: Option<Duration>,
-) -> anyhow::Result<Loaded> {
+) -> anyhow::Result<CheckerRun> {
     let mut command = Command::new(programs.join("chorus-load"));
     command.args(running.urls()).args(["--json", running.ack_timeout]).args(options);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("chorus-load cannot be started")?;
-    let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let mut told = Vec::new();
-    while let Some(line) = said.next_line().await? {
-        let sends = line.ends_with(SENDING);
-        told.push(line);
-        if sends {
+    let mut child = command.spawn().context("cannot start chorus-load")?;
+    let mut stderr = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut printed = Vec::new();
+    while let Some(line) = stderr.next_line().await? {
+        let sending = line.ends_with(SENDING);
+        printed.push(line);
+        if sending {
             break;
         }
     }
@@ -71,28 +73,28 @@ pub(crate) async fn load(
         let mut is_to_kill = kill_after.is_some();
         loop {
             tokio::select! {
-                line = said.next_line() => {
+                line = stderr.next_line() => {
                     let Some(line) = line? else { break };
                     if line.ends_with(COMPLETE) {
                         used = Some(running.cpu_of_living());
                     }
-                    told.push(line);
+                    printed.push(line);
                 }
                 () = &mut kill, if is_to_kill => {
                     is_to_kill = false;
-                    let last = running.servers.last_mut().expect("a contender has processes");
+                    let last = running.processes.last_mut().expect("a contender has processes");
                     used_by_killed = last.cpu()?;
                     last.kill().await?;
                 }
             }
         }
-        // Where something is lost it is never complete.
+        // If a message was lost, the run never completes.
         anyhow::Ok(used.unwrap_or_else(|| running.cpu_of_living()) + used_by_killed)
     };
     let (used, report) = tokio::join!(lines, stdout.read_to_string(&mut output));
     let (used, _) = (used?, report?);
     child.wait().await?;
-    ensure!(!output.is_empty(), "no report; {}", told.last().map_or("", String::as_str));
-    let report = serde_json::from_str(&output).context("the report")?;
-    Ok(Loaded { report, cpu: used - before })
+    ensure!(!output.is_empty(), "no report; {}", printed.last().map_or("", String::as_str));
+    let report = serde_json::from_str(&output).context("cannot decode the report")?;
+    Ok(CheckerRun { report, cpu: used - before })
 }

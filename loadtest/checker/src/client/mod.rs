@@ -1,12 +1,9 @@
-//! One client's life: it connects, sends, shows, loses its connection, and comes back where it was.
+//! A simulated client: connects, sends, shows what it receives, and recovers after a lost connection.
 
 use std::{
     future::Future,
     pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -19,146 +16,84 @@ use tokio::{
 use crate::{
     dialect::{Cursor, Dialect},
     engine::Engine,
+    fault::FaultInjector,
     http::Jar,
-    identity::Texts,
     latency::NodeIndex,
     options::{Options, Transport},
     outbox::Outbox,
-    pace::Pace,
-    plant::Planted,
-    record::{Delivery, Record, count, reason},
-    socket::Packet,
+    packet::Packet,
+    record::{Delivery, count, reason},
+    schedule::Schedule,
+    shared::{Phase, RoomStart, Shared},
 };
 
-mod hearing;
+mod receive;
 
-/// How long a connection may take, as in the official client.
+/// The official client's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Messages of one sender under way, where the answers do not set the pace.
+/// In-flight messages of one sender with a fixed rate.
 const IN_FLIGHT_MAX: usize = 64;
-/// A client without a connection looks this often whether the traffic has begun or ended.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often a client without a connection checks the phase.
+const PHASE_CHECK: Duration = Duration::from_millis(200);
 
-/// What the run is doing.
+/// What distinguishes one client from another.
 #[derive(Clone, Copy, Debug)]
-pub enum Phase {
-    /// Clients come together.
-    Gathering,
-    /// Messages are sent, from this moment on.
-    Sending(Instant),
-    /// Of what began at this moment, nothing new is sent; what is outstanding is waited for.
-    Settling(Instant),
+pub(crate) struct Role {
+    /// Client and sender number.
+    pub(crate) number: usize,
+    /// Index of the URL that the client connects to first.
+    pub(crate) url: usize,
+    pub(crate) dialect: Dialect,
+    pub(crate) transport: Transport,
+    /// Index of the client's room.
+    pub(crate) room: usize,
+    pub(crate) schedule: Schedule,
 }
 
-/// A room at the beginning of the run.
-#[derive(Clone, Debug)]
-pub struct Beginning {
-    /// Its name.
-    pub room: String,
-    /// The log's identity.
-    pub epoch: String,
-    /// The newest message before the run.
-    pub head: u64,
-}
-
-/// What clients share.
-pub struct Shared {
-    /// What was asked for.
-    pub options: Options,
-    /// The rooms, by their numbers.
-    pub rooms: Vec<Beginning>,
-    /// The texts of this run.
-    pub texts: Texts,
-    /// Clients that have been in their room.
-    pub joined: AtomicUsize,
-    /// Clients that will offer nothing more.
-    pub over: AtomicUsize,
-    record: Mutex<Record>,
-}
-
-impl Shared {
-    /// A run that begins with this record.
-    #[must_use]
-    pub fn new(options: Options, rooms: Vec<Beginning>, texts: Texts, record: Record) -> Self {
-        let record = Mutex::new(record);
-        Self { options, rooms, texts, joined: AtomicUsize::new(0), over: AtomicUsize::new(0), record }
-    }
-
-    /// What is left when all clients are gone.
-    #[must_use]
-    pub fn into_parts(self) -> (Options, Record) {
-        (self.options, self.record.into_inner().expect("nothing panics while it holds the record"))
-    }
-
-    /// The record, for a moment.
-    pub fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().expect("nothing panics while it holds the record")
-    }
-}
-
-/// What makes a client this one.
-#[derive(Clone, Copy, Debug)]
-pub struct Role {
-    /// Its number, and its sender's.
-    pub number: usize,
-    /// The place among the URLs where it connects first.
-    pub url: usize,
-    /// Its namespace.
-    pub dialect: Dialect,
-    /// Its transport.
-    pub transport: Transport,
-    /// Its room's number.
-    pub room: usize,
-    /// When it sends.
-    pub pace: Pace,
-}
-
-/// A connection that was lost.
+/// A lost connection that the client has not made up for yet.
 struct Outage {
     since: Instant,
-    /// How far the room was when the client was connected again.
+    /// The room's head when the client had reconnected; the outage ends once it has shown that.
     until: Option<u64>,
 }
 
-/// One client.
-pub struct Client {
+pub(crate) struct Client {
     role: Role,
     shared: Arc<Shared>,
     phase: watch::Receiver<Phase>,
+    /// When sending started.
     begin: Option<Instant>,
-    /// It will offer nothing more.
-    over: bool,
+    /// The client will offer no more messages.
+    finished: bool,
 
     jar: Jar,
     url: usize,
     failures: u32,
     token: Option<String>,
-    /// On `/chat`, what the server said.
+    /// The node's name, which only `/chat` tells.
     node: Option<NodeIndex>,
     joined: bool,
     join_ack: Option<u64>,
     outage: Option<Outage>,
 
-    /// The last message that it has shown.
+    /// The highest seq shown.
     shown: u64,
     outbox: Outbox,
-    planted: Planted<Delivery>,
+    faults: FaultInjector<Delivery>,
     to_send: Vec<String>,
 }
 
 impl Client {
-    /// A client that was never connected.
-    #[must_use]
-    pub fn new(role: Role, shared: Arc<Shared>, phase: watch::Receiver<Phase>) -> Self {
+    pub(crate) fn new(role: Role, shared: Arc<Shared>, phase: watch::Receiver<Phase>) -> Self {
         let options = &shared.options;
         let window = match (role.dialect, options.in_flight) {
-            // As the tutorial's clients, with `retries`: one after the other.
+            // Like the tutorial's clients with `retries`: one message at a time.
             (Dialect::Tutorial, _) => 1,
             (Dialect::Native, in_flight) => in_flight.map_or(IN_FLIGHT_MAX, |window| window as usize),
         };
         Self {
             begin: None,
-            over: false,
+            finished: false,
             jar: Jar::default(),
             url: role.url,
             failures: 0,
@@ -169,7 +104,7 @@ impl Client {
             outage: None,
             shown: shared.rooms[role.room].head,
             outbox: Outbox::new(window, options.ack_timeout),
-            planted: Planted::new(options.plant.filter(|_| role.number == 0)),
+            faults: FaultInjector::new(options.plant.filter(|_| role.number == 0)),
             to_send: Vec::new(),
             role,
             shared,
@@ -177,36 +112,36 @@ impl Client {
         }
     }
 
-    /// Lives until it is dropped.
-    pub async fn live(mut self) {
+    /// Runs the client until the future is dropped.
+    pub(crate) async fn run(mut self) {
         loop {
             match self.connect().await {
-                Ok((mut engine, patience)) => {
+                Ok((mut engine, heartbeat_timeout)) => {
                     self.failures = 0;
                     self.shared.record().connected += 1;
-                    let Err(why) = self.talk(&mut engine, patience).await;
+                    let Err(error) = self.communicate(&mut engine, heartbeat_timeout).await;
                     let mut record = self.shared.record();
                     record.connected -= 1;
-                    count(&mut record.disconnects, reason(&why));
+                    count(&mut record.disconnects, reason(&error));
                     drop(record);
                     self.outbox.disconnected();
                     self.to_send.clear();
-                    // One that is lost before it was made up for is one long outage.
+                    // Losing the connection again before catching up prolongs the outage.
                     let since = self.outage.take().map_or_else(Instant::now, |outage| outage.since);
                     self.outage = Some(Outage { since, until: None });
                 }
-                Err(why) => {
-                    count(&mut self.shared.record().failed_connects, reason(&why));
+                Err(error) => {
+                    count(&mut self.shared.record().failed_connects, reason(&error));
                     self.failures += 1;
                     self.url = (self.url + 1) % self.shared.options.urls.len();
                 }
             }
             let pause = self.backoff();
-            self.meanwhile(sleep(pause)).await;
+            self.offer_while(sleep(pause)).await;
         }
     }
 
-    /// Longer with each failure, and never the same for all.
+    /// Exponential, with jitter so that clients do not reconnect in step.
     fn backoff(&self) -> Duration {
         let Options { backoff_min, backoff_max, .. } = self.shared.options;
         let grown = backoff_min.saturating_mul(2_u32.saturating_pow(self.failures)).min(backoff_max);
@@ -214,18 +149,18 @@ impl Client {
     }
 
     fn cursor(&self) -> Cursor<'_> {
-        let Beginning { room, epoch, .. } = &self.shared.rooms[self.role.room];
+        let RoomStart { room, epoch, .. } = &self.shared.rooms[self.role.room];
         Cursor { room, epoch, seq: self.shown }
     }
 
-    /// Opens a session and connects its socket.
+    /// Opens a session and connects to the namespace; returns the heartbeat timeout as well.
     async fn connect(&mut self) -> anyhow::Result<(Engine, Duration)> {
         let (target, jar) = (self.shared.options.urls[self.url].clone(), self.jar.clone());
         let Role { dialect, transport, .. } = self.role;
-        let hello = dialect.connect(self.cursor(), self.joined, self.token.as_deref());
+        let connect = dialect.connect(self.cursor(), self.joined, self.token.as_deref());
         let connecting = async move {
             let (mut engine, handshake) = Engine::open(&target, &jar, transport).await?;
-            let mut to_send = vec![hello];
+            let mut to_send = vec![connect];
             loop {
                 engine.send(&mut to_send).await?;
                 let packet = engine.next().await?;
@@ -234,50 +169,50 @@ impl Client {
                     continue;
                 }
                 match packet.strip_prefix('4').and_then(|packet| Packet::read(packet, dialect.prefix())) {
-                    Some(Packet::Connected) => return Ok((engine, handshake.patience())),
+                    Some(Packet::Connected) => return Ok((engine, handshake.heartbeat_timeout())),
                     Some(Packet::Refused(why)) => bail!("refused: {why:.80}"),
-                    _ => bail!("the session ended before it was connected"),
+                    _ => bail!("unexpected packet before the namespace was connected"),
                 }
             }
         };
-        self.meanwhile(timeout(CONNECT_TIMEOUT, connecting)).await.context("no connection in time")?
+        self.offer_while(timeout(CONNECT_TIMEOUT, connecting)).await.context("connect timeout")?
     }
 
-    /// Waits for something, and offers what is due meanwhile.
-    async fn meanwhile<T>(&mut self, wanted: impl Future<Output = T>) -> T {
-        let mut wanted = pin!(wanted);
+    /// Awaits `future` and offers messages that become due meanwhile.
+    async fn offer_while<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
         loop {
-            self.look_at_phase();
+            self.update_phase();
             self.offer_due(Instant::now());
-            let look = Instant::now() + LOOK;
-            let wake = self.due_at().map_or(look, |due| due.min(look));
+            let check = Instant::now() + PHASE_CHECK;
+            let wake = self.due_at().map_or(check, |due| due.min(check));
             tokio::select! {
                 biased;
-                got = &mut wanted => return got,
+                output = &mut future => return output,
                 () = sleep_until(wake.into()) => {}
             }
         }
     }
 
-    /// Speaks and hears until the connection ends, and says why it did.
-    async fn talk(
+    /// Sends and receives until the connection ends; the error says why it did.
+    async fn communicate(
         &mut self,
         engine: &mut Engine,
-        patience: Duration,
+        heartbeat_timeout: Duration,
     ) -> anyhow::Result<std::convert::Infallible> {
-        self.connected();
-        let mut silence = pin!(sleep(patience));
-        let mut timer = pin!(sleep(LOOK));
-        let mut phase = pin!(changed(self.phase.clone()));
-        self.look_at_phase();
+        self.on_connected();
+        let mut silence = pin!(sleep(heartbeat_timeout));
+        let mut timer = pin!(sleep(PHASE_CHECK));
+        let mut phase = pin!(phase_changed(self.phase.clone()));
+        self.update_phase();
         loop {
             let now = Instant::now();
             self.offer_due(now);
             self.send_due(now);
             if !self.to_send.is_empty() {
-                timeout(patience, engine.send(&mut self.to_send))
+                timeout(heartbeat_timeout, engine.send(&mut self.to_send))
                     .await
-                    .context("the server takes nothing")??;
+                    .context("the server does not read")??;
             }
             let wake = [self.due_at(), self.outbox.wake_at()].into_iter().flatten().min();
             let wake = wake.map(tokio::time::Instant::from_std);
@@ -287,27 +222,27 @@ impl Client {
             tokio::select! {
                 biased;
                 packet = engine.next() => {
-                    if self.hear(&packet?)? {
-                        silence.as_mut().reset(tokio::time::Instant::now() + patience);
+                    if self.receive(&packet?)? {
+                        silence.as_mut().reset(tokio::time::Instant::now() + heartbeat_timeout);
                     }
                 }
                 () = &mut timer, if wake.is_some() => self.outbox.expire(Instant::now()),
                 () = &mut silence => bail!("no heartbeat"),
                 receiver = &mut phase => {
-                    phase.set(changed(receiver));
-                    self.look_at_phase();
+                    phase.set(phase_changed(receiver));
+                    self.update_phase();
                 }
             }
         }
     }
 
-    fn look_at_phase(&mut self) {
+    fn update_phase(&mut self) {
         match *self.phase.borrow() {
-            Phase::Gathering => {}
+            Phase::Connecting => {}
             Phase::Sending(begin) => self.begin = Some(begin),
             Phase::Settling(begin) => {
                 self.begin = Some(begin);
-                self.role.pace = Pace::Silent;
+                self.role.schedule = Schedule::ReceiveOnly;
             }
         }
     }
@@ -317,30 +252,30 @@ impl Client {
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// When the next message is due, or the traffic ends.
+    /// When the next message is due or sending ends.
     fn due_at(&self) -> Option<Instant> {
-        let begin = self.begin.filter(|_| !self.over)?;
+        let begin = self.begin.filter(|_| !self.finished)?;
         let end = begin + self.shared.options.duration;
-        Some(self.role.pace.next_us().map_or(end, |us| end.min(begin + Duration::from_micros(us))))
+        Some(self.role.schedule.next_due_us().map_or(end, |us| end.min(begin + Duration::from_micros(us))))
     }
 
-    /// Puts what is due into the outbox.
+    /// Puts due messages into the outbox.
     fn offer_due(&mut self, now: Instant) {
-        if self.over || self.begin.is_none_or(|begin| now < begin) {
+        if self.finished || self.begin.is_none_or(|begin| now < begin) {
             return;
         }
         let (now_us, duration) = (self.us_since_begin(now), self.shared.options.duration);
-        while let Some(due_us) = self.role.pace.due(now_us, self.outbox.len(), duration) {
+        while let Some(due_us) = self.role.schedule.take_due(now_us, self.outbox.len(), duration) {
             let said = self.shared.record().offer(self.role.number, due_us);
             self.outbox.push(said);
         }
-        if self.role.pace.is_over(now_us, duration) {
-            self.over = true;
-            self.shared.over.fetch_add(1, Ordering::Relaxed);
+        if self.role.schedule.is_finished(now_us, duration) {
+            self.finished = true;
+            self.shared.finished.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Hands over what may be sent.
+    /// Encodes the messages that the outbox releases.
     fn send_due(&mut self, now: Instant) {
         if !self.joined {
             return;
@@ -358,10 +293,10 @@ impl Client {
     }
 }
 
-/// Completes when the phase is another one.
-async fn changed(mut phase: watch::Receiver<Phase>) -> watch::Receiver<Phase> {
+/// Completes when the phase changes.
+async fn phase_changed(mut phase: watch::Receiver<Phase>) -> watch::Receiver<Phase> {
     if phase.changed().await.is_err() {
-        // The run is over, and its clients are about to be dropped.
+        // The run is over, and the client is about to be dropped.
         std::future::pending::<()>().await;
     }
     phase

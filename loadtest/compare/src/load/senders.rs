@@ -1,4 +1,4 @@
-//! A few senders that keep many messages under way each: what a log takes.
+//! A few senders with many messages in flight each, to measure how much a log stores.
 
 use std::{
     collections::HashMap,
@@ -8,111 +8,110 @@ use std::{
 };
 
 use anyhow::Context as _;
-use chorus_load::{engine::Engine, latency::Times, target::Target};
+use chorus_load::{dialect::Dialect, engine::Engine, latency::Times, target::Target};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
 
-use crate::crowd::connect;
+use crate::load::connections::connect;
 
-/// Floods so far: their nonces must not meet.
+/// Runs so far; makes the nonces of different runs distinct.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// What senders say, and where.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Voice {
-    /// On `/`, where they receive what all of them say.
-    Tutorial,
-    /// On `/chat`, in a room that they have not joined.
-    Native,
-}
-
-/// What the senders were answered.
-pub(crate) struct Flooded {
-    /// Messages, before the end.
+/// The answers that the senders got.
+pub(crate) struct Answers {
+    /// Messages acked within the duration.
     pub(crate) acked: u64,
-    /// Messages that were answered by a refusal.
     pub(crate) refused: u64,
-    /// Messages that were not answered, also not after the end.
+    /// Messages without an answer [`LAST_ANSWERS`] after the end.
     pub(crate) unanswered: u64,
-    /// From when a message was due to its ack, in microseconds; without a rate it is due when it is sent.
-    pub(crate) times: Times,
+    /// From due to acked, in microseconds; without a rate, a message is due when it is sent.
+    pub(crate) ack_times: Times,
 }
 
-impl Default for Flooded {
+impl Default for Answers {
     fn default() -> Self {
-        let times = Times::new(3).expect("three digits are allowed");
-        Self { acked: 0, refused: 0, unanswered: 0, times }
+        let ack_times = Times::new(3).expect("three digits are allowed");
+        Self { acked: 0, refused: 0, unanswered: 0, ack_times }
     }
 }
 
-/// How much is sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Flood {
-    pub(crate) voice: Voice,
+pub(crate) struct SenderLoad {
+    /// On `/`, senders receive all messages; on `/chat`, they have not joined the room.
+    pub(crate) dialect: Dialect,
     pub(crate) senders: usize,
-    /// Unanswered messages of each sender.
+    /// Unanswered messages per sender.
     pub(crate) in_flight: usize,
-    /// Messages a second of all senders; `None` sends whenever one was answered.
+    /// Messages per second of all senders; `None` sends as answers come.
     pub(crate) rate: Option<f64>,
     pub(crate) duration: Duration,
 }
 
-/// What is unanswered at the end is waited for so long, since it is the slowest.
+/// How long to wait for answers after the end; the slowest ones must not be left out.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
-/// Floods the URLs.
+/// The time that [`store_messages`] may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(3_600);
+
+/// Sends for the load's duration to `lobby`, spread over the URLs.
 ///
 /// # Errors
 ///
 /// A sender cannot connect, or loses its connection.
-pub(crate) async fn flood(urls: &[String], flood: Flood) -> anyhow::Result<Flooded> {
+pub(crate) async fn run_senders(urls: &[String], load: SenderLoad) -> anyhow::Result<Answers> {
     let mut engines = Vec::new();
-    for number in 0..flood.senders {
+    for number in 0..load.senders {
         let target: Target = urls[number % urls.len()].parse().map_err(anyhow::Error::msg)?;
-        let hello = match flood.voice {
-            Voice::Tutorial => "40{}",
-            Voice::Native => "40/chat,{}",
+        let packet = match load.dialect {
+            Dialect::Tutorial => "40{}",
+            Dialect::Native => "40/chat,{}",
         };
-        engines.push(connect(&target, hello).await?);
+        engines.push(connect(&target, packet).await?);
     }
     RUNS.fetch_add(1, Ordering::Relaxed);
     let mut tasks = JoinSet::new();
-    let end = Instant::now() + flood.duration;
+    let end = Instant::now() + load.duration;
     for (number, engine) in engines.into_iter().enumerate() {
         let name = format!("{}-{number}", RUNS.load(Ordering::Relaxed));
         let sender =
-            Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most: u64::MAX };
+            Sender { name, load, sent: 0, due: HashMap::new(), begin: Instant::now(), count_max: u64::MAX };
         tasks.spawn(sender.run(engine, end));
     }
-    let mut all = Flooded::default();
+    let mut all = Answers::default();
     while let Some(one) = tasks.join_next().await {
         let one = one?.context("a sender")?;
         all.acked += one.acked;
         all.refused += one.refused;
         all.unanswered += one.unanswered;
-        all.times += one.times;
+        all.ack_times += one.ack_times;
     }
     Ok(all)
 }
 
-/// Says so many messages in `lobby`, and returns when all of them are stored.
+/// Stores `count` messages in `lobby`.
 ///
 /// # Errors
 ///
-/// A sender cannot connect, or loses its connection.
-pub(crate) async fn say(url: &str, count: u64) -> anyhow::Result<()> {
+/// A sender cannot connect, loses its connection, or is refused.
+pub(crate) async fn store_messages(url: &str, count: u64) -> anyhow::Result<()> {
     let target: Target = url.parse().map_err(anyhow::Error::msg)?;
-    let flood = Flood { voice: Voice::Native, senders: 8, in_flight: 64, rate: None, duration: FOR_EVER };
+    let load = SenderLoad {
+        dialect: Dialect::Native,
+        senders: 8,
+        in_flight: 64,
+        rate: None,
+        duration: STORE_TIMEOUT,
+    };
     RUNS.fetch_add(1, Ordering::Relaxed);
     let mut tasks = JoinSet::new();
     for number in 0..8 {
         let engine = connect(&target, "40/chat,{}").await?;
-        let most = count / 8 + u64::from(number < count % 8);
+        let count_max = count / 8 + u64::from(number < count % 8);
         let name = format!("{}-{number}", RUNS.load(Ordering::Relaxed));
-        let sender = Sender { name, flood, sent: 0, waits: HashMap::new(), begin: Instant::now(), most };
-        tasks.spawn(sender.run(engine, Instant::now() + FOR_EVER));
+        let sender = Sender { name, load, sent: 0, due: HashMap::new(), begin: Instant::now(), count_max };
+        tasks.spawn(sender.run(engine, Instant::now() + STORE_TIMEOUT));
     }
     let mut stored = 0;
     while let Some(one) = tasks.join_next().await {
@@ -122,25 +121,22 @@ pub(crate) async fn say(url: &str, count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-const FOR_EVER: Duration = Duration::from_secs(3_600);
-
 struct Sender {
-    /// What its nonces begin with.
+    /// Prefix of the nonces.
     name: String,
-    flood: Flood,
+    load: SenderLoad,
     sent: u64,
-    /// When each unanswered message was due, by its ack.
-    waits: HashMap<u64, Instant>,
+    /// When each unanswered message was due, by ack id.
+    due: HashMap<u64, Instant>,
     begin: Instant,
-    /// So many messages and no more.
-    most: u64,
+    count_max: u64,
 }
 
 impl Sender {
-    async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Flooded> {
-        let mut done = Flooded::default();
+    async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Answers> {
+        let mut answers = Answers::default();
         let mut packets = Vec::new();
-        // Made once: several million packets go by.
+        // Reused, because the loop handles millions of packets.
         let (mut over, mut last) = (pin!(sleep_until(end)), pin!(sleep_until(end + LAST_ANSWERS)));
         let mut due = pin!(sleep_until(self.due_at().unwrap_or(end)));
         loop {
@@ -150,62 +146,63 @@ impl Sender {
                 due.as_mut().reset(self.due_at().unwrap_or(end));
             }
             engine.send(&mut packets).await?;
-            if self.waits.is_empty() && (self.sent == self.most || is_over) {
-                return Ok(done);
+            if self.due.is_empty() && (self.sent == self.count_max || is_over) {
+                return Ok(answers);
             }
             tokio::select! {
                 packet = engine.next() => {
                     let packet = packet?;
                     if packet.as_str() == "2" {
                         packets.push("3".to_owned());
-                    } else if let Some(due) = answered(&packet).and_then(|ack| self.waits.remove(&ack)) {
+                    } else if let Some(due) = ack_id(&packet).and_then(|ack| self.due.remove(&ack)) {
                         if packet.contains("error") {
-                            done.refused += 1;
+                            answers.refused += 1;
                             continue;
                         }
-                        done.acked += u64::from(!is_over);
-                        done.times.record(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX))?;
+                        answers.acked += u64::from(!is_over);
+                        let ack_us = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+                        answers.ack_times.record(ack_us)?;
                     }
                 }
                 () = &mut due, if !due.is_elapsed() && !is_over => {}
                 () = &mut over, if !is_over => {}
                 () = &mut last => {
-                    done.unanswered = self.waits.len() as u64;
-                    return Ok(done);
+                    answers.unanswered = self.due.len() as u64;
+                    return Ok(answers);
                 }
             }
         }
     }
 
-    /// When the next message is due, with a rate.
+    /// When the next message is due; `None` without a rate.
     fn due_at(&self) -> Option<Instant> {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-        let seconds = |rate: f64| (self.sent as f64 + 1.0) * self.flood.senders as f64 / rate;
-        self.flood.rate.map(|rate| self.begin + Duration::from_secs_f64(seconds(rate)))
+        let seconds = |rate: f64| (self.sent as f64 + 1.0) * self.load.senders as f64 / rate;
+        self.load.rate.map(|rate| self.begin + Duration::from_secs_f64(seconds(rate)))
     }
 
     fn is_due(&self) -> bool {
-        self.sent < self.most
-            && self.waits.len() < self.flood.in_flight
+        self.sent < self.count_max
+            && self.due.len() < self.load.in_flight
             && self.due_at().is_none_or(|due| due <= Instant::now())
     }
 
     fn post(&mut self) -> String {
         let (ack, name) = (self.sent, self.name.clone());
-        self.waits.insert(ack, self.due_at().unwrap_or_else(Instant::now));
+        self.due.insert(ack, self.due_at().unwrap_or_else(Instant::now));
         self.sent += 1;
         let text = "a line of the usual length, as people write them, or nearly so..";
-        match self.flood.voice {
-            Voice::Tutorial => format!(r#"42{ack}["chat message","{text}","{name}-{ack}"]"#),
-            Voice::Native => {
+        match self.load.dialect {
+            Dialect::Tutorial => format!(r#"42{ack}["chat message","{text}","{name}-{ack}"]"#),
+            Dialect::Native => {
                 format!(r#"42/chat,{ack}["post",{{"room":"lobby","nonce":"{name}-{ack}","text":"{text}"}}]"#)
             }
         }
     }
 }
 
-/// The number of the ack that a packet is.
-fn answered(packet: &str) -> Option<u64> {
+/// The ack id, if the packet is an ack.
+fn ack_id(packet: &str) -> Option<u64> {
     let rest = packet.strip_prefix("43")?;
     rest.strip_prefix("/chat,").unwrap_or(rest).split_once('[')?.0.parse().ok()
 }
@@ -222,7 +219,7 @@ mod tests {
             (r#"42["chat message","hello",1]"#, None),
             ("2", None),
         ] {
-            assert_eq!(answered(packet), ack, "{packet}");
+            assert_eq!(ack_id(packet), ack, "{packet}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a client does with what it hears.
+//! Handles the packets that a client receives.
 
 use std::{sync::atomic::Ordering, time::Instant};
 
@@ -8,37 +8,37 @@ use super::{Client, Outage};
 use crate::{
     dialect::{Dialect, Joined, Reply, Session},
     outbox::Outcome,
+    packet::{Event, Message, Packet},
     record::{Delivery, count},
-    socket::{Event, Message, Packet},
 };
 
 impl Client {
-    /// The socket is connected; on `/` that is all there is to wait for.
-    pub(super) fn connected(&mut self) {
-        let again = self.outage.is_some();
+    /// The namespace is connected. On `/` the client is now in its room; on `/chat` the session event follows.
+    pub(super) fn on_connected(&mut self) {
+        let is_reconnect = self.outage.is_some();
         let mut record = self.shared.record();
-        record.reconnects[self.role.number] += u32::from(again);
+        record.reconnects[self.role.number] += u32::from(is_reconnect);
         if self.role.dialect == Dialect::Native {
             return;
         }
         let top = record.judge.top(self.role.room);
         drop(record);
-        self.is_in_room();
+        self.mark_joined();
         self.catch_up_to(top);
     }
 
-    fn is_in_room(&mut self) {
+    fn mark_joined(&mut self) {
         if !std::mem::replace(&mut self.joined, true) {
             self.shared.joined.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Takes a packet; whether it was a heartbeat.
+    /// Handles a packet; returns whether it was a heartbeat.
     ///
     /// # Errors
     ///
-    /// The server ends the session, or says what it must not.
-    pub(super) fn hear(&mut self, packet: &str) -> anyhow::Result<bool> {
+    /// The server ended the session or violated the protocol.
+    pub(super) fn receive(&mut self, packet: &str) -> anyhow::Result<bool> {
         match packet.as_bytes().first() {
             Some(b'2') => {
                 self.to_send.push("3".to_owned());
@@ -49,35 +49,37 @@ impl Client {
             _ => return Ok(false),
         }
         let prefix = self.role.dialect.prefix();
-        let read = Packet::read(&packet[1..], prefix).with_context(|| format!("no packet: {packet:.80}"))?;
+        let read =
+            Packet::read(&packet[1..], prefix).with_context(|| format!("malformed packet: {packet:.80}"))?;
         match read {
             Packet::Event(ack, body) => {
-                let event = serde_json::from_str(body).with_context(|| format!("no event: {packet:.80}"))?;
-                self.happened(event)?;
+                let event =
+                    serde_json::from_str(body).with_context(|| format!("malformed event: {packet:.80}"))?;
+                self.on_event(event)?;
                 if let Some(ack) = ack {
                     self.to_send.push(format!("43{}{ack}[]", prefix.0));
                 }
             }
-            Packet::Ack(ack, args) => self.answered(ack, args)?,
+            Packet::Ack(ack, args) => self.on_ack(ack, args)?,
             Packet::Disconnected => bail!("the server disconnected the socket"),
-            Packet::Connected | Packet::Refused(_) => bail!("connected twice"),
+            Packet::Connected | Packet::Refused(_) => bail!("second connect packet"),
         }
         Ok(false)
     }
 
-    fn happened(&mut self, event: Event<'_>) -> anyhow::Result<()> {
+    fn on_event(&mut self, event: Event<'_>) -> anyhow::Result<()> {
         match event {
             Event::ChatMessage(text, seq) => self.show([(seq, &*text, None)].into_iter()),
             Event::Message(message) => self.show_native(&[message]),
             Event::Messages(page) => self.show_native(&page),
-            Event::Session(session) => self.greeted(serde_json::from_str(session.get())?),
+            Event::Session(session) => self.on_session(serde_json::from_str(session.get())?),
             Event::Notice(notice) => count(&mut self.shared.record().notices, notice.code.into_owned()),
             Event::Other => {}
         }
         Ok(())
     }
 
-    fn greeted(&mut self, session: Session) {
+    fn on_session(&mut self, session: Session) {
         self.token = Some(session.token);
         self.node = Some(self.shared.record().learn_node(self.url, &session.node));
         if !self.joined {
@@ -85,20 +87,20 @@ impl Client {
             self.join_ack = Some(ack);
             self.to_send.push(Dialect::join(self.cursor(), ack));
         } else if let Some(joined) = session.rooms.get(self.cursor().room) {
-            self.came_in(joined);
+            self.on_joined(joined);
         }
     }
 
-    fn came_in(&mut self, joined: &Joined) {
+    fn on_joined(&mut self, joined: &Joined) {
         let mut record = self.shared.record();
         record.incomplete_recoveries += u64::from(!joined.recovered);
         let top = record.judge.top(self.role.room).max(joined.head);
         drop(record);
-        self.is_in_room();
+        self.mark_joined();
         self.catch_up_to(top);
     }
 
-    /// An outage ends when the client has shown what was there when it came back.
+    /// Ends the outage once the client has shown everything up to `top`.
     fn catch_up_to(&mut self, top: u64) {
         if let Some(outage) = &mut self.outage {
             outage.until = Some(top);
@@ -116,7 +118,7 @@ impl Client {
 
     fn show_native(&mut self, messages: &[Message<'_>]) {
         let Some(first) = messages.first() else { return };
-        // Each client is in one room; what is said elsewhere is not its own.
+        // A client is in one room; other rooms' messages are not judged.
         if first.room != self.cursor().room {
             return;
         }
@@ -132,17 +134,17 @@ impl Client {
             self.shown = self.shown.max(seq);
             let origin = origin.map(|name| record.latency.node(name));
             let delivery = Delivery { seq, heard: self.shared.texts.read(text), origin };
-            self.planted.pass(delivery, |delivery| record.show(client, &delivery, node, now_us));
+            self.faults.pass(delivery, |delivery| record.show(client, &delivery, node, now_us));
         }
         drop(record);
         self.end_outage();
     }
 
-    fn answered(&mut self, ack: u64, args: &str) -> anyhow::Result<()> {
+    fn on_ack(&mut self, ack: u64, args: &str) -> anyhow::Result<()> {
         if self.join_ack.take_if(|join| *join == ack).is_some() {
-            let [answer]: [serde_json::Value; 1] = serde_json::from_str(args)?;
-            let joined = serde_json::from_value(answer["ok"].clone());
-            self.came_in(&joined.with_context(|| format!("not let into the room: {answer:.80}"))?);
+            let [response]: [serde_json::Value; 1] = serde_json::from_str(args)?;
+            let joined = serde_json::from_value(response["ok"].clone());
+            self.on_joined(&joined.with_context(|| format!("join refused: {response:.80}"))?);
             return Ok(());
         }
         let now = Instant::now();

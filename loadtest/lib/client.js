@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * One life of a client: it joins a room, talks, waits until it has been shown all there is, is judged, and leaves.
+ * Runs one client: join a room, send for a while, wait until everything has arrived, judge, leave.
  *
  * @typedef {{ run: string, nodes: string[] }} SetupData
  *
- * @typedef {object} Life
+ * @typedef {object} ClientPlan
  * @property {string} sender Unique in the run.
  * @property {string} room
- * @property {number} forMs How long it talks.
- * @property {number} [rate] Messages a second.
- * @property {{ everyMs: number, awayMs: number }} [drops] It loses its connection so often, for so long, and comes back anywhere.
+ * @property {number} forMs How long it sends.
+ * @property {number} [rate] Messages per second.
+ * @property {{ everyMs: number, awayMs: number }} [drops] How often it loses its connection, and for how long at most; it may reconnect to any node.
  */
 import { ChatClient } from "./chat.js";
 import { jitter, pause, until } from "./clock.js";
@@ -20,34 +20,34 @@ import { common } from "./options.js";
 import { stamped, stampOf } from "./stamp.js";
 import { RECENT_MAX, Verdict } from "./verdict.js";
 
-/** How long a first connect may take. */
+/** Limit for the first connect. */
 const JOIN_MS = 60_000;
 
-/** The room of the n-th client: as many to a room as `ROOM_SIZE`. @param {SetupData} data @param {number} n From 0. */
+/** The room of the n-th client; `ROOM_SIZE` clients share a room. @param {SetupData} data @param {number} n From 0. */
 export function roomOf(data, n) {
   return `load-${data.run}-${Math.floor(n / common.roomSize)}`;
 }
 
 /**
- * Lives it, and records everything as metrics.
+ * Runs the client and records the results as metrics.
  *
  * @param {SetupData} data
- * @param {Life} life
+ * @param {ClientPlan} plan
  */
-export async function live(data, life) {
+export async function runClient(data, plan) {
   const verdict = new Verdict();
   const client = new ChatClient(
-    { base: common.base, room: life.room, name: life.sender, transport: common.transport, roams: life.drops !== undefined },
+    { base: common.base, room: plan.room, name: plan.sender, transport: common.transport, roams: plan.drops !== undefined },
     portsOf(data, verdict, () => client.node),
   );
   try {
     client.start();
     if (!(await until(() => client.online, JOIN_MS))) throw new Error("could not join");
-    await talk(client, life);
-    await judge(client, verdict, life.room);
+    await send(client, plan);
+    await judge(client, verdict, plan.room);
   } catch (error) {
     metrics.unjudged.add(1);
-    console.error(`${life.sender}: ${error}`);
+    console.error(`${plan.sender}: ${error}`);
   } finally {
     client.stop();
   }
@@ -84,12 +84,12 @@ function portsOf(data, verdict, node) {
 function delivered(pair, sentAt, via, crossed) {
   metrics.deliveries.add(1, { pair, via });
   if (crossed) metrics.crossNode.add(1, { pair });
-  // What had to be caught up with was late for its reader's sake.
+  // Messages that a client catches up on are late because the client was away.
   if (via === "live") metrics.latency.add(Date.now() - sentAt, { pair });
 }
 
-/** @param {ChatClient} client @param {Life} life */
-async function talk(client, { sender, forMs, rate = common.rate, drops }) {
+/** @param {ChatClient} client @param {ClientPlan} plan */
+async function send(client, { sender, forMs, rate = common.rate, drops }) {
   const everyMs = 1_000 / rate;
   const endAt = Date.now() + forMs;
   let dropAt = drops ? Date.now() + jitter(drops.everyMs) : Infinity;
@@ -97,7 +97,7 @@ async function talk(client, { sender, forMs, rate = common.rate, drops }) {
   await pause(jitter(Math.min(everyMs, forMs)));
   while (Date.now() < endAt) {
     const stamp = { sender, number: number + 1, sentAt: Date.now() };
-    // A full outbox is the server's backpressure: the message is not written at all.
+    // A full outbox is back-pressure from the server: skip this message.
     if (client.outbox.post(`${sender}-${stamp.number}`, stamped(stamp, common.bytes), stamp.sentAt)) number += 1;
     if (drops && dropAt < Date.now()) {
       client.drop(jitter(drops.awayMs));
@@ -111,7 +111,7 @@ async function talk(client, { sender, forMs, rate = common.rate, drops }) {
 async function judge(client, verdict, room) {
   await until(() => client.outbox.size === 0, common.settleMs);
   for (let unanswered = client.outbox.size; 0 < unanswered; unanswered -= 1) metrics.acked.add(false);
-  // The log says how far it reaches, over another way than the one that is judged.
+  // Read the head over HTTP, independently of the connection that is judged.
   const head = await headOf(common.base, room);
   await until(() => head <= verdict.highest, common.settleMs);
   const { lost, doubled, inverted } = verdict.outcome(head);

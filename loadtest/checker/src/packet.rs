@@ -1,4 +1,4 @@
-//! Socket.IO v5 packets of one namespace, read without copying what is only looked at.
+//! Parses Socket.IO v5 packets of one namespace, borrowing strings where possible.
 
 use std::{borrow::Cow, fmt};
 
@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// A namespace, as it stands in packets.
+/// How a namespace appears in packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix(pub &'static str);
 
@@ -20,20 +20,20 @@ pub const CHAT: Prefix = Prefix("/chat,");
 /// A packet from the server.
 #[derive(Debug)]
 pub enum Packet<'a> {
-    /// The socket is connected.
+    /// CONNECT.
     Connected,
-    /// It is not, and here is why, as JSON.
+    /// CONNECT_ERROR, with its JSON.
     Refused(&'a str),
-    /// An event, and the number of the ack that it asks for.
+    /// EVENT, with the id of the ack that it wants and its JSON.
     Event(Option<u64>, &'a str),
-    /// The arguments of an ack, as JSON.
+    /// ACK, with its id and the JSON of its arguments.
     Ack(u64, &'a str),
-    /// The server ends the socket.
+    /// DISCONNECT.
     Disconnected,
 }
 
 impl<'a> Packet<'a> {
-    /// Reads what follows Engine.IO's `4`. `None` if it is not of this namespace, or malformed.
+    /// Parses what follows Engine.IO's `4`; `None` if malformed or of another namespace.
     #[must_use]
     pub fn read(text: &'a str, prefix: Prefix) -> Option<Self> {
         let kind = *text.as_bytes().first()?;
@@ -42,7 +42,6 @@ impl<'a> Packet<'a> {
         let (number, body) = rest.split_at(digits);
         let number = number.parse().ok();
         match kind {
-            // A payload may follow; the namespace without one has no comma.
             b'0' => Some(Self::Connected),
             b'1' => Some(Self::Disconnected),
             b'2' => Some(Self::Event(number, body)),
@@ -53,38 +52,37 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// An event with an ack, ready to be sent.
-#[must_use]
-pub fn event(prefix: Prefix, ack: u64, args: &serde_json::Value) -> String {
+/// Encodes an event that wants an ack.
+pub(crate) fn event(prefix: Prefix, ack: u64, args: &serde_json::Value) -> String {
     format!("42{}{ack}{args}", prefix.0)
 }
 
-/// What happened.
+/// An event from the server.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// `/`: a content and its place.
+    /// `/`: a message's text and seq.
     ChatMessage(Cow<'a, str>, u64),
     /// `/chat`: a live message.
     Message(Message<'a>),
-    /// `/chat`: a page of what was missed.
+    /// `/chat`: a page of missed messages.
     Messages(Vec<Message<'a>>),
-    /// `/chat`: who this client is, and where.
+    /// `/chat`: the session, as JSON.
     Session(&'a RawValue),
-    /// Something the client could not find out by itself.
-    Notice(Code<'a>),
-    /// An event that is not known.
+    /// Either namespace: a notice.
+    Notice(NoticeCode<'a>),
+    /// Any other event.
     Other,
 }
 
-/// A message of `/chat`, as far as it is looked at.
+/// The fields of a `/chat` message that the load test uses.
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
-    /// Where it is said.
+    /// The room's name.
     #[serde(borrow)]
     pub room: Cow<'a, str>,
-    /// Its place there.
+    /// Position in the room, from 1.
     pub seq: u64,
-    /// What was said.
+    /// The body.
     #[serde(borrow)]
     pub text: Cow<'a, str>,
     /// The node that stored it.
@@ -92,10 +90,10 @@ pub struct Message<'a> {
     pub node: Cow<'a, str>,
 }
 
-/// What has a code.
+/// The code of a notice.
 #[derive(Debug, Deserialize)]
-pub struct Code<'a> {
-    /// For programs.
+pub struct NoticeCode<'a> {
+    /// Stable identifier.
     #[serde(borrow)]
     pub code: Cow<'a, str>,
 }
@@ -112,7 +110,7 @@ impl<'de> Visitor<'de> for EventVisitor {
     type Value = Event<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of an event's name and its arguments")
+        f.write_str("an array of an event name and its arguments")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut args: A) -> Result<Event<'de>, A::Error> {
@@ -128,41 +126,15 @@ impl<'de> Visitor<'de> for EventVisitor {
             "notice" => Event::Notice(next(&mut args)?),
             _ => Event::Other,
         };
-        // Arguments may be added.
+        // Later protocol versions may add arguments.
         while args.next_element::<IgnoredAny>()?.is_some() {}
         Ok(event)
     }
 }
 
-/// A string that is copied only if it has escapes.
+/// A string that is copied only if it contains escapes.
 #[derive(Deserialize)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The answer to a request on `/chat`.
-#[derive(Debug, Deserialize)]
-pub struct Answer {
-    /// It was done.
-    pub ok: Option<Done>,
-    /// It was not.
-    pub error: Option<Refusal>,
-}
-
-/// What a post's answer says; other answers' fields are stepped over.
-#[derive(Debug, Deserialize)]
-pub struct Done {
-    /// The message's place.
-    pub seq: Option<u64>,
-}
-
-/// Why something was refused.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Refusal {
-    /// For programs.
-    pub code: String,
-    /// Whether and when to ask again.
-    pub retry_after_ms: Option<u64>,
-}
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +171,7 @@ mod tests {
             (format!(r#"["messages",[{message},{message}]]"#), "Messages([Message"),
             (
                 r#"["notice",{"code":"history_pruned","upto":3}]"#.to_owned(),
-                r#"Notice(Code { code: "history_pruned" })"#,
+                r#"Notice(NoticeCode { code: "history_pruned" })"#,
             ),
             (r#"["typing",{"room":"x"}]"#.to_owned(), "Other"),
         ] {
