@@ -50,13 +50,13 @@ test: prepare lint ## Run all tests; stack tests are skipped without a Docker En
 	tests/browser/run
 	tests/stack/run
 
-simulate: ## Run the domain in simulation with random faults for many seeds (SEEDS=0..10000, resumable), or replay one (SEEDS=4711)
+simulate: ui ## Run the domain in simulation with random faults for many seeds (SEEDS=0..10000, resumable), or replay one (SEEDS=4711)
 	SEEDS=$(or $(SEEDS),0..10000) cargo test --locked --features failpoints --test simulation every_seed
 
 safeguards: ui ## Mutation test: remove each safeguard from a copy of the code, and check that the simulation fails
 	npm run --silent test:safeguards
 
-faults: prepare node_modules/.package-lock.json ## Run the fault-injection tests on three nodes, then on the stack, under load; prints the effects on clients
+faults: prepare ui ## Run the fault-injection tests on three nodes, then on the stack, under load; prints the effects on clients
 	tests/faults/run
 	tests/stack/run tests/stack/faults.test.mjs
 
@@ -80,7 +80,7 @@ loadtest/compare/node/node_modules/.package-lock.json: loadtest/compare/node/pac
 	npm ci --prefix loadtest/compare/node --no-audit --no-fund
 	@touch $@
 
-compare: loadtest/compare/node/node_modules/.package-lock.json ## Benchmark Chorus against the Node.js chat that it replaces and a minimal broadcaster (COMPARE="--quick")
+compare: ui loadtest/compare/node/node_modules/.package-lock.json ## Benchmark Chorus against the Node.js chat that it replaces and a minimal broadcaster (COMPARE="--quick")
 	cargo build --release --locked --workspace
 	"$${CARGO_TARGET_DIR:-target}/release/compare" $(COMPARE)
 
