@@ -155,7 +155,7 @@ mod tests {
         },
         store::{
             contract::log::{append, line, read},
-            sqlite::tests::Fixture,
+            sqlite::testing::Fixture,
         },
     };
 

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::{
         chat::{model::LogPosition, ports::MessageLog as _},
-        store::sqlite::tests::Fixture,
+        store::sqlite::testing::Fixture,
     };
 
     #[test]

@@ -1,8 +1,8 @@
 //! A log in one SQLite file, which any number of processes on one machine share.
 //!
-//! [`file`] opens or creates the file. [`write`] stores messages: `queue` takes batches, `writer` commits them under
-//! the lock between processes, `sequencer` gives each message its seq. [`read`] answers queries beside the writer.
-//! [`maintenance`] prunes, indexes, checkpoints and copies. `log` puts them together.
+//! `file` opens or creates the file. `write` stores messages: `queue` takes batches, `writer` commits them under
+//! the lock between processes, `sequencer` gives each message its seq. `read` answers queries beside the writer.
+//! `maintenance` prunes, indexes, checkpoints and copies. `log` puts them together.
 
 pub(super) mod file;
 
@@ -24,4 +24,6 @@ pub use self::{
 };
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;

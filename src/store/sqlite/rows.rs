@@ -84,7 +84,7 @@ mod tests {
         chat::ports::MessageLog as _,
         store::{
             contract::log::{append, draft},
-            sqlite::tests::Fixture,
+            sqlite::testing::Fixture,
         },
     };
 

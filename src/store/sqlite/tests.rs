@@ -1,13 +1,10 @@
 //! The SQLite log on real files: the contract, and the failures that only a file can have.
 
 use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Mutex, mpsc},
     time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
-use tempfile::TempDir;
 use tokio::{sync::mpsc as channel, time::timeout};
 
 use crate::{
@@ -20,55 +17,16 @@ use crate::{
         contract::{
             amendments,
             log::{self, LogUnderTest, append, draft, line, next, read, to},
-            retention::{self, ExpiringLog, ManualClock},
+            retention::{self, ExpiringLog},
             search::SearchableLog,
         },
         sqlite::{
-            SqliteLog,
             file::{database::Database, schema},
-            maintenance::janitor::Janitor,
             renew_epoch,
+            testing::{Fixture, run_round},
         },
     },
 };
-
-/// A folder for one log, which a test may open several times.
-pub(crate) struct Fixture {
-    pub(crate) folder: TempDir,
-    pub(crate) settings: config::Log,
-    pub(crate) clock: Arc<ManualClock>,
-}
-
-impl Fixture {
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("data/chat.db").display());
-        let settings = config::Log { url, append_timeout: Duration::from_secs(2), ..config::Log::default() };
-        let clock = Arc::new(ManualClock::new());
-        Self { folder, settings, clock }
-    }
-
-    pub(crate) fn open(&self) -> Arc<SqliteLog> {
-        self.open_with(channel::channel(1).0)
-    }
-
-    fn open_with(&self, commits: Commits) -> Arc<SqliteLog> {
-        SqliteLog::open(&self.settings, self.clock.clone(), commits).unwrap()
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("data/chat.db")
-    }
-
-    /// A connection of another program.
-    pub(crate) fn connection(&self) -> Connection {
-        Connection::open(self.path()).unwrap()
-    }
-
-    pub(crate) fn database(&self) -> Database {
-        Database::open_or_create(&self.settings).unwrap()
-    }
-}
 
 async fn log_under_test(commits: Commits) -> LogUnderTest {
     let fixture = Fixture::new();
@@ -77,19 +35,6 @@ async fn log_under_test(commits: Commits) -> LogUnderTest {
 
 log::tests!(log_under_test);
 amendments::tests!(log_under_test);
-
-impl Fixture {
-    /// A janitor for the test to run, beside the log's own.
-    fn janitor(&self) -> Janitor {
-        Janitor::new(self.database(), self.clock.clone(), &self.settings).unwrap()
-    }
-}
-
-/// Runs a round, waiting for the log's own janitor if that is at work.
-fn run_round(janitor: &mut Janitor) {
-    let (_running, stop) = mpsc::channel();
-    while !janitor.round(&stop).unwrap() {}
-}
 
 /// A log whose janitor has indexed nothing.
 fn unindexed_log() -> SearchableLog {

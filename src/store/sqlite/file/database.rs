@@ -142,7 +142,10 @@ impl Database {
 
     fn verify_epoch(&self, connection: Connection) -> anyhow::Result<Connection> {
         if schema::epoch(&connection)? != Some(self.identity.epoch) {
-            bail!("the log's file {} was replaced: stop all nodes and start them again", self.path.display());
+            bail!(
+                "the log's file {} was replaced while this node used it: stop all nodes and start them again",
+                self.path.display()
+            );
         }
         Ok(connection)
     }

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::store::sqlite::{
         file::{database::Database, schema::VERSION},
-        tests::Fixture,
+        testing::Fixture,
     };
 
     const SEED: &str = "CREATE TABLE messages

@@ -174,7 +174,7 @@ mod tests {
         chat::ports::MessageLog as _,
         store::{
             contract::log::{append, draft, read},
-            sqlite::tests::Fixture,
+            sqlite::testing::Fixture,
         },
     };
 

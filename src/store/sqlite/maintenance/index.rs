@@ -136,7 +136,7 @@ pub(crate) fn watermark(log: &Connection) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::store::{
@@ -144,13 +144,11 @@ mod tests {
             amendments::amend,
             log::{append, draft},
         },
-        sqlite::{maintenance::janitor::Janitor, tests::Fixture},
+        sqlite::testing::{Fixture, run_round},
     };
 
     fn round(fixture: &Fixture) {
-        let (_running, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        while !janitor.round(&stop).unwrap() {}
+        run_round(&mut fixture.janitor());
     }
 
     fn number(fixture: &Fixture, sql: &str) -> i64 {

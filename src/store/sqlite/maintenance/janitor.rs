@@ -155,7 +155,7 @@ mod tests {
         },
         store::{
             contract::log::{append, draft, read},
-            sqlite::{maintenance::pruning::STEP_ROWS_MAX, tests::Fixture},
+            sqlite::{maintenance::pruning::STEP_ROWS_MAX, testing::Fixture},
         },
     };
 
@@ -171,8 +171,7 @@ mod tests {
     fn round_after(fixture: &Fixture, time: Duration) -> bool {
         fixture.clock.set_after(time);
         let (_running, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        janitor.round(&stop).unwrap()
+        fixture.janitor().round(&stop).unwrap()
     }
 
     /// The same, repeated while the log's own janitor is at work.

@@ -70,7 +70,7 @@ mod tests {
             contract::log::{append, draft},
             sqlite::{
                 maintenance::pruning::{STEP_ROWS_MAX, end_of_expired, has_expired_message, prune},
-                tests::Fixture,
+                testing::Fixture,
             },
         },
     };

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::store::{
         contract::log::{append, draft, to},
-        sqlite::tests::Fixture,
+        sqlite::testing::Fixture,
     };
 
     #[tokio::test]

@@ -81,7 +81,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::store::sqlite::{read::queries::position, tests::Fixture};
+    use crate::store::sqlite::{read::queries::position, testing::Fixture};
 
     #[tokio::test]
     async fn costly_questions_take_one_connection_also_when_nobody_waits_for_them() {

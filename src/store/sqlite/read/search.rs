@@ -191,7 +191,7 @@ mod tests {
             contract::log::{append, draft},
             sqlite::{
                 maintenance::index::{advance, is_behind},
-                tests::Fixture,
+                testing::Fixture,
             },
         },
     };
