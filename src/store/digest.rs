@@ -1,16 +1,15 @@
-//! What a log remembers of a message beside its nonce, to tell a retry from another message.
+//! The digest that a log stores with a nonce, to tell a retry from another message with the same nonce.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::chat::model::Draft;
 
-/// A short hash of what a message says. It outlives the message, so that a
-/// retry is known also when history was pruned.
+/// A hash of a message's kind, text and target. It outlives the message, so that a retry is recognised after the
+/// message was pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Digest([u8; 16]);
 
 impl Digest {
-    /// The digest of a draft: its kind, its text, and what it is about.
     pub(super) fn of(draft: &Draft) -> Self {
         let Draft { kind, text, target, .. } = draft;
         let mut hash = Sha256::new()
@@ -18,7 +17,8 @@ impl Digest {
             .chain_update(kind.as_str())
             .chain_update(text.as_str());
         if let Some(target) = target {
-            // No text has this character, and an ordinary message's digest is what it was before there were others.
+            // No posted text contains NUL, so this cannot equal a longer text. Without a target nothing is added: the digest
+            // stays equal to those of logs from before amendments.
             hash = hash.chain_update([0]).chain_update(target.0.to_le_bytes());
         }
         let mut short = [0; 16];
@@ -26,7 +26,6 @@ impl Digest {
         Self(short)
     }
 
-    /// The bytes, to be stored.
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

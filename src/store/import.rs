@@ -1,81 +1,78 @@
-//! Takes over the history of the server that Chorus succeeds.
+//! Imports the chat.db of the Socket.IO tutorial into a new log.
 //!
-//! The chat.db of the Socket.IO tutorial has one table, `messages`, and one
-//! room, whose clients remember its row ids. They go on where they were if
-//! the ids can become seqs: if they are 1, 2, 3, … without holes.
+//! That file has one table, `messages`, for one room, and its clients remember row ids. They can go on where they
+//! were if the ids can become seqs: if they are 1, 2, 3, … without holes.
 
-use std::{fmt, path::Path};
+use std::{fmt, fs::File, io::Read as _, path::Path};
 
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, types::ValueRef};
 
 use crate::{
     chat::{
-        model::{Author, Draft, Kind, MessageText, Nonce, RoomName, UnixMs, UserId},
+        model::{Author, Draft, Kind, MessageText, Nonce, RoomName, UnixMs},
         ports::Appended,
     },
     config,
     store::sqlite::{
-        file::{database::Database, file_check::look_at, lock::beside},
+        file::{database::Database, file_check::open_immutable, lock::side_file},
         write::sequencer::Sequencer,
     },
 };
 
-/// Who said what was said before there were names, and the node it came by.
-const ANONYMOUS: &str = "anonymous";
+/// The node that stored imported messages.
+const NODE: &str = "import";
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Messages that are now in the room `lobby`.
     pub messages: u64,
-    /// Rows that were left out: without content, or with one that is not text.
+    /// Rows that were left out, because their content is missing or not text, or because they repeat another row.
     pub skipped: u64,
-    /// Whether the seqs differ from the seed's ids. Clients that come back with
-    /// an old id then start in another place.
+    /// Whether the seqs differ from the ids. Clients that come back with an old id then start at another message.
     pub renumbered: bool,
 }
 
-/// For whoever ran it.
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { messages, skipped, renumbered } = self;
-        write!(f, "{messages} messages imported into the room lobby, {skipped} rows left out")?;
-        match renumbered {
-            false => f.write_str("; the ids are the seqs"),
-            true => f.write_str("; the ids had holes, so that the messages were renumbered"),
-        }
+        write!(f, "imported {messages} messages into the room lobby and left out {skipped} rows; ")?;
+        f.write_str(match renumbered {
+            false => "each message keeps its id as its seq",
+            true => "the ids had holes, so the messages have new numbers",
+        })
     }
 }
 
-/// Copies the messages of the tutorial's chat.db at `seed` into the log that
-/// `settings` name, which must be absent or without messages: all of them or,
-/// on an error, none. The seed is only read. `now` becomes the time of every
-/// message, since the seed kept none.
+/// Copies the messages of the tutorial's chat.db at `seed` into the log that `settings` name, which must be absent or
+/// without messages. On an error nothing is imported. The seed is only read. Its messages have no time: they get
+/// `now`.
 ///
 /// # Errors
 ///
-/// What is wrong with either file.
+/// One of the two files cannot be used.
 pub fn import(settings: &config::Log, seed: &Path, now: UnixMs) -> anyhow::Result<Imported> {
-    // Looked at first, so that a mistaken path makes no log.
-    let seed = open_seed(seed).with_context(|| format!("cannot read {} as a chat.db", seed.display()))?;
-    let database = Database::prepare(settings)?;
-    let _held = database.lock()?.wait().context("cannot take the log's lock")?;
+    // Opened first, so that a mistyped path does not create a log.
+    let seed = open_seed(seed)
+        .with_context(|| format!("cannot read {} as a chat.db of the Socket.IO tutorial", seed.display()))?;
+    let database = Database::open_or_create(settings)?;
+    let _guard = database.writer_lock()?.acquire()?;
     let mut connection = database.writer()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if transaction.query_row("SELECT EXISTS (SELECT 1 FROM room)", [], |row| row.get(0))? {
-        bail!("the log has messages already: import into a new file");
+        bail!("{} has messages already: point log.url at a new file", settings.url);
     }
     let imported = copy(&seed, &transaction, now)?;
     transaction
         .commit()
-        .context("the commit failed: look whether the log has messages before another try")?;
+        .context("the commit failed: check whether the log has messages before you try again")?;
     Ok(imported)
 }
 
 fn copy(seed: &Connection, transaction: &Connection, now: UnixMs) -> anyhow::Result<Imported> {
     let mut imported = Imported::default();
-    let mut places = Sequencer::new(transaction)?;
+    let mut sequencer = Sequencer::new(transaction)?;
     let mut select = seed.prepare("SELECT id, client_offset, content FROM messages ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -85,33 +82,32 @@ fn copy(seed: &Connection, transaction: &Connection, now: UnixMs) -> anyhow::Res
             imported.skipped += 1;
             continue;
         };
-        match places.place(&draft(offset.as_deref(), content, now)?)? {
+        match sequencer.append(&draft(offset.as_deref(), content, now)?)? {
             Appended::Stored(receipt) => {
                 imported.messages += 1;
                 imported.renumbered |= i64::try_from(receipt.seq.0) != Ok(id);
             }
-            // A table without the tutorial's UNIQUE may repeat itself.
+            // A table without the tutorial's UNIQUE may hold a message twice.
             Appended::Known(_) | Appended::Conflict => imported.skipped += 1,
         }
     }
-    places.finish()?;
+    sequencer.finish()?;
     Ok(imported)
 }
 
-/// What a row becomes. A repeat of it by a client that waits for its ack is
-/// known, by the nonce that the client's message would get today.
+/// The draft for a row. It has the nonce that the client's message would get today, so that a client's retry is
+/// recognised.
 fn draft(offset: Option<&str>, content: String, now: UnixMs) -> anyhow::Result<Draft> {
-    let id: UserId = ANONYMOUS.parse()?;
     Ok(Draft {
         room: RoomName::lobby(),
         kind: Kind::Text,
         target: None,
-        author: Author { id, name: ANONYMOUS.parse()?, color: None },
+        author: Author::anonymous(),
         nonce: offset.map(|offset| Nonce::of_tutorial(offset, &content)),
-        // As it is: today's limits are for what is said today.
+        // Unchecked: today's limits are for new messages.
         text: MessageText::from_log(content),
         at: now,
-        node: "import".parse()?,
+        node: NODE.parse()?,
         trace: None,
     })
 }
@@ -123,28 +119,27 @@ fn text(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-/// Opens the seed so that nothing of it changes, whether a server still runs on it or not.
+/// Opens the seed without changing it or its side files, whether its server still runs or not.
 fn open_seed(path: &Path) -> anyhow::Result<Connection> {
-    let is_empty = |suffix| beside(path, suffix).metadata().map_or(true, |metadata| metadata.len() == 0);
-    // Reading a database that is in WAL mode makes side files for it, unless it
-    // is opened as one that nobody writes; and without a WAL nobody does.
+    let is_empty = |suffix| side_file(path, suffix).metadata().map_or(true, |metadata| metadata.len() == 0);
+    // Reading a database in WAL mode creates side files, unless it is opened as immutable. Without a WAL nobody is
+    // writing it.
     let connection = if is_empty("-wal") && is_empty("-journal") && is_in_wal_mode(path)? {
-        look_at(path)?
+        open_immutable(path)?
     } else {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
     };
     connection
         .prepare("SELECT id, client_offset, content FROM messages")
-        .context("it has no such messages")?;
+        .context("it needs a table messages with id, client_offset and content")?;
     Ok(connection)
 }
 
-/// Whether the header says so: byte 18 is the version that writing needs.
+/// Whether the header says so: byte 18 is the format version that a writer needs.
 fn is_in_wal_mode(path: &Path) -> anyhow::Result<bool> {
-    use std::io::Read as _;
     let mut header = [0; 19];
-    // A file that is too short is for SQLite to refuse.
-    let is_read = std::fs::File::open(path)?.read_exact(&mut header).is_ok();
+    // SQLite refuses a file that is too short.
+    let is_read = File::open(path)?.read_exact(&mut header).is_ok();
     Ok(is_read && header[18] == 2)
 }
 
@@ -160,7 +155,7 @@ mod tests {
         },
         store::{
             contract::log::{append, line, read},
-            sqlite::tests::Fixture,
+            sqlite::testing::Fixture,
         },
     };
 
@@ -181,7 +176,7 @@ mod tests {
 
     fn files(path: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
         let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
-        // The index of a WAL is shared memory of those who use it.
+        // The WAL index is shared memory: its users change it.
         let kept = entries.filter(|path| !path.to_string_lossy().ends_with("-shm"));
         kept.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
@@ -201,7 +196,7 @@ mod tests {
         assert_eq!(line(&messages), "1:hello 2: 3:ünï");
         let first = draft(Some("abc-0"), "hello".to_owned(), NOW).unwrap();
         assert_eq!(*messages[0], Message { seq: Seq(1), draft: first.clone() });
-        assert_eq!(append(&*log, vec![first]).await, "=1", "a client that retries is known");
+        assert_eq!(append(&*log, vec![first]).await, "=1", "a client's retry is recognised");
     }
 
     #[test]

@@ -1,9 +1,7 @@
-//! The message log: what makes a message exist, and gives it its place.
+//! Message logs: implementations of the port [`MessageLog`].
 //!
-//! A log implements [`MessageLog`] and passes the checks of `contract`.
-//! [`sqlite`] is the real one, a file that any number of processes on one
-//! machine share; [`memory`] lives and dies with its process. [`import`] takes
-//! over the chat.db of the server that Chorus succeeds.
+//! [`sqlite`] is a file that any number of processes on one machine share. [`memory`] lives in one process.
+//! Both pass the checks in `contract`.
 
 pub mod sqlite;
 
@@ -32,12 +30,13 @@ use crate::{
     store::{memory::MemoryLog, sqlite::SqliteLog},
 };
 
-/// Opens the log that `log.url` names; what it stores is also sent to
-/// `commits`. It blocks, as long as another process makes the same log.
+/// Opens the log that `log.url` names. It sends what it stores to `commits`.
+///
+/// Blocks while another process creates or migrates the same log.
 ///
 /// # Errors
 ///
-/// Says what is wrong with the place, the file or its contents.
+/// The path, the file or its contents cannot be used.
 pub fn open(
     settings: &config::Log,
     clock: Arc<dyn Clock>,
@@ -47,8 +46,8 @@ pub fn open(
         return Ok(SqliteLog::open(settings, clock, commits)?);
     }
     let (mut bits, mut key) = ([0; 16], [0; 32]);
-    getrandom::fill(&mut bits).context("no random bytes")?;
-    getrandom::fill(&mut key).context("no random bytes")?;
+    getrandom::fill(&mut bits).context("the system gives no random bytes")?;
+    getrandom::fill(&mut key).context("the system gives no random bytes")?;
     let log = MemoryLog::new(Epoch::from_random(u128::from_le_bytes(bits)), key, commits);
-    Ok(Arc::new(log.retaining(settings, clock)))
+    Ok(Arc::new(log.with_retention(settings, clock)))
 }

@@ -1,41 +1,42 @@
-//! How far one list of rooms looks for the newest ordinary message of each.
+//! Bounds how many messages a list of rooms reads to find the newest ordinary message of each.
 //!
-//! What amends messages may lie on top of it, as much as anyone likes. An index of ordinary messages would find
-//! it at once, and every commit would pay for that: 6.7 pages became 7.9 where it stores one message.
+//! Any number of amendments may follow that message. An index of ordinary messages would find it directly, but
+//! every commit would pay for it: a commit of one message wrote 7.9 pages with the index and 6.7 without.
 
 use crate::chat::{
     model::{Message, Seq},
     ports::Extent,
 };
 
-/// Messages of one room that are looked at, the newest: behind more than that none is found.
+/// Messages that are scanned in one room, the newest.
 pub(super) const ROOM_MAX: u64 = 1_000;
 
-/// The same of all rooms of a list. Once they are spent,
+/// Messages that are scanned in all rooms of a list.
 pub(super) const LIST_MAX: u64 = 5_000;
 
-/// so many of each room still are: a few rooms full of reactions do not hide what is said in the others.
+/// Messages that are scanned in each room once [`LIST_MAX`] is spent, so that a few rooms full of reactions do not
+/// hide the newest messages of the others.
 pub(super) const ROOM_MIN: u64 = 20;
 
-/// What one list may still look at.
+/// The messages that one list may still scan.
 pub(super) struct ScanBudget {
-    left: u64,
+    remaining: u64,
 }
 
 impl ScanBudget {
     pub(super) fn new() -> Self {
-        Self { left: LIST_MAX }
+        Self { remaining: LIST_MAX }
     }
 
-    /// The place in a room after which its newest ordinary message is looked for.
-    pub(super) fn after(&self, extent: Extent) -> Seq {
-        let count = self.left.clamp(ROOM_MIN, ROOM_MAX);
-        Seq(extent.head.0.saturating_sub(count)).max(extent.pruned)
+    /// The seq after which a room is scanned.
+    pub(super) fn scan_after(&self, extent: Extent) -> Seq {
+        let count = self.remaining.clamp(ROOM_MIN, ROOM_MAX);
+        extent.head.back(count).max(extent.pruned)
     }
 
-    /// Counts what was looked at, from the room's head back to what was found, or else to that place.
-    pub(super) fn count(&mut self, extent: Extent, after: Seq, found: Option<&Message>) {
-        let end = found.map_or(after.0, |found| found.seq.0 - 1);
-        self.left = self.left.saturating_sub(extent.head.0.saturating_sub(end));
+    /// Deducts a scan from the room's head back to `found`, or to `after` if nothing was found.
+    pub(super) fn spend(&mut self, extent: Extent, after: Seq, found: Option<&Message>) {
+        let end = found.map_or(after, |found| found.seq.previous());
+        self.remaining = self.remaining.saturating_sub(extent.head.since(end));
     }
 }

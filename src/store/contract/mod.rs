@@ -1,6 +1,6 @@
-//! What every message log promises, as tests that each implementation runs.
+//! The contract of [`MessageLog`](crate::chat::ports::MessageLog), as tests that each implementation runs.
 
-pub mod amendments;
-pub mod log;
-pub mod retention;
-pub mod search;
+pub(crate) mod amendments;
+pub(crate) mod log;
+pub(crate) mod retention;
+pub(crate) mod search;

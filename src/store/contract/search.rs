@@ -1,48 +1,59 @@
-//! What every log promises about what it finds, as checks that each implementation runs.
+//! The contract for search.
+
+use std::{any::Any, sync::Arc};
 
 use crate::{
     chat::{
         model::{Draft, RoomName, Seq},
-        ports::SearchResult,
+        ports::{MessageLog, SearchResult},
     },
     store::{
         contract::{
             amendments::amend,
-            log::{self, Subject, author, draft, line, to},
+            log::{append, author, draft, line, to},
         },
         page::PAGE_BYTES_MAX,
     },
 };
 
-/// A log to search in, and what lets it take in what was said.
-pub(crate) struct Library {
-    pub(crate) subject: Subject,
-    pub(crate) take_in: Box<dyn Fn() + Send + Sync>,
+pub(crate) struct SearchableLog {
+    log: Arc<dyn MessageLog>,
+    /// Called after each append.
+    update_index: Box<dyn Fn() + Send + Sync>,
+    _fixture: Box<dyn Any + Send>,
 }
 
-impl Library {
-    async fn append(&self, run: Vec<Draft>) {
-        log::append(&*self.subject.log, run).await;
-        (self.take_in)();
+impl SearchableLog {
+    pub(crate) fn new(
+        log: Arc<dyn MessageLog>,
+        update_index: impl Fn() + Send + Sync + 'static,
+        fixture: impl Any + Send,
+    ) -> Self {
+        Self { log, update_index: Box::new(update_index), _fixture: Box::new(fixture) }
+    }
+
+    async fn append(&self, batch: Vec<Draft>) {
+        append(&*self.log, batch).await;
+        (self.update_index)();
     }
 
     async fn find_in(&self, room: &str, query: &str, before: u64, limit: usize) -> String {
         let (room, query): (RoomName, _) = (room.parse().unwrap(), query.parse().unwrap());
-        let found = self.subject.log.search(&room, &query, Seq(before), limit).await;
+        let found = self.log.search(&room, &query, Seq(before), limit).await;
         let SearchResult { messages, more } = found.unwrap();
         format!("{}{}", line(&messages), if more { " …" } else { "" })
     }
 
-    /// What is found in the lobby, as a line; `…` if there is more.
+    /// Searches the lobby; returns the messages as a line, with `…` if there are more.
     async fn find(&self, query: &str, before: u64, limit: usize) -> String {
         self.find_in("lobby", query, before, limit).await
     }
 }
 
-/// Makes each check a test of what `$make` makes.
+/// Makes each check a test of the log that `$open` opens.
 macro_rules! tests {
-    ($make:ident) => {
-        $crate::store::contract::search::tests! { $make:
+    ($open:ident) => {
+        $crate::store::contract::search::tests! { $open:
             all_words_are_to_be_there_each_as_a_beginning
             what_is_found_goes_on_page_by_page_from_the_newest
             an_edit_is_found_by_its_new_words_alone
@@ -52,20 +63,20 @@ macro_rules! tests {
             what_is_found_is_bounded_in_bytes
         }
     };
-    ($make:ident: $($check:ident)*) => {
+    ($open:ident: $($check:ident)*) => {
         $(
             #[tokio::test]
             async fn $check() {
-                $crate::store::contract::search::$check($make()).await;
+                $crate::store::contract::search::$check($open()).await;
             }
         )*
     };
 }
 pub(crate) use tests;
 
-pub(crate) async fn all_words_are_to_be_there_each_as_a_beginning(log: Library) {
-    let run = ["Hello, world", "Café au lait", "world of wörds", "hello \"AND\" OR NOT NEAR * ^ : -", "_1"];
-    log.append(run.map(|text| draft("", text)).into()).await;
+pub(crate) async fn all_words_are_to_be_there_each_as_a_beginning(log: SearchableLog) {
+    let batch = ["Hello, world", "Café au lait", "world of wörds", "hello \"AND\" OR NOT NEAR * ^ : -", "_1"];
+    log.append(batch.map(|text| draft("", text)).into()).await;
     for (query, found) in [
         ("hello", "4:hello \"AND\" OR NOT NEAR * ^ : - 1:Hello, world"),
         ("WORLD hel", "1:Hello, world"),
@@ -81,7 +92,7 @@ pub(crate) async fn all_words_are_to_be_there_each_as_a_beginning(log: Library) 
     }
 }
 
-pub(crate) async fn what_is_found_goes_on_page_by_page_from_the_newest(log: Library) {
+pub(crate) async fn what_is_found_goes_on_page_by_page_from_the_newest(log: SearchableLog) {
     log.append((1..=5).map(|n| draft("", &format!("n{n}"))).collect()).await;
     assert_eq!(log.find("n", u64::MAX, 2).await, "5:n5 4:n4 …");
     assert_eq!(log.find("n", 4, 2).await, "3:n3 2:n2 …");
@@ -91,47 +102,47 @@ pub(crate) async fn what_is_found_goes_on_page_by_page_from_the_newest(log: Libr
     assert_eq!(log.find("n", u64::MAX, 5).await, "5:n5 4:n4 3:n3 2:n2 1:n1");
 }
 
-pub(crate) async fn an_edit_is_found_by_its_new_words_alone(log: Library) {
-    let run = vec![draft("", "one"), draft("", "two"), amend("edit", 1, "uno"), amend("edit", 1, "eins")];
-    log.append(run).await;
+pub(crate) async fn an_edit_is_found_by_its_new_words_alone(log: SearchableLog) {
+    let batch = vec![draft("", "one"), draft("", "two"), amend("edit", 1, "uno"), amend("edit", 1, "eins")];
+    log.append(batch).await;
     assert_eq!(log.find("one", u64::MAX, 10).await, "");
     assert_eq!(log.find("uno", u64::MAX, 10).await, "");
-    assert_eq!(log.find("eins", u64::MAX, 10).await, "1:eins", "at the place of what it changes");
+    assert_eq!(log.find("eins", u64::MAX, 10).await, "1:eins", "at the seq of its target");
     assert_eq!(log.find("eins", 1, 10).await, "");
     log.append(vec![amend("react", 2, "eins")]).await;
-    assert_eq!(log.find("eins", u64::MAX, 10).await, "1:eins", "a reaction is no message");
+    assert_eq!(log.find("eins", u64::MAX, 10).await, "1:eins", "a reaction is not found");
 }
 
-pub(crate) async fn what_was_deleted_is_not_found(log: Library) {
-    let run =
+pub(crate) async fn what_was_deleted_is_not_found(log: SearchableLog) {
+    let batch =
         vec![draft("", "one"), amend("edit", 1, "uno"), amend("delete", 1, ""), amend("edit", 1, "ein")];
-    log.append(run).await;
+    log.append(batch).await;
     for word in ["one", "uno", "ein"] {
         assert_eq!(log.find(word, u64::MAX, 10).await, "", "{word}");
     }
 }
 
-pub(crate) async fn only_its_author_changes_what_is_found(log: Library) {
+pub(crate) async fn only_its_author_changes_what_is_found(log: SearchableLog) {
     let by_bob = |draft: Draft| Draft { author: author("bob"), ..draft };
-    let run = vec![draft("", "one"), by_bob(amend("edit", 1, "uno")), by_bob(amend("delete", 1, ""))];
-    log.append(run).await;
+    let batch = vec![draft("", "one"), by_bob(amend("edit", 1, "uno")), by_bob(amend("delete", 1, ""))];
+    log.append(batch).await;
     assert_eq!(log.find("one", u64::MAX, 10).await, "1:one");
     assert_eq!(log.find("uno", u64::MAX, 10).await, "");
 }
 
-pub(crate) async fn rooms_are_searched_apart(log: Library) {
-    let run =
+pub(crate) async fn rooms_are_searched_apart(log: SearchableLog) {
+    let batch =
         vec![draft("", "hello 1"), to("den", draft("", "hello 2")), to("den", amend("edit", 1, "hello 3"))];
-    log.append(run).await;
+    log.append(batch).await;
     assert_eq!(log.find("hello", u64::MAX, 10).await, "1:hello 1");
     assert_eq!(log.find_in("den", "hello", u64::MAX, 10).await, "1:hello 3");
     assert_eq!(log.find_in("nowhere", "hello", u64::MAX, 10).await, "");
 }
 
-pub(crate) async fn what_is_found_is_bounded_in_bytes(log: Library) {
+pub(crate) async fn what_is_found_is_bounded_in_bytes(log: SearchableLog) {
     let long = format!("long {}", "x".repeat(PAGE_BYTES_MAX / 2));
     log.append(vec![draft("", &long), draft("", &long), draft("", &long)]).await;
     let query = "long".parse().unwrap();
-    let found = log.subject.log.search(&RoomName::lobby(), &query, Seq(u64::MAX), 10).await.unwrap();
+    let found = log.log.search(&RoomName::lobby(), &query, Seq::MAX, 10).await.unwrap();
     assert_eq!((found.messages.len(), found.more), (2, true));
 }

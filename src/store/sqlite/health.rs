@@ -1,106 +1,103 @@
-//! Whether the log can be written and read, as far as the last tries told: asked without waiting for anything.
+//! Whether the log can be written and read, judged by the latest attempts.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// Who waits longer for the lock between processes waits for one that is frozen.
+/// A wait for the writer lock that lasts longer means that the process that holds it is frozen.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// A look at the log that lasts longer does not come to an end.
-const LOOK_MAX: Duration = Duration::from_secs(5);
+/// A poll for changes that lasts longer hangs.
+const POLL_MAX: Duration = Duration::from_secs(5);
 
-/// What the writer and the sweep's watcher know, for all to see.
+/// Written by the writer and the change poller, and read by anyone without waiting.
 pub(crate) struct Health {
-    failed: AtomicBool,
-    /// When the writer began to wait for the lock.
-    waiting: Since,
-    look_failed: AtomicBool,
-    /// When the watcher began to look at the log.
-    looking: Since,
+    write_failed: AtomicBool,
+    lock_wait: Stopwatch,
+    poll_failed: AtomicBool,
+    poll: Stopwatch,
 }
 
 impl Health {
     pub(crate) fn new() -> Self {
         Self {
-            failed: AtomicBool::new(false),
-            waiting: Since::never(),
-            look_failed: AtomicBool::new(false),
-            looking: Since::never(),
+            write_failed: AtomicBool::new(false),
+            lock_wait: Stopwatch::stopped(),
+            poll_failed: AtomicBool::new(false),
+            poll: Stopwatch::stopped(),
         }
     }
 
     pub(crate) fn is_writable(&self) -> bool {
-        !self.has_failed() && self.waiting.elapsed() < LOCK_WAIT_MAX
+        !self.has_write_failed() && self.lock_wait.elapsed() < LOCK_WAIT_MAX
     }
 
-    /// Whether the last transaction failed.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+    /// Whether the latest transaction failed.
+    pub(crate) fn has_write_failed(&self) -> bool {
+        self.write_failed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn committed(&self) {
-        if self.failed.swap(false, Ordering::Relaxed) {
+    pub(crate) fn record_commit(&self) {
+        if self.write_failed.swap(false, Ordering::Relaxed) {
             tracing::info!("the message log can be written again");
         }
     }
 
-    pub(crate) fn failed(&self, cause: &str) {
-        if !self.failed.swap(true, Ordering::Relaxed) {
+    pub(crate) fn record_write_failure(&self, cause: &str) {
+        if !self.write_failed.swap(true, Ordering::Relaxed) {
             tracing::error!(error = cause, "the message log cannot be written");
         }
     }
 
-    /// Runs `wait`, which takes the lock.
-    pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
-        self.waiting.during(wait)
+    pub(crate) fn track_lock_wait<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.lock_wait.time(wait)
     }
 
-    /// Whether the watcher's last look succeeded, and no later one hangs.
+    /// Whether the latest finished poll succeeded and none hangs.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.look_failed.load(Ordering::Relaxed) && self.looking.elapsed() < LOOK_MAX
+        !self.poll_failed.load(Ordering::Relaxed) && self.poll.elapsed() < POLL_MAX
     }
 
-    /// Runs `look`, which reads the log. Who asked for it tells of its failure.
-    pub(crate) fn while_looking<T>(&self, look: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let result = self.looking.during(look);
-        self.look_failed.store(result.is_err(), Ordering::Relaxed);
+    /// Runs `poll` and records its result. The caller reports the error.
+    pub(crate) fn track_poll<T>(&self, poll: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let result = self.poll.time(poll);
+        self.poll_failed.store(result.is_err(), Ordering::Relaxed);
         result
     }
 }
 
-/// When something began that one thread does at a time, for all to see.
-struct Since {
-    /// In milliseconds after `start`; [`Self::NEVER`] if it is not under way.
-    began_ms: AtomicU64,
-    start: Instant,
+/// Shows other threads how long the current call of one thread has lasted.
+struct Stopwatch {
+    /// In milliseconds after `origin`; [`Self::STOPPED`] between calls.
+    started_ms: AtomicU64,
+    origin: Instant,
 }
 
-impl Since {
-    const NEVER: u64 = u64::MAX;
+impl Stopwatch {
+    const STOPPED: u64 = u64::MAX;
 
-    fn never() -> Self {
-        Self { began_ms: AtomicU64::new(Self::NEVER), start: Instant::now() }
+    fn stopped() -> Self {
+        Self { started_ms: AtomicU64::new(Self::STOPPED), origin: Instant::now() }
     }
 
-    fn during<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.began_ms.store(self.now_ms(), Ordering::Relaxed);
-        let result = work();
-        self.began_ms.store(Self::NEVER, Ordering::Relaxed);
+    fn time<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.started_ms.store(self.now_ms(), Ordering::Relaxed);
+        let result = call();
+        self.started_ms.store(Self::STOPPED, Ordering::Relaxed);
         result
     }
 
-    /// How long it has been under way; nothing if it is not.
+    /// Zero between calls.
     fn elapsed(&self) -> Duration {
-        match self.began_ms.load(Ordering::Relaxed) {
-            Self::NEVER => Duration::ZERO,
-            began => Duration::from_millis(self.now_ms().saturating_sub(began)),
+        match self.started_ms.load(Ordering::Relaxed) {
+            Self::STOPPED => Duration::ZERO,
+            started => Duration::from_millis(self.now_ms().saturating_sub(started)),
         }
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(Self::NEVER)
+        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(Self::STOPPED)
     }
 }
 
@@ -111,23 +108,23 @@ mod tests {
     use super::*;
     use crate::{
         chat::{model::LogPosition, ports::MessageLog as _},
-        store::sqlite::tests::Fixture,
+        store::sqlite::testing::Fixture,
     };
 
     #[test]
-    fn a_log_is_readable_as_the_last_look_tells_and_while_one_does_not_hang() {
+    fn a_log_is_readable_as_the_last_poll_tells_and_while_one_does_not_hang() {
         let health = Health::new();
-        assert!(health.is_readable(), "nobody has looked yet");
-        assert!(health.while_looking(|| -> anyhow::Result<()> { bail!("no") }).is_err());
+        assert!(health.is_readable(), "nobody has polled yet");
+        assert!(health.track_poll(|| -> anyhow::Result<()> { bail!("no") }).is_err());
         assert!(!health.is_readable());
-        let during = health.while_looking(|| Ok(health.is_readable())).unwrap();
+        let during = health.track_poll(|| Ok(health.is_readable())).unwrap();
         assert!(!during && health.is_readable(), "it counts when it has ended");
 
-        let start = Instant::now().checked_sub(LOOK_MAX).unwrap();
-        let health = Health { looking: Since { start, ..Since::never() }, ..Health::new() };
-        let begins = health.while_looking(|| Ok(health.is_readable())).unwrap();
-        let hangs = health.while_looking(|| {
-            health.looking.began_ms.store(0, Ordering::Relaxed);
+        let origin = Instant::now().checked_sub(POLL_MAX).unwrap();
+        let health = Health { poll: Stopwatch { origin, ..Stopwatch::stopped() }, ..Health::new() };
+        let begins = health.track_poll(|| Ok(health.is_readable())).unwrap();
+        let hangs = health.track_poll(|| {
+            health.poll.started_ms.store(0, Ordering::Relaxed);
             Ok(health.is_readable())
         });
         assert!(begins && !hangs.unwrap() && health.is_readable());

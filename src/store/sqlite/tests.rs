@@ -1,118 +1,86 @@
-//! A log on a real file: the contract, and what only a file can suffer.
+//! The SQLite log on real files: the contract, and the failures that only a file can have.
 
-use std::path::PathBuf;
-
-use tempfile::TempDir;
-use tokio::sync::mpsc as channel;
-
-use super::{file::schema, *};
-use crate::store::contract::{
-    amendments,
-    log::{self, Subject, append, draft, line, next, read, to},
-    retention::{self, Aging, HandClock},
-    search::Library,
+use std::{
+    sync::{Mutex, mpsc},
+    time::{Duration, Instant},
 };
 
-/// A folder with one log, opened as often as a test likes.
-pub(crate) struct Fixture {
-    pub(crate) folder: TempDir,
-    pub(crate) settings: config::Log,
-    pub(crate) clock: Arc<HandClock>,
-}
+use tokio::{sync::mpsc as channel, time::timeout};
 
-impl Fixture {
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("data/chat.db").display());
-        let settings = config::Log { url, append_timeout: Duration::from_secs(2), ..config::Log::default() };
-        let clock = Arc::new(HandClock::new());
-        Self { folder, settings, clock }
-    }
+use crate::{
+    chat::{
+        model::{Epoch, LogPosition, RoomName, Seq},
+        ports::{AppendError, Appended, Commits, MessageLog as _},
+    },
+    config,
+    store::{
+        contract::{
+            amendments,
+            log::{self, LogUnderTest, append, draft, line, next, read, to},
+            retention::{self, ExpiringLog},
+            search::SearchableLog,
+        },
+        sqlite::{
+            file::{database::Database, schema},
+            renew_epoch,
+            testing::{Fixture, run_round},
+        },
+    },
+};
 
-    pub(crate) fn open(&self) -> Arc<SqliteLog> {
-        self.open_with(channel::channel(1).0)
-    }
-
-    fn open_with(&self, commits: Commits) -> Arc<SqliteLog> {
-        SqliteLog::open(&self.settings, self.clock.clone(), commits).unwrap()
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("data/chat.db")
-    }
-
-    /// A plain connection to the file, as any program has it.
-    pub(crate) fn connection(&self) -> Connection {
-        Connection::open(self.path()).unwrap()
-    }
-
-    pub(crate) fn database(&self) -> Database {
-        Database::prepare(&self.settings).unwrap()
-    }
-}
-
-async fn subject(commits: Commits) -> Subject {
+async fn log_under_test(commits: Commits) -> LogUnderTest {
     let fixture = Fixture::new();
-    Subject::new(fixture.open_with(commits), fixture)
+    LogUnderTest::new(fixture.open_with(commits), fixture)
 }
 
-log::tests!(subject);
-amendments::tests!(subject);
+log::tests!(log_under_test);
+amendments::tests!(log_under_test);
 
-/// A log of which the janitor has seen nothing.
-fn not_indexed() -> Library {
+/// A log whose janitor has indexed nothing.
+fn unindexed_log() -> SearchableLog {
     let fixture = Fixture::new();
-    let turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
+    let guard = fixture.database().janitor_lock().unwrap().acquire().unwrap();
     let log = fixture.open();
-    Library { subject: Subject::new(log, (fixture, turn)), take_in: Box::new(|| ()) }
+    SearchableLog::new(log, || (), (fixture, guard))
 }
 
-/// A log of which the janitor has seen all.
-fn indexed() -> Library {
+/// A log whose janitor has indexed everything.
+fn indexed_log() -> SearchableLog {
     let fixture = Fixture::new();
-    let log = fixture.open();
-    let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-    let janitor = Mutex::new(janitor);
-    let take_in = move || {
-        let (_runs, stop) = mpsc::channel();
-        while !janitor.lock().unwrap().round(&stop).unwrap() {}
-    };
-    Library { subject: Subject::new(log, fixture), take_in: Box::new(take_in) }
+    let (log, janitor) = (fixture.open(), Mutex::new(fixture.janitor()));
+    SearchableLog::new(log, move || run_round(&mut janitor.lock().unwrap()), fixture)
 }
 
 mod not_indexed_yet {
-    use crate::store::sqlite::tests::not_indexed;
-    crate::store::contract::search::tests!(not_indexed);
+    use crate::store::sqlite::tests::unindexed_log;
+    crate::store::contract::search::tests!(unindexed_log);
 }
 
 mod indexed_already {
-    use crate::store::sqlite::tests::indexed;
-    crate::store::contract::search::tests!(indexed);
+    use crate::store::sqlite::tests::indexed_log;
+    crate::store::contract::search::tests!(indexed_log);
 }
 
-fn aging(settings: config::Log) -> Aging {
+fn expiring_log(settings: config::Log) -> ExpiringLog {
     let mut fixture = Fixture::new();
     let url = fixture.settings.url;
     fixture.settings = config::Log { url, ..settings };
     let log = fixture.open();
-    let janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-    let (clock, janitor) = (fixture.clock.clone(), Mutex::new(janitor));
-    let after = move |time: Duration| {
+    let (clock, janitor) = (fixture.clock.clone(), Mutex::new(fixture.janitor()));
+    let expire_at = move |time: Duration| {
         clock.set_after(time);
-        let (_runs, stop) = mpsc::channel();
-        // Again, where the log's own janitor has its turn just then.
-        while !janitor.lock().unwrap().round(&stop).unwrap() {}
+        run_round(&mut janitor.lock().unwrap());
     };
-    Aging::new(log, after, fixture)
+    ExpiringLog::new(log, expire_at, fixture)
 }
 
-retention::tests!(aging);
+retention::tests!(expiring_log);
 
-/// Waits for a condition that is to come within seconds.
+/// Waits up to 10 s for a condition.
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(10), "it did not come: {what}");
+        assert!(started.elapsed() < Duration::from_secs(10), "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -139,7 +107,7 @@ async fn a_node_of_the_release_before_goes_on_storing() {
     let fixture = Fixture::new();
     let log = fixture.open();
     assert_eq!(append(&*log, vec![draft("a", "one")]).await, "1");
-    // Word for word what it does.
+    // Exactly the statements of that release.
     let as_before = "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text)
          VALUES (1, 2, 3, 'text', 'ada', 'Ada', NULL, 'node-1', 'two'); UPDATE room SET head = 2 WHERE id = 1";
     fixture.connection().execute_batch(as_before).unwrap();
@@ -185,14 +153,14 @@ async fn while_another_holds_the_lock_callers_are_refused_and_nothing_is_stored(
     let log = fixture.open();
     assert_eq!(append(&*log, vec![draft("a", "one")]).await, "1");
 
-    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
     let refused = log.append(vec![draft("b", "refused")]).await;
     assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
     assert!(!log.is_writable());
     assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one");
     assert_eq!(read(&*fixture.open(), "lobby", 0, 10).await, "1:one", "a node can start meanwhile");
 
-    drop(held);
+    drop(guard);
     until("writable", || log.is_writable()).await;
     assert_eq!(append(&*log, vec![draft("c", "two")]).await, "2");
     assert_eq!(read(&*log, "lobby", 0, 10).await, "1:one 2:two");
@@ -202,7 +170,7 @@ async fn while_another_holds_the_lock_callers_are_refused_and_nothing_is_stored(
 async fn a_full_queue_refuses_at_once() {
     let fixture = Fixture::new();
     let log = fixture.open();
-    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
     let waiting = log.append(vec![draft("", &"x".repeat(40 * 1024 * 1024))]);
     let refused = async {
         tokio::task::yield_now().await;
@@ -210,10 +178,10 @@ async fn a_full_queue_refuses_at_once() {
         let refused = log.append(vec![draft("b", "refused")]).await;
         assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
         assert!(started.elapsed() < Duration::from_secs(1));
-        drop(held);
+        drop(guard);
     };
     let (stored, ()) = futures_util::join!(waiting, refused);
-    assert!(matches!(stored.unwrap()[..], [Appended::Stored(_)]), "one run may be larger than the queue");
+    assert!(matches!(stored.unwrap()[..], [Appended::Stored(_)]), "one batch may be larger than the queue");
     assert_eq!(append(&*log, vec![draft("c", "two")]).await, "2");
 }
 
@@ -250,10 +218,10 @@ async fn a_log_whose_readers_are_all_busy_is_readable() {
     let mut fixture = Fixture::new();
     fixture.settings.readers = 1;
     let log = fixture.open();
-    let (release, held) = mpsc::channel::<()>();
-    let busy = log.readers.ask(move |_| Ok(held.recv()?));
+    let (release, blocked) = mpsc::channel::<()>();
+    let busy = log.read_pool.run(move |_| Ok(blocked.recv()?));
     let meanwhile = async {
-        assert!(tokio::time::timeout(Duration::from_millis(50), log.position()).await.is_err(), "it waits");
+        assert!(timeout(Duration::from_millis(50), log.position()).await.is_err(), "it waits");
         log.changes_since(LogPosition(0)).await.unwrap();
         assert!(log.is_readable());
         drop(release);
@@ -267,7 +235,7 @@ async fn a_commit_that_takes_too_long_is_unknown() {
     let mut fixture = Fixture::new();
     fixture.settings.append_timeout = Duration::from_millis(200);
     let log = fixture.open();
-    // So that the writer has made sure that it can write, and waits for runs.
+    // The writer has finished its first probe and waits for batches.
     append(&*log, vec![draft("", "first")]).await;
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -281,17 +249,17 @@ async fn a_commit_that_takes_too_long_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_run_that_the_database_refuses_takes_no_other_with_it() {
+async fn a_batch_that_the_database_refuses_takes_no_other_with_it() {
     let fixture = Fixture::new();
     let log = fixture.open();
     append(&*log, vec![to("damaged", draft("a", "x")), draft("a", "x")]).await;
     fixture.connection().execute("UPDATE room SET head = 0 WHERE name = 'damaged'", []).unwrap();
 
-    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
     let (before, damaged) =
         (log.append(vec![draft("b", "y")]), log.append(vec![to("damaged", draft("b", "y"))]));
     let after = log.append(vec![draft("c", "z")]);
-    let (before, damaged, after, ()) = futures_util::join!(before, damaged, after, async { drop(held) });
+    let (before, damaged, after, ()) = futures_util::join!(before, damaged, after, async { drop(guard) });
     assert!(matches!(before.unwrap()[..], [Appended::Stored(_)]));
     assert!(matches!(damaged, Err(AppendError::Unavailable(_))), "{damaged:?}");
     assert!(matches!(after.unwrap()[..], [Appended::Stored(_)]));
@@ -304,10 +272,10 @@ async fn all_that_waits_is_one_commit() {
     let fixture = Fixture::new();
     let (commits, mut stored) = channel::channel(10);
     let log = fixture.open_with(commits);
-    let held = fixture.database().lock().unwrap().wait().unwrap();
-    let runs = (1..=5).map(|n| log.append(vec![draft("", &n.to_string())]));
-    let release = async { drop(held) };
-    futures_util::join!(futures_util::future::join_all(runs), release);
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
+    let appends = (1..=5).map(|n| log.append(vec![draft("", &n.to_string())]));
+    let release = async { drop(guard) };
+    futures_util::join!(futures_util::future::join_all(appends), release);
     assert_eq!(line(&next(&mut stored).await), "1:1 2:2 3:3 4:4 5:5");
 }
 
@@ -316,10 +284,10 @@ async fn what_nobody_waits_for_is_stored_all_the_same() {
     let fixture = Fixture::new();
     let (commits, mut stored) = channel::channel(10);
     let log = fixture.open_with(commits);
-    let held = fixture.database().lock().unwrap().wait().unwrap();
-    let gone = tokio::time::timeout(Duration::from_millis(20), log.append(vec![draft("a", "x")])).await;
-    assert!(gone.is_err());
-    drop(held);
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
+    let dropped = timeout(Duration::from_millis(20), log.append(vec![draft("a", "x")])).await;
+    assert!(dropped.is_err());
+    drop(guard);
     assert_eq!(line(&next(&mut stored).await), "1:x");
 }
 
@@ -332,10 +300,10 @@ async fn closing_stores_what_waits_and_does_not_wait_for_ever() {
     assert!(stored.is_ok());
 
     let log = fixture.open();
-    let held = fixture.database().lock().unwrap().wait().unwrap();
+    let guard = fixture.database().writer_lock().unwrap().acquire().unwrap();
     let (refused, ()) = futures_util::join!(log.append(vec![draft("b", "y")]), log.close());
     assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
-    drop(held);
+    drop(guard);
 }
 
 #[test]
@@ -352,7 +320,7 @@ fn a_log_that_was_replaced_is_not_written() {
 fn a_url_names_a_file() {
     for bad in ["sqlite://", "sqlite://:memory:", "sqlite://file:x", "postgres://x"] {
         let settings = config::Log { url: bad.to_owned(), ..config::Log::default() };
-        assert!(Database::prepare(&settings).is_err(), "{bad}");
+        assert!(Database::open_or_create(&settings).is_err(), "{bad}");
     }
 }
 
@@ -361,7 +329,7 @@ fn what_is_committed_survives_a_loss_of_power() {
     let writer = Fixture::new().database().writer().unwrap();
     let mode: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     let synchronous: i64 = writer.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-    // 2 is FULL: in a WAL, each commit is synced. The effect itself no test can see.
+    // 2 is FULL: each commit to the WAL is synced. No test can see the effect itself.
     assert_eq!((&*mode, synchronous), ("wal", 2));
 }
 

@@ -1,12 +1,12 @@
-//! A thread of the log's own, whose end can be awaited.
+//! A named thread whose end can be awaited.
 
 use std::{io, thread, time::Duration};
 
 use tokio::sync::watch;
 
-/// A running thread. It is told to end by dropping what it listens to.
+/// A running thread. It is stopped by dropping the channel that it listens to.
 pub(crate) struct Worker {
-    /// Its other end is the thread's, and goes with it, also in a panic.
+    /// The thread owns the sender, so that the channel closes with it, even if it panics.
     ended: watch::Receiver<()>,
 }
 
@@ -24,8 +24,8 @@ impl Worker {
         self.ended.has_changed().is_ok()
     }
 
-    /// Waits for the thread's end, up to `limit`; says whether it came.
-    pub(crate) async fn ended(&self, limit: Duration) -> bool {
-        tokio::time::timeout(limit, self.ended.clone().changed()).await.is_ok()
+    /// Waits up to `timeout` for the thread to end; returns whether it has.
+    pub(crate) async fn join(&self, timeout: Duration) -> bool {
+        tokio::time::timeout(timeout, self.ended.clone().changed()).await.is_ok()
     }
 }

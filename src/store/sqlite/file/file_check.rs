@@ -1,73 +1,65 @@
-//! Tells a log from any other file before anything touches it.
+//! Recognises a log before anything opens it for writing.
 
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::store::sqlite::file::schema::{APPLICATION_ID, VERSION};
+use crate::store::sqlite::file::schema::{APPLICATION_ID, refuse_newer};
 
-/// Refuses a file that is not a log this program knows. A file that is absent
-/// or empty passes: a log can be made of it.
+/// Refuses a file that is not a log of this program or an older one. An absent or empty file is accepted: a log can
+/// be created there.
 ///
-/// It looks without locks and without the WAL, so that not even a side file of
-/// a foreign database changes. That is enough: a log gets its mark before
-/// anything else, and before it has a WAL.
+/// It reads without locks and without the WAL, so that not even a side file of another program's database changes.
+/// That is enough: a log gets its application id before anything else, and before it has a WAL.
 ///
 /// # Errors
 ///
 /// Says what the file is, and what to do.
-pub(crate) fn refuse(path: &Path) -> anyhow::Result<()> {
-    // Never through `std::fs::File`: closing it would drop the locks that
-    // SQLite holds on the same file for this process.
+pub(crate) fn refuse_foreign(path: &Path) -> anyhow::Result<()> {
+    // Not through `std::fs::File`: closing it would drop the locks that SQLite holds on the file in this process.
     match path.metadata() {
         Ok(metadata) if metadata.len() == 0 => return Ok(()),
-        Ok(metadata) if !metadata.is_file() => bail!("{} is not a file", path.display()),
+        Ok(metadata) if !metadata.is_file() => {
+            bail!("{} is not a file: point log.url at one", path.display())
+        }
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("cannot look at {}", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 
-    let connection = look_at(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let connection = open_immutable(path).with_context(|| format!("cannot read {}", path.display()))?;
     let application: i32 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
-        .with_context(|| format!("{} is not a SQLite database, left untouched", path.display()))?;
+        .with_context(|| format!("{} is not a SQLite database; it was left untouched", path.display()))?;
     if application != APPLICATION_ID {
         let hint = if is_seed(&connection)? {
-            "it looks like the chat.db of the tutorial's server: point the log at a new file and run `chorus import`"
+            "it looks like the chat.db of the Socket.IO tutorial: \
+             point log.url at a new file and run `chorus import`"
         } else {
-            "point the log at a new file (`chorus import` takes over a chat.db of the tutorial's server)"
+            "point log.url at a new file (`chorus import` takes over a chat.db of the Socket.IO tutorial)"
         };
-        bail!("{} is a database of another program, left untouched; {hint}", path.display());
+        bail!("{} is a database of another program and was left untouched; {hint}", path.display());
     }
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    refuse_newer(version).with_context(|| format!("cannot use {}", path.display()))
+    refuse_newer(version).with_context(|| format!("cannot use {} as the log", path.display()))
 }
 
-/// Refuses a log whose schema was made by a later program.
-pub(crate) fn refuse_newer(version: i64) -> anyhow::Result<()> {
-    if VERSION < version {
-        bail!("its schema has version {version} and this program knows up to {VERSION}: use a newer one");
-    }
-    Ok(())
-}
-
-/// Whether a database has the one table of the tutorial's server, as its source creates it.
+/// Whether a database has the one table of the Socket.IO tutorial, as its source creates it.
 fn is_seed(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT COUNT(*) = 3 FROM pragma_table_info('messages')
         WHERE (name = 'id' AND pk = 1) OR name = 'client_offset' OR name = 'content'";
     connection.query_row(sql, [], |row| row.get(0))
 }
 
-/// Opens a file as one that nobody writes: no lock, no WAL, no side file.
-pub(crate) fn look_at(path: &Path) -> anyhow::Result<Connection> {
+/// Opens a file without locks, WAL or side files. The caller must know that nobody writes what it reads.
+pub(crate) fn open_immutable(path: &Path) -> anyhow::Result<Connection> {
     let path = path.to_str().context("the path is not UTF-8")?;
-    // What has a meaning in a URI.
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
-    // After a crash in a checkpoint the header may promise pages that are still
-    // in the WAL. This makes SQLite read on; nothing can be written here.
+    // After a crash in a checkpoint the header may count pages that are still in the WAL only. This makes SQLite read
+    // the rest; nothing can be written here.
     connection.pragma_update(None, "writable_schema", true)?;
     Ok(connection)
 }
@@ -77,12 +69,15 @@ mod tests {
     use std::{collections::BTreeMap, fs};
 
     use super::*;
-    use crate::store::sqlite::{file::database::Database, tests::Fixture};
+    use crate::store::sqlite::{
+        file::{database::Database, schema::VERSION},
+        testing::Fixture,
+    };
 
     const SEED: &str = "CREATE TABLE messages
         (id INTEGER PRIMARY KEY AUTOINCREMENT, client_offset TEXT UNIQUE, content TEXT)";
 
-    /// Expects that the fixture's file is refused and not one file of its folder changes.
+    /// Expects that the fixture's file is refused and that no file in its folder changes.
     fn refused(fixture: &Fixture) -> String {
         let folder = fixture.path().parent().unwrap().to_owned();
         let files = || -> BTreeMap<_, _> {
@@ -90,7 +85,7 @@ mod tests {
             entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
         };
         let before = files();
-        let error = Database::prepare(&fixture.settings).err().expect("it is refused");
+        let error = Database::open_or_create(&fixture.settings).err().expect("it is refused");
         assert_eq!(files(), before);
         format!("{error:#}")
     }
@@ -139,7 +134,10 @@ mod tests {
 
         let fixture = foreign();
         fs::create_dir(fixture.path()).unwrap();
-        assert!(format!("{:#}", Database::prepare(&fixture.settings).err().unwrap()).contains("not a file"));
+        assert!(
+            format!("{:#}", Database::open_or_create(&fixture.settings).err().unwrap())
+                .contains("not a file")
+        );
     }
 
     #[test]
@@ -148,7 +146,7 @@ mod tests {
         drop(fixture.database());
         let connection = fixture.connection();
         connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
-        let error = Database::prepare(&fixture.settings).err().unwrap();
+        let error = Database::open_or_create(&fixture.settings).err().unwrap();
         assert!(format!("{error:#}").contains("use a newer one"), "{error:#}");
         connection.close().unwrap();
         assert!(refused(&fixture).contains("use a newer one"));
@@ -159,7 +157,7 @@ mod tests {
         let fixture = foreign();
         fs::write(fixture.path(), "").unwrap();
         fixture.database();
-        refuse(&fixture.path()).unwrap();
+        refuse_foreign(&fixture.path()).unwrap();
     }
 
     #[test]
@@ -168,7 +166,7 @@ mod tests {
         drop(fixture.database());
         let file = fs::File::options().write(true).open(fixture.path()).unwrap();
         file.set_len(file.metadata().unwrap().len() - 4_096).unwrap();
-        refuse(&fixture.path()).unwrap();
+        refuse_foreign(&fixture.path()).unwrap();
     }
 
     #[test]
@@ -176,6 +174,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a?b#c%20.db");
         Connection::open(&path).unwrap().execute_batch(SEED).unwrap();
-        assert!(refuse(&path).unwrap_err().to_string().contains("looks like"));
+        assert!(refuse_foreign(&path).unwrap_err().to_string().contains("looks like"));
     }
 }

@@ -1,30 +1,25 @@
-//! Refuses file systems on which several processes cannot share a database safely.
+//! Detects file systems on which processes cannot share a database safely.
 //!
-//! SQLite's WAL needs shared memory and locks that all processes see. File
-//! systems that cross machines or kernels promise both and keep neither, and
-//! the damage shows weeks later.
+//! SQLite's WAL needs shared memory and locks that all processes see. File systems that cross machines or kernels
+//! offer both but do not keep them consistent, and the damage shows weeks later.
 
 use std::path::Path;
 
 /// The name of the file system that holds `folder`, if it is known to be unsafe.
-///
-/// # Errors
-///
-/// An I/O error if the folder cannot be asked.
 #[cfg(target_os = "linux")]
 pub(crate) fn unsafe_name(folder: &Path) -> std::io::Result<Option<&'static str>> {
-    // The magic has 32 bits; its type differs between architectures.
+    // The magic number has 32 bits; its type differs between architectures.
     let magic = rustix::fs::statfs(folder)?.f_type as u32;
     Ok(UNSAFE.iter().find(|(unsafe_magic, _)| *unsafe_magic == magic).map(|(_, name)| *name))
 }
 
-/// Elsewhere nothing is known, and development is all that is done.
+/// Other systems are for development only and are not checked.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn unsafe_name(_: &Path) -> std::io::Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// From linux/magic.h and the file systems' own sources.
+/// Magic numbers from linux/magic.h and the sources of the file systems.
 #[cfg(target_os = "linux")]
 const UNSAFE: &[(u32, &str)] = &[
     (0x0000_6969, "NFS"),

@@ -1,4 +1,4 @@
-//! The log's file: found, checked, made, locked and opened.
+//! The log's file: checked, created, migrated, locked and opened.
 
 pub(crate) mod database;
 pub(crate) mod file_check;

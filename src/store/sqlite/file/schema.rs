@@ -1,35 +1,34 @@
-//! What is in the file: its mark, its tables, its identity.
+//! The schema of the log's file: its application id, its migrations, its epoch and key.
 
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 
-use crate::{chat::model::Epoch, store::sqlite::file::file_check};
+use crate::chat::model::Epoch;
 
-/// The mark of a log in SQLite's header: "Chor".
+/// The application id in SQLite's header: "Chor".
 pub(crate) const APPLICATION_ID: i32 = 0x4368_6f72;
 
-/// Each step once, in order, and never changed after a release: a node of the
-/// release before must still work on what a step leaves behind, since nodes
-/// are replaced one by one.
-const STEPS: &[M<'static>] = &[
+/// The migrations, in order. A released one never changes. Nodes are replaced one by one, so that a node of the
+/// release before must still work after each.
+const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/1_log.sql")),
     M::up(include_str!("../migrations/2_amendments.sql")),
     M::up(include_str!("../migrations/3_search.sql")),
 ];
 
-/// The version of the schema that this program knows.
-pub(crate) const VERSION: i64 = STEPS.len() as i64;
+/// The newest schema version that this program knows.
+pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// What a log is, for as long as it exists.
+/// What identifies a log for as long as it exists.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity {
     pub(crate) epoch: Epoch,
     pub(crate) key: [u8; 32],
 }
 
-/// The identity of a log that is complete, so that nothing has to be done under the lock.
-pub(crate) fn complete(connection: &Connection) -> anyhow::Result<Option<Identity>> {
+/// The identity of a log that is complete and up to date; `None` if it must be created or migrated.
+pub(crate) fn complete_identity(connection: &Connection) -> anyhow::Result<Option<Identity>> {
     if application(connection)? != APPLICATION_ID || version(connection)? != VERSION {
         return Ok(None);
     }
@@ -37,19 +36,19 @@ pub(crate) fn complete(connection: &Connection) -> anyhow::Result<Option<Identit
     if mode == "wal" { identity(connection) } else { Ok(None) }
 }
 
-/// Makes a log of an empty file, or brings an older one up to date. The caller
-/// holds the lock; each step can be the last one before a crash.
-pub(crate) fn make(connection: &mut Connection) -> anyhow::Result<Identity> {
-    if let Some(identity) = complete(connection)? {
+/// Creates the log in an empty file, or migrates an older one. The caller holds the lock. A crash after any step
+/// leaves a file that this can complete.
+pub(crate) fn create_or_migrate(connection: &mut Connection) -> anyhow::Result<Identity> {
+    if let Some(identity) = complete_identity(connection)? {
         return Ok(identity);
     }
-    mark(connection)?;
-    file_check::refuse_newer(version(connection)?)?;
-    Migrations::from_slice(STEPS).to_latest(connection).context("cannot bring the schema up to date")?;
-    // Only now, so that all of the above is in the file itself, where foreign::refuse looks.
+    set_application_id(connection)?;
+    refuse_newer(version(connection)?)?;
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).context("cannot migrate the schema")?;
+    // After all of the above, so that it is in the file itself, where `file_check` reads.
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
-        bail!("cannot switch to a write-ahead log: the file system may lack shared memory");
+        bail!("cannot switch to a write-ahead log: use a file system with shared memory");
     }
     match identity(connection)? {
         Some(identity) => Ok(identity),
@@ -57,14 +56,24 @@ pub(crate) fn make(connection: &mut Connection) -> anyhow::Result<Identity> {
     }
 }
 
-/// Marks an empty database as ours.
-fn mark(connection: &mut Connection) -> anyhow::Result<()> {
+/// Refuses a log whose schema was made by a later program.
+pub(crate) fn refuse_newer(version: i64) -> anyhow::Result<()> {
+    if VERSION < version {
+        bail!(
+            "the schema has version {version}, and this release of Chorus knows versions up to {VERSION}: \
+             use a newer one"
+        );
+    }
+    Ok(())
+}
+
+fn set_application_id(connection: &mut Connection) -> anyhow::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     if application(&transaction)? != APPLICATION_ID {
         let tables: i64 =
             transaction.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables != 0 {
-            bail!("the file has become a database of another program");
+            bail!("another program has just created a database in this file: point log.url at a new one");
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
@@ -80,13 +89,13 @@ pub(crate) fn renew_epoch(connection: &Connection) -> anyhow::Result<Epoch> {
 
 fn random_epoch() -> anyhow::Result<Epoch> {
     let mut bits = [0; 16];
-    getrandom::fill(&mut bits).context("no random bytes")?;
+    getrandom::fill(&mut bits).context("the system gives no random bytes")?;
     Ok(Epoch::from_random(u128::from_le_bytes(bits)))
 }
 
 fn create_identity(connection: &mut Connection) -> anyhow::Result<Identity> {
     let (epoch, mut key) = (random_epoch()?, [0; 32]);
-    getrandom::fill(&mut key).context("no random bytes")?;
+    getrandom::fill(&mut key).context("the system gives no random bytes")?;
 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let insert = "INSERT INTO meta (key, value) VALUES (?1, ?2)";
@@ -102,11 +111,11 @@ fn identity(connection: &Connection) -> anyhow::Result<Option<Identity>> {
     Ok(Some(Identity { epoch, key }))
 }
 
-/// The epoch that the file has now.
+/// The epoch that is stored in the file now.
 pub(crate) fn epoch(connection: &Connection) -> anyhow::Result<Option<Epoch>> {
     let sql = "SELECT value FROM meta WHERE key = 'epoch'";
     let text: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
-    text.map(|text| text.parse().context("the log's epoch is damaged")).transpose()
+    text.map(|text| text.parse().context("the epoch in table meta cannot be decoded")).transpose()
 }
 
 fn application(connection: &Connection) -> rusqlite::Result<i32> {
@@ -123,6 +132,6 @@ mod tests {
 
     #[test]
     fn the_steps_are_valid() {
-        Migrations::from_slice(STEPS).validate().unwrap();
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
     }
 }

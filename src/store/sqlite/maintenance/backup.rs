@@ -1,9 +1,7 @@
-//! A copy of a live log: whole, or not there.
+//! Copies a live log to a file, and gives a restored log a new epoch.
 //!
-//! `VACUUM INTO` reads one view of the log, as any reader does, so that nobody
-//! waits to write; all that it costs the nodes is a write-ahead log that grows
-//! until the copy is made. SQLite's online backup would begin anew with each
-//! commit of another process.
+//! `VACUUM INTO` reads one snapshot of the log, as any reader does, so that writers do not wait. Nodes only see the WAL
+//! grow until the copy is done. SQLite's online backup would start over with each commit of another process.
 
 use std::{
     fmt,
@@ -24,47 +22,46 @@ use crate::{
     config,
     store::sqlite::file::{
         database::{Database, disk_bytes, used_bytes},
-        lock::beside,
+        lock::side_file,
         schema,
     },
 };
 
-/// What the name of a copy that is not whole ends in.
-const PARTIAL: &str = ".partial";
+/// The suffix of a copy that is not complete.
+const PARTIAL_SUFFIX: &str = ".partial";
 
-/// A copy that is whole.
+/// A complete copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// The file.
+    /// Its path.
     pub file: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// Its identity, which is another than the log's.
+    /// Its epoch, which differs from the log's.
     pub epoch: Epoch,
 }
 
-/// For whoever ran it.
 impl fmt::Display for Backup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, bytes, epoch } = self;
-        write!(f, "the log is copied to {}: {bytes} bytes, of epoch {epoch}", file.display())
+        write!(f, "copied the log to {}: {bytes} bytes, epoch {epoch}", file.display())
     }
 }
 
-/// Copies the log that `settings` name to `file`, while nodes run on it or not: all that was
-/// acked before the call. The copy has an epoch of its own, since the log goes on without it, and
-/// the log's key, so that tokens stay valid.
+/// Copies the log that `settings` name to `file`, whether nodes run or not. The copy holds everything that was acked
+/// before the call. It has an epoch of its own, since the log goes on without it, and the log's key, so that tokens
+/// stay valid.
 ///
-/// The copy gets its name when it is whole and on disk; until then it is beside that,
-/// under a name that ends in `.partial`. What an interrupted call left there, the next one takes over.
+/// The copy is written to `file` with the suffix `.partial`, and renamed once it is complete and synced. A later call
+/// overwrites what an interrupted one left.
 ///
 /// # Errors
 ///
-/// There is no such log, `file` is there already, or it cannot be written.
+/// There is no log, `file` exists, or the copy cannot be written.
 pub fn backup(settings: &config::Log, file: &Path) -> anyhow::Result<Backup> {
     ensure!(file.file_name().is_some(), "{} does not name a file", file.display());
-    let database = Database::existing(settings)?;
-    let partial = Partial::claim(file)?;
+    let database = Database::open_existing(settings)?;
+    let partial = PartialCopy::create(file)?;
     let epoch =
         partial.fill(&database).with_context(|| format!("cannot write {}", partial.path.display()))?;
     let bytes = partial.file.metadata()?.len();
@@ -72,23 +69,35 @@ pub fn backup(settings: &config::Log, file: &Path) -> anyhow::Result<Backup> {
     Ok(Backup { file: file.to_owned(), bytes, epoch })
 }
 
-/// A copy on its way. Dropped, it takes its file away.
-struct Partial {
-    path: PathBuf,
-    /// Locked, and open as long as SQLite works on the file: closing it would drop SQLite's locks.
-    file: File,
-    published: bool,
+/// Gives a log that was restored from a backup another epoch. Clients may remember seqs that the backup lacks; under
+/// the old epoch these would be taken for those of later messages. No node may run.
+///
+/// # Errors
+///
+/// The log's file cannot be used.
+pub fn renew_epoch(settings: &config::Log) -> anyhow::Result<Epoch> {
+    Database::open_or_create(settings)?.renew_epoch()
 }
 
-impl Partial {
-    fn claim(target: &Path) -> anyhow::Result<Self> {
-        let path = beside(target, PARTIAL);
+/// A copy that is being written. Its file is deleted on drop unless it was published.
+struct PartialCopy {
+    path: PathBuf,
+    /// Locked. It stays open while SQLite works on the file: closing it would drop SQLite's locks.
+    file: File,
+    is_published: bool,
+}
+
+impl PartialCopy {
+    fn create(target: &Path) -> anyhow::Result<Self> {
+        let path = side_file(target, PARTIAL_SUFFIX);
         let refuse_existing = || match target.symlink_metadata() {
-            Ok(_) => bail!("{} is there already, and was left as it is", target.display()),
+            Ok(_) => {
+                bail!("{} is there already and was left untouched: choose another name", target.display())
+            }
             Err(_) => Ok(()),
         };
         refuse_existing()?;
-        // Only its owner may read it: it holds the key.
+        // Readable by its owner only: it holds the key.
         let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.with_context(|| format!("cannot create {}", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -96,23 +105,23 @@ impl Partial {
             Err(Errno::WOULDBLOCK) => bail!("another backup to {} is under way", target.display()),
             Err(error) => return Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }
-        // Another backup may have come to its end between the opening and the lock.
+        // Another backup may have finished between the opening and the lock.
         refuse_existing()?;
-        let is_named =
+        let is_same =
             path.metadata().is_ok_and(|named| file.metadata().is_ok_and(|f| f.ino() == named.ino()));
-        ensure!(is_named, "another backup to {} came in between", target.display());
+        ensure!(is_same, "another backup to {} has just ended: try again", target.display());
         file.set_len(0)?;
-        Ok(Self { path, file, published: false })
+        Ok(Self { path, file, is_published: false })
     }
 
-    /// Copies the log, and gives the copy its own epoch.
+    /// Copies the log and gives the copy its epoch.
     fn fill(&self, database: &Database) -> anyhow::Result<Epoch> {
         let source = database.copier()?;
-        self.refuse_to_fill_the_disk(&source)?;
+        self.ensure_it_fits(&source)?;
         let path = self.path.to_str().context("the path is not UTF-8")?;
         source.execute("VACUUM INTO ?1", [path])?;
         let copy = Connection::open(&self.path)?;
-        // No journal beside it: a copy that is interrupted is none.
+        // No journal file: a copy that is interrupted here is not used.
         copy.pragma_update(None, "journal_mode", "memory")?;
         let epoch = schema::renew_epoch(&copy)?;
         copy.close().map_err(|(_, error)| error)?;
@@ -120,34 +129,39 @@ impl Partial {
         Ok(epoch)
     }
 
-    /// On the log's own disk, a copy that does not fit would stop the nodes.
-    fn refuse_to_fill_the_disk(&self, source: &Connection) -> anyhow::Result<()> {
+    /// A copy that fills the log's own disk would stop the nodes.
+    fn ensure_it_fits(&self, source: &Connection) -> anyhow::Result<()> {
         let needed = used_bytes(source)?;
         let (free, _) = disk_bytes(&self.path)?;
-        ensure!(needed <= free, "it needs {needed} bytes, and {free} are free there");
+        ensure!(needed <= free, "the copy needs {needed} bytes, and {free} are free there");
         Ok(())
     }
 
-    /// Gives it its name, unless that was taken meanwhile.
+    /// Renames the file to `target`, unless that exists by now.
     fn publish(mut self, target: &Path) -> anyhow::Result<()> {
         let renamed = match renameat_with(CWD, &self.path, CWD, target, RenameFlags::NOREPLACE) {
-            // A file system that cannot do both at once.
+            // The file system has no NOREPLACE.
             Err(Errno::INVAL | Errno::NOSYS) if !target.exists() => Ok(fs::rename(&self.path, target)?),
-            Err(Errno::EXIST) => bail!("{} was made meanwhile, and was left as it is", target.display()),
+            Err(Errno::EXIST) => {
+                bail!(
+                    "{} was created meanwhile and was left untouched: choose another name",
+                    target.display()
+                )
+            }
             renamed => renamed.map_err(anyhow::Error::from),
         };
-        renamed.with_context(|| format!("cannot name {}", target.display()))?;
-        self.published = true;
+        renamed.with_context(|| format!("cannot rename {} to {}", self.path.display(), target.display()))?;
+        self.is_published = true;
+        // The folder is synced, so that the name survives a loss of power.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // So that the name survives a loss of power, too.
         let folder = File::open(folder.unwrap_or_else(|| ".".as_ref()))?;
         Ok(folder.sync_all()?)
     }
 }
 
-impl Drop for Partial {
+impl Drop for PartialCopy {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.is_published {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -160,12 +174,12 @@ mod tests {
         chat::ports::MessageLog as _,
         store::{
             contract::log::{append, draft, read},
-            sqlite::tests::Fixture,
+            sqlite::testing::Fixture,
         },
     };
 
-    /// The settings of the log in a file of the fixture's folder.
-    fn log_in(fixture: &Fixture, file: &Path) -> config::Log {
+    /// Settings for the log in `file`.
+    fn settings_for(fixture: &Fixture, file: &Path) -> config::Log {
         config::Log { url: format!("sqlite://{}", file.display()), ..fixture.settings.clone() }
     }
 
@@ -179,10 +193,10 @@ mod tests {
         append(&*log, vec![draft("c", "after it")]).await;
         assert_eq!(backup.bytes, file.metadata().unwrap().len());
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
-        assert!(!beside(&file, PARTIAL).exists());
+        assert!(!side_file(&file, PARTIAL_SUFFIX).exists());
 
         let mut restored = Fixture::new();
-        restored.settings = log_in(&restored, &file);
+        restored.settings = settings_for(&restored, &file);
         let restored = restored.open();
         assert_eq!((restored.epoch(), restored.key()), (backup.epoch, log.key()));
         assert_ne!(restored.epoch(), log.epoch());
@@ -197,7 +211,7 @@ mod tests {
         let file = fixture.folder.path().join("backup.db");
         let absent = backup(&fixture.settings, &file).unwrap_err();
         assert!(format!("{absent:#}").contains("there is no log"), "{absent:#}");
-        assert!(!fixture.path().exists() && !beside(&file, PARTIAL).exists());
+        assert!(!fixture.path().exists() && !side_file(&file, PARTIAL_SUFFIX).exists());
 
         drop(fixture.database());
         fs::write(&file, "something else").unwrap();
@@ -213,17 +227,17 @@ mod tests {
         let fixture = Fixture::new();
         drop(fixture.database());
         let file = fixture.folder.path().join("backup.db");
-        let running = Partial::claim(&file).unwrap();
+        let running = PartialCopy::create(&file).unwrap();
         let second = backup(&fixture.settings, &file).unwrap_err();
         assert!(second.to_string().contains("is under way"), "{second:#}");
 
-        // As a process that is killed: the lock goes, the file stays.
+        // A process that is killed drops the lock and leaves the file.
         fs::write(&running.path, "half a database".repeat(1_000)).unwrap();
         let left = fs::read(&running.path).unwrap();
         drop(running);
-        fs::write(beside(&file, PARTIAL), left).unwrap();
+        fs::write(side_file(&file, PARTIAL_SUFFIX), left).unwrap();
         backup(&fixture.settings, &file).unwrap();
-        backup(&log_in(&fixture, &file), &fixture.folder.path().join("copy of the copy.db")).unwrap();
+        backup(&settings_for(&fixture, &file), &fixture.folder.path().join("copy of the copy.db")).unwrap();
     }
 
     #[test]
@@ -231,11 +245,11 @@ mod tests {
         let fixture = Fixture::new();
         let database = fixture.database();
         let file = fixture.folder.path().join("backup.db");
-        let partial = Partial::claim(&file).unwrap();
+        let partial = PartialCopy::create(&file).unwrap();
         partial.fill(&database).unwrap();
         fs::write(&file, "someone else's").unwrap();
-        assert!(partial.publish(&file).unwrap_err().to_string().contains("made meanwhile"));
+        assert!(partial.publish(&file).unwrap_err().to_string().contains("created meanwhile"));
         assert_eq!(fs::read(&file).unwrap(), b"someone else's");
-        assert!(!beside(&file, PARTIAL).exists());
+        assert!(!side_file(&file, PARTIAL_SUFFIX).exists());
     }
 }

@@ -1,6 +1,6 @@
-//! The index of words: the janitor puts into it what was said since, and takes out of it what has gone.
+//! The index of words: the janitor adds new messages and removes pruned ones.
 //!
-//! It may be behind, or hold what was edited, deleted or pruned meanwhile: a search trusts it with nothing.
+//! It may lag behind the log, so that a search checks every hit against the current text.
 
 use std::collections::BTreeSet;
 
@@ -11,27 +11,27 @@ use crate::{
     store::sqlite::rows::{from_sql, to_sql},
 };
 
-/// Messages that one step of the janitor indexes,
+/// Messages that one step indexes.
 const STEP_ROWS_MAX: u64 = 250;
 
-/// or so much text: a step holds the lock for some milliseconds.
+/// Text that one step indexes, so that it holds the lock for some milliseconds only.
 const STEP_BYTES_MAX: usize = 64 * 1024;
 
-/// Rows that one step takes out of the index.
-const STEP_GONE_MAX: u64 = 500;
+/// Rows that one step removes from the index.
+const STEP_REMOVED_MAX: u64 = 500;
 
-/// Whether there is something to index.
+/// Whether there are messages after the watermark.
 pub(crate) fn is_behind(log: &Connection) -> rusqlite::Result<bool> {
     log.prepare_cached("SELECT 1 FROM message WHERE ?1 < position LIMIT 1")?.exists([watermark(log)?])
 }
 
-/// Indexes what comes next.
+/// Indexes the next messages and moves the watermark.
 pub(crate) fn advance(log: &Connection) -> rusqlite::Result<()> {
-    let (mut mark, mut bytes) = (watermark(log)?, 0);
+    let (mut watermark, mut bytes) = (watermark(log)?, 0);
     let mut find = log.prepare_cached(
         "SELECT position, room_id, kind, of, text FROM message WHERE ?1 < position ORDER BY position LIMIT ?2",
     )?;
-    let mut rows = find.query(params![mark, to_sql(STEP_ROWS_MAX)])?;
+    let mut rows = find.query(params![watermark, to_sql(STEP_ROWS_MAX)])?;
     while bytes < STEP_BYTES_MAX
         && let Some(row) = rows.next()?
     {
@@ -39,39 +39,39 @@ pub(crate) fn advance(log: &Connection) -> rusqlite::Result<()> {
         let kind = row.get_ref(2)?.as_str()?.parse();
         let text = row.get_ref(4)?.as_str()?;
         match (kind, row.get::<_, Option<i64>>(3)?) {
-            (Ok(Kind::Text), _) => put(log, position, room, text)?,
-            (Ok(Kind::Edit | Kind::Delete), Some(target)) => index_anew(log, room, target)?,
+            (Ok(Kind::Text), _) => insert(log, position, room, text)?,
+            (Ok(Kind::Edit | Kind::Delete), Some(target)) => reindex(log, room, target)?,
             _ => {}
         }
-        (mark, bytes) = (position, bytes + text.len());
+        (watermark, bytes) = (position, bytes + text.len());
     }
     let mut set = log.prepare_cached(
         "INSERT INTO meta (key, value) VALUES ('search', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
     )?;
-    set.execute([mark])?;
+    set.execute([watermark])?;
     Ok(())
 }
 
-/// Indexes what a message says now in place of what it said before.
-fn index_anew(log: &Connection, room: i64, seq: i64) -> rusqlite::Result<()> {
+/// Replaces the words of an ordinary message by those of its current text.
+fn reindex(log: &Connection, room: i64, seq: i64) -> rusqlite::Result<()> {
     let mut find = log.prepare_cached(
         "SELECT position, author_id, text FROM message WHERE room_id = ?1 AND seq = ?2 AND kind = 'text'",
     )?;
     let target = find.query_row([room, seq], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     });
-    // It was pruned, or is no ordinary message.
+    // It was pruned, or is not an ordinary message.
     let Some((position, author, text)) = target.optional()? else { return Ok(()) };
     log.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([position])?;
-    match change(log, room, Seq(from_sql(seq)), &author)? {
+    match text_change(log, room, Seq(from_sql(seq)), &author)? {
         Some(TextChange::Deleted) => Ok(()),
-        Some(TextChange::Edited(text)) => put(log, position, room, &text),
-        None => put(log, position, room, &text),
+        Some(TextChange::Edited(text)) => insert(log, position, room, &text),
+        None => insert(log, position, room, &text),
     }
 }
 
-fn put(log: &Connection, position: i64, room: i64, text: &str) -> rusqlite::Result<()> {
-    // Each word once: how often a text has it says nothing here.
+fn insert(log: &Connection, position: i64, room: i64, text: &str) -> rusqlite::Result<()> {
+    // Each word once: a search does not rank.
     let words: BTreeSet<_> = words(text).chain([room_word(room)]).collect();
     let words = words.into_iter().collect::<Vec<_>>().join(" ");
     let mut insert = log.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
@@ -79,39 +79,38 @@ fn put(log: &Connection, position: i64, room: i64, text: &str) -> rusqlite::Resu
     Ok(())
 }
 
-/// The first position that is there.
+/// A subquery for the oldest position that is not pruned.
 const OLDEST: &str =
     "(SELECT COALESCE(MIN(position), (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'message'))
      FROM message)";
 
-/// Whether messages are indexed that were pruned, by whichever node.
-pub(crate) fn has_gone(log: &Connection) -> rusqlite::Result<bool> {
+/// Whether the index holds messages that were pruned, by any node.
+pub(crate) fn has_pruned_rows(log: &Connection) -> rusqlite::Result<bool> {
     let sql = format!("SELECT 1 FROM search_docsize WHERE id < {OLDEST} LIMIT 1");
     log.prepare_cached(&sql)?.exists([])
 }
 
-/// Takes some of them out of the index.
-pub(crate) fn forget_gone(log: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn remove_pruned_rows(log: &Connection) -> rusqlite::Result<()> {
     let sql = format!(
         "DELETE FROM search WHERE rowid IN (SELECT id FROM search_docsize WHERE id < {OLDEST} ORDER BY id LIMIT ?1)"
     );
-    log.prepare_cached(&sql)?.execute([to_sql(STEP_GONE_MAX)])?;
+    log.prepare_cached(&sql)?.execute([to_sql(STEP_REMOVED_MAX)])?;
     Ok(())
 }
 
-/// The word that all messages of a room have, and no text has.
+/// A word that is indexed with every message of a room, and that no text contains.
 pub(crate) fn room_word(room: i64) -> String {
     format!("_{room}")
 }
 
-/// What became of a message's text.
+/// What the author has done to a message's text.
 pub(crate) enum TextChange {
     Edited(String),
     Deleted,
 }
 
-/// What its author made of a message's text: a deletion is final, and else the newest edit counts.
-pub(crate) fn change(
+/// The change that counts: a deletion, or else the newest edit. Only those by `author` do.
+pub(crate) fn text_change(
     log: &Connection,
     room: i64,
     seq: Seq,
@@ -129,7 +128,7 @@ pub(crate) fn change(
     find.query_row(params![room, to_sql(seq.0), author], changed).optional()
 }
 
-/// Up to where the log is indexed.
+/// The position up to which the log is indexed.
 pub(crate) fn watermark(log: &Connection) -> rusqlite::Result<i64> {
     let mut find = log.prepare_cached("SELECT value FROM meta WHERE key = 'search'")?;
     Ok(find.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
@@ -137,7 +136,7 @@ pub(crate) fn watermark(log: &Connection) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::store::{
@@ -145,20 +144,18 @@ mod tests {
             amendments::amend,
             log::{append, draft},
         },
-        sqlite::{maintenance::janitor::Janitor, tests::Fixture},
+        sqlite::testing::{Fixture, run_round},
     };
 
     fn round(fixture: &Fixture) {
-        let (_runs, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        while !janitor.round(&stop).unwrap() {}
+        run_round(&mut fixture.janitor());
     }
 
-    fn ask(fixture: &Fixture, question: &str) -> i64 {
-        fixture.connection().query_row(question, [], |row| row.get(0)).unwrap()
+    fn number(fixture: &Fixture, sql: &str) -> i64 {
+        fixture.connection().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// The seqs in the index that have a word, whatever is said there now.
+    /// The positions that the index has for a word.
     fn hits(fixture: &Fixture, word: &str) -> Vec<i64> {
         let connection = fixture.connection();
         let sql = "SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid";
@@ -183,7 +180,7 @@ mod tests {
             (hits(&fixture, "one"), hits(&fixture, "uno"), hits(&fixture, "_1")),
             (vec![], vec![1], vec![1])
         );
-        assert_eq!(ask(&fixture, "SELECT value FROM meta WHERE key = 'search'"), 5);
+        assert_eq!(number(&fixture, "SELECT value FROM meta WHERE key = 'search'"), 5);
     }
 
     #[tokio::test]
@@ -191,14 +188,14 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.settings.retention = Duration::from_secs(3_600);
         let log = fixture.open();
-        append(&*log, (0..STEP_GONE_MAX + 3).map(|n| draft("", &format!("n{n}"))).collect()).await;
+        append(&*log, (0..STEP_REMOVED_MAX + 3).map(|n| draft("", &format!("n{n}"))).collect()).await;
         round(&fixture);
         fixture.connection().execute("DELETE FROM message WHERE position <= 2", []).unwrap();
         round(&fixture);
-        assert_eq!(ask(&fixture, "SELECT MIN(id) FROM search_docsize"), 3);
+        assert_eq!(number(&fixture, "SELECT MIN(id) FROM search_docsize"), 3);
         fixture.clock.set_after(Duration::from_secs(7_200));
         round(&fixture);
-        assert_eq!(ask(&fixture, "SELECT COUNT(*) FROM search_docsize"), 0);
+        assert_eq!(number(&fixture, "SELECT COUNT(*) FROM search_docsize"), 0);
         assert_eq!(hits(&fixture, "n7"), [] as [i64; 0]);
     }
 
@@ -213,7 +210,7 @@ mod tests {
         let long = "word ".repeat(STEP_BYTES_MAX / 5 + 1);
         append(&*log, vec![draft("", &long), draft("", &long)]).await;
         advance(&connection).unwrap();
-        assert_eq!(watermark(&connection).unwrap(), to_sql(STEP_ROWS_MAX) + 2, "so much text is a step's");
+        assert_eq!(watermark(&connection).unwrap(), to_sql(STEP_ROWS_MAX) + 2, "a step takes no more text");
         assert!(is_behind(&connection).unwrap());
         advance(&connection).unwrap();
         assert!(!is_behind(&connection).unwrap());

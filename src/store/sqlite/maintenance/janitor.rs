@@ -1,7 +1,6 @@
-//! Keeps the file small and the search near: checkpoints the WAL, forgets old nonces, prunes old messages, indexes new ones.
+//! The janitor thread: deletes expired nonces and messages, updates the search index, and checkpoints the WAL.
 //!
-//! One janitor of all nodes works at a time, in small steps with the lock let
-//! go between them, so that no commit waits long for it.
+//! One node's janitor works at a time.
 
 use std::{
     sync::{
@@ -11,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::Connection;
 
 use crate::{
     chat::{model::UnixMs, ports::Clock},
@@ -20,46 +19,34 @@ use crate::{
         retention::{KEPT_MIN, Retention},
         sqlite::{
             file::{
-                database::{Database, WRITER_PATIENCE, used_bytes},
-                lock::SideLock,
+                database::{Database, WRITER_BUSY_TIMEOUT, used_bytes},
+                lock::FileLock,
             },
-            maintenance::{index, retention_clock::RetentionClock},
-            rows::{from_sql, to_sql},
+            maintenance::{index, pruning, retention_clock::RetentionClock, steps::Steps},
         },
     },
 };
 
-/// Pause between two rounds.
+/// The pause between rounds.
 const ROUND_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Rows that one transaction takes away.
-const STEP_ROWS_MAX: u64 = 500;
-
-/// Transactions of one kind in a round; what is left over waits for the next.
-const STEPS_MAX: usize = 50;
-
-/// After a step the lock is left alone for as long as it was held, and no longer than this.
-const PAUSE_MAX: Duration = Duration::from_millis(20);
-
-/// A larger WAL is cut to nothing, which commits have to wait for.
+/// A larger WAL is truncated, and commits have to wait for that.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Waits for readers no longer than this when it cuts the WAL.
-const CUT_PATIENCE: Duration = Duration::from_millis(100);
+/// How long a truncation waits for readers.
+const TRUNCATE_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// What the thread owns.
+/// The state of the janitor thread.
 pub(crate) struct Janitor {
     database: Database,
     clock: Arc<dyn Clock>,
-    calendar: RetentionClock,
+    retention_clock: RetentionClock,
     retention: Retention,
-    /// Among the janitors of all nodes.
-    turn: SideLock,
-    /// Among all who write.
-    lock: SideLock,
+    janitor_lock: FileLock,
+    writer_lock: FileLock,
     connection: Option<Connection>,
-    /// It was said that the log stays larger than it may.
-    warned: bool,
+    /// The log was larger than `log.retention_bytes` with nothing left to prune, and a warning was logged.
+    has_warned: bool,
 }
 
 impl Janitor {
@@ -68,182 +55,91 @@ impl Janitor {
         clock: Arc<dyn Clock>,
         settings: &config::Log,
     ) -> anyhow::Result<Self> {
-        let (turn, lock) = (database.janitor_lock()?, database.lock()?);
-        let retention = Retention::of(settings);
-        let (calendar, connection) = (RetentionClock::default(), None);
-        Ok(Self { database, clock, calendar, retention, turn, lock, connection, warned: false })
+        Ok(Self {
+            janitor_lock: database.janitor_lock()?,
+            writer_lock: database.writer_lock()?,
+            database,
+            clock,
+            retention_clock: RetentionClock::default(),
+            retention: Retention::new(settings),
+            connection: None,
+            has_warned: false,
+        })
     }
 
     /// Works until the other end of `stop` is dropped.
-    pub(crate) fn work(mut self, stop: &Receiver<()>) {
+    pub(crate) fn run(mut self, stop: &Receiver<()>) {
         while stop.recv_timeout(ROUND_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             if let Err(error) = self.round(stop) {
                 self.connection = None;
-                tracing::warn!(error = format!("{error:#}"), "the message log could not be tidied up");
+                let error = format!("{error:#}");
+                tracing::warn!(
+                    error,
+                    "the message log could not be pruned, indexed or checkpointed; trying again"
+                );
             }
         }
     }
 
-    /// Does what is to be done now, if no other node does; says whether it had its turn.
+    /// Does what is due now; returns false without doing anything if another node's janitor is at work.
     pub(crate) fn round(&mut self, stop: &Receiver<()>) -> anyhow::Result<bool> {
-        let Some(_turn) = self.turn.attempt()? else { return Ok(false) };
+        let Some(_guard) = self.janitor_lock.try_acquire()? else { return Ok(false) };
         let connection = match &mut self.connection {
             Some(connection) => connection,
             empty => empty.insert(self.database.writer()?),
         };
-        let now = self.calendar.believed(self.clock.now(), newest(connection)?, Instant::now());
-        let mut steps = Steps { connection, lock: &self.lock, stop, pause: Duration::ZERO };
-
-        let before = self.retention.nonces_before(now);
-        steps.take(|log| has_old_nonce(log, before), |log| forget_nonces(log, before))?;
-        if let Some(before) = self.retention.messages_before(now) {
-            steps.take(|log| has_old_message(log, before), |log| prune(log, end_of_old(log, before)?))?;
-        }
-        if let Some(most) = self.retention.bytes_max() {
-            let has_more = |log: &Connection| Ok(most < used_bytes(log)? && has_more_than_stays(log)?);
-            steps.take(has_more, |log| prune(log, end_of_oldest(log)?))?;
-            let is_stuck = most < used_bytes(steps.connection)? && !has_more_than_stays(steps.connection)?;
-            if is_stuck && !self.warned {
+        let newest = pruning::newest(connection)?;
+        let now = self.retention_clock.limit(self.clock.now(), newest, Instant::now());
+        let mut steps = Steps::new(connection, &self.writer_lock, stop);
+        delete_expired(&mut steps, &self.retention, now)?;
+        if let Some(bytes_max) = self.retention.bytes_max() {
+            let is_stuck = prune_to_size(&mut steps, bytes_max)?;
+            if is_stuck && !self.has_warned {
                 tracing::warn!(
-                    "log.retention_bytes is too little for what must stay: \
-                     nonces, for log.nonce_ttl, and the newest messages"
+                    "the message log stays larger than log.retention_bytes: nonces are kept for log.nonce_ttl, \
+                     and the newest {KEPT_MIN} messages always; change one of the two settings"
                 );
             }
-            self.warned = is_stuck;
+            self.has_warned = is_stuck;
         }
-        steps.take(index::has_gone, |log| index::forget_gone(log))?;
-        steps.take(index::is_behind, |log| index::advance(log))?;
-        checkpoint(steps.connection, &self.lock, &self.database)?;
+        steps.run(index::has_pruned_rows, |log| index::remove_pruned_rows(log))?;
+        steps.run(index::is_behind, |log| index::advance(log))?;
+        checkpoint(steps.connection, &self.writer_lock, &self.database)?;
         Ok(true)
     }
 }
 
-/// How a round takes something away.
-struct Steps<'j> {
-    connection: &'j mut Connection,
-    lock: &'j SideLock,
-    stop: &'j Receiver<()>,
-    /// Before the next step.
-    pause: Duration,
+fn delete_expired(steps: &mut Steps<'_>, retention: &Retention, now: UnixMs) -> anyhow::Result<()> {
+    let before = retention.nonces_before(now);
+    steps.run(|log| pruning::has_expired_nonce(log, before), |log| pruning::delete_nonces(log, before))?;
+    let Some(before) = retention.messages_before(now) else { return Ok(()) };
+    steps.run(
+        |log| pruning::has_expired_message(log, before),
+        |log| pruning::prune(log, pruning::end_of_expired(log, before)?),
+    )
 }
 
-impl Steps<'_> {
-    /// Does `step` as long as it `is_due`, in transactions of their own. Between two the lock is left alone for a while:
-    /// who takes it back at once is often quicker than those that wait for it.
-    fn take(
-        &mut self,
-        is_due: impl Fn(&Connection) -> rusqlite::Result<bool>,
-        step: impl Fn(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> anyhow::Result<()> {
-        for _ in 0..STEPS_MAX {
-            let is_stopped = self.stop.recv_timeout(self.pause) == Err(RecvTimeoutError::Disconnected);
-            self.pause = Duration::ZERO;
-            // Asked without the lock: mostly there is nothing to do.
-            if is_stopped || !is_due(self.connection)? {
-                break;
-            }
-            let held = self.lock.wait()?;
-            let begin = Instant::now();
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            step(&transaction)?;
-            transaction.commit()?;
-            drop(held);
-            self.pause = begin.elapsed().min(PAUSE_MAX);
-        }
-        Ok(())
-    }
-}
-
-/// When the newest message was stored, or the newest nonce if all messages are gone.
-fn newest(log: &Connection) -> rusqlite::Result<UnixMs> {
-    let mut find = log.prepare_cached(
-        "SELECT COALESCE((SELECT at FROM message ORDER BY position DESC LIMIT 1), (SELECT MAX(at) FROM nonce), 0)",
+/// Prunes the oldest messages while the log is too large; returns whether it is and no more may be pruned.
+fn prune_to_size(steps: &mut Steps<'_>, bytes_max: u64) -> anyhow::Result<bool> {
+    let is_too_large = |log: &Connection| used_bytes(log).map(|used| bytes_max < used);
+    steps.run(
+        |log| Ok(is_too_large(log)? && pruning::has_more_than_kept(log)?),
+        |log| pruning::prune(log, pruning::end_of_oldest(log)?),
     )?;
-    find.query_row([], |row| Ok(UnixMs(from_sql(row.get(0)?))))
+    Ok(is_too_large(steps.connection)? && !pruning::has_more_than_kept(steps.connection)?)
 }
 
-fn has_old_nonce(log: &Connection, before: UnixMs) -> rusqlite::Result<bool> {
-    let mut find = log.prepare_cached("SELECT 1 FROM nonce WHERE at < ?1 LIMIT 1")?;
-    find.exists([to_sql(before.0)])
-}
-
-fn forget_nonces(log: &Transaction<'_>, before: UnixMs) -> rusqlite::Result<()> {
-    let mut find =
-        log.prepare_cached("SELECT room_id, author_id, nonce FROM nonce WHERE at < ?1 ORDER BY at LIMIT ?2")?;
-    let keys = find.query_map(params![to_sql(before.0), to_sql(STEP_ROWS_MAX)], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-    })?;
-    let keys = keys.collect::<rusqlite::Result<Vec<(i64, String, String)>>>()?;
-    // One by one: for a list of whole keys SQLite would walk through all nonces of each room.
-    let mut delete =
-        log.prepare_cached("DELETE FROM nonce WHERE room_id = ?1 AND author_id = ?2 AND nonce = ?3")?;
-    for key in keys {
-        delete.execute(key)?;
-    }
-    Ok(())
-}
-
-/// Whether the oldest message of all, in the order of the log, is old.
-fn has_old_message(log: &Connection, before: UnixMs) -> rusqlite::Result<bool> {
-    let mut find = log.prepare_cached("SELECT at FROM message ORDER BY position LIMIT 1")?;
-    let at: Option<i64> = find.query_row([], |row| row.get(0)).optional()?;
-    Ok(at.is_some_and(|at| from_sql(at) < before.0))
-}
-
-/// The first message that is not old, or where this step ends; none of an empty log.
-///
-/// A message from a clock that runs ahead keeps those behind it until its own time has come.
-fn end_of_old(log: &Connection, before: UnixMs) -> rusqlite::Result<Option<i64>> {
-    let mut find = log.prepare_cached(
-        "SELECT COALESCE(MIN(CASE WHEN ?1 <= at THEN position END), MAX(position) + 1)
-         FROM (SELECT position, at FROM message ORDER BY position LIMIT ?2)",
-    )?;
-    find.query_row(params![to_sql(before.0), to_sql(STEP_ROWS_MAX)], |row| row.get(0))
-}
-
-/// Whether there are messages that may go for want of room.
-fn has_more_than_stays(log: &Connection) -> rusqlite::Result<bool> {
-    let mut find = log.prepare_cached("SELECT 1 FROM message LIMIT 1 OFFSET ?1")?;
-    find.exists([to_sql(KEPT_MIN as u64)])
-}
-
-/// Where this step ends, if it begins with the oldest message and leaves those that stay.
-fn end_of_oldest(log: &Connection) -> rusqlite::Result<Option<i64>> {
-    let mut find = log.prepare_cached(
-        "SELECT MIN((SELECT MAX(position) + 1 FROM (SELECT position FROM message ORDER BY position LIMIT ?1)),
-                    (SELECT MIN(position) FROM (SELECT position FROM message ORDER BY position DESC LIMIT ?2)))",
-    )?;
-    find.query_row(params![to_sql(STEP_ROWS_MAX), to_sql(KEPT_MIN as u64)], |row| row.get(0))
-}
-
-/// Takes away what lies before a position.
-///
-/// The log's beginning is the beginning of each room, so that what stays of a
-/// room has no hole, whatever the nodes' clocks said.
-fn prune(log: &Transaction<'_>, end: Option<i64>) -> rusqlite::Result<()> {
-    // NOT INDEXED: by position, and not through the index of all rooms to group by.
-    let mut mark = log.prepare_cached(
-        "UPDATE room SET pruned = gone.seq
-         FROM (SELECT room_id, MAX(seq) AS seq FROM message NOT INDEXED WHERE position < ?1 GROUP BY room_id) AS gone
-         WHERE id = gone.room_id",
-    )?;
-    mark.execute([end])?;
-    log.prepare_cached("DELETE FROM message WHERE position < ?1")?.execute([end])?;
-    Ok(())
-}
-
-/// Moves what the WAL holds into the database. That keeps nobody waiting; only
-/// when the WAL has become large it is also cut, under the lock.
-fn checkpoint(connection: &Connection, lock: &SideLock, database: &Database) -> anyhow::Result<()> {
+/// Moves the WAL's pages into the database, which delays nobody. A large WAL is then truncated under the lock.
+fn checkpoint(connection: &Connection, writer_lock: &FileLock, database: &Database) -> anyhow::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
     if database.wal_bytes() <= WAL_BYTES_MAX {
         return Ok(());
     }
-    let _held = lock.wait()?;
-    connection.busy_timeout(CUT_PATIENCE)?;
-    // It says in its row, not as an error, that readers were in the way: then it is for the next round.
+    let _guard = writer_lock.acquire()?;
+    connection.busy_timeout(TRUNCATE_BUSY_TIMEOUT)?;
+    // If readers are in the way, its row says so and it does not fail: the next round tries again.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    connection.busy_timeout(WRITER_PATIENCE)?;
+    connection.busy_timeout(WRITER_BUSY_TIMEOUT)?;
     Ok(())
 }
 
@@ -259,7 +155,7 @@ mod tests {
         },
         store::{
             contract::log::{append, draft, read},
-            sqlite::tests::Fixture,
+            sqlite::{maintenance::pruning::STEP_ROWS_MAX, testing::Fixture},
         },
     };
 
@@ -271,15 +167,14 @@ mod tests {
         fixture
     }
 
-    /// Moves the fixture's clock and does one round; says whether it had its turn.
+    /// Sets the fixture's clock and does one round; returns false if another janitor was at work.
     fn round_after(fixture: &Fixture, time: Duration) -> bool {
         fixture.clock.set_after(time);
-        let (_runs, stop) = mpsc::channel();
-        let mut janitor = Janitor::new(fixture.database(), fixture.clock.clone(), &fixture.settings).unwrap();
-        janitor.round(&stop).unwrap()
+        let (_running, stop) = mpsc::channel();
+        fixture.janitor().round(&stop).unwrap()
     }
 
-    /// The same, after the log's own janitor if that has its turn just then.
+    /// The same, repeated while the log's own janitor is at work.
     fn after(fixture: &Fixture, time: Duration) {
         while !round_after(fixture, time) {}
     }
@@ -310,7 +205,7 @@ mod tests {
         let now = UnixMs(draft("", "").at.0 + 1_000 * HOUR.as_millis() as u64);
         append(&*log, vec![Draft { at: now, ..draft("c", "z") }]).await;
         after(&fixture, 1_000 * HOUR);
-        assert_eq!(read(&*log, "lobby", 0, 10).await, "3:z", "the log bears it out");
+        assert_eq!(read(&*log, "lobby", 0, 10).await, "3:z", "the newest message confirms the clock");
         assert_eq!(append(&*log, vec![draft("a", "x")]).await, "4");
     }
 
@@ -352,7 +247,7 @@ mod tests {
         let fixture = Fixture::new();
         let log = fixture.open();
         let text = "x".repeat(1024 * 1024);
-        // Who reads keeps the WAL from beginning anew.
+        // A reader keeps the WAL from starting over.
         let reader = fixture.connection();
         reader.execute_batch("BEGIN; SELECT COUNT(*) FROM message").unwrap();
         while fixture.database().wal_bytes() <= WAL_BYTES_MAX {
@@ -369,35 +264,11 @@ mod tests {
         let fixture = fixture(HOUR, HOUR);
         let log = fixture.open();
         append(&*log, vec![draft("a", "x")]).await;
-        let turn = fixture.database().janitor_lock().unwrap().wait().unwrap();
+        let guard = fixture.database().janitor_lock().unwrap().acquire().unwrap();
         assert!(!round_after(&fixture, 2 * HOUR));
         assert_eq!(read(&*log, "lobby", 0, 10).await, "1:x");
-        drop(turn);
+        drop(guard);
         after(&fixture, 2 * HOUR);
         assert_eq!(read(&*log, "lobby", 0, 10).await, "");
-    }
-
-    #[tokio::test]
-    async fn the_lock_is_free_between_two_steps() {
-        let fixture = fixture(HOUR, HOUR);
-        let log = fixture.open();
-        append(&*log, (0..STEP_ROWS_MAX * 3).map(|_| draft("", "x")).collect()).await;
-        let (database, steps) = (fixture.database(), std::cell::Cell::new(0));
-        let (mut connection, lock) = (database.writer().unwrap(), database.lock().unwrap());
-        let (_runs, stop) = mpsc::channel();
-        let contender = database.lock().unwrap();
-        let is_due = |log: &Connection| {
-            assert!(contender.attempt().unwrap().is_some(), "it is held between the steps");
-            steps.set(steps.get() + 1);
-            has_old_message(log, UnixMs(u64::MAX))
-        };
-        let step = |log: &Transaction<'_>| {
-            assert!(contender.attempt().unwrap().is_none(), "a step is made without the lock");
-            prune(log, end_of_old(log, UnixMs(u64::MAX))?)
-        };
-        let mut taken =
-            Steps { connection: &mut connection, lock: &lock, stop: &stop, pause: Duration::ZERO };
-        taken.take(is_due, step).unwrap();
-        assert_eq!(steps.get(), 4);
     }
 }

@@ -1,6 +1,8 @@
-//! What keeps the log small, searchable and copied.
+//! Keeps the log small and searchable, and copies it.
 
 pub(crate) mod backup;
 pub(crate) mod index;
 pub(crate) mod janitor;
-pub(crate) mod retention_clock;
+mod pruning;
+mod retention_clock;
+mod steps;

@@ -1,34 +1,34 @@
-//! The time by which a log forgets: the clock's, as far as the log bears it out.
+//! Retention clock: at most 24 h past the newest stored message, so that a wrong system clock cannot delete history.
 
 use std::time::{Duration, Instant};
 
 use crate::chat::model::UnixMs;
 
-/// How far the clock is believed beyond the newest that the log holds.
-const LEAP_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// How far the system clock may be ahead of the newest entry of the log.
+const LEAD_MAX: Duration = Duration::from_secs(24 * 3_600);
 
-/// What bears the clock out: the newest of the log, and how long there has been nothing newer.
+/// Limits the system clock by the newest entry of the log.
 ///
-/// Whatever is read of a clock that is days ahead, everything looks old, and would be forgotten at once
-/// and for good. So a day may have passed unnoticed, and beyond it as much as this process lived through.
-/// While nothing is stored and no node runs, what is to be forgotten waits for as long as that took.
+/// By a clock that is days ahead, everything looks expired and would be deleted for good. So the time is limited to
+/// the newest entry plus [`LEAD_MAX`] plus the time that this process has run since it first saw that entry. The
+/// price: if nothing is stored and no node runs, expiry is delayed by that time.
 #[derive(Debug, Default)]
 pub(crate) struct RetentionClock {
     newest: Option<(UnixMs, Instant)>,
 }
 
 impl RetentionClock {
-    /// The time to go by, where the clock says `now`, and the newest of the log is from `newest`; `seen` is
-    /// when that was read, by a clock that nobody sets.
-    pub(crate) fn believed(&mut self, now: UnixMs, newest: UnixMs, seen: Instant) -> UnixMs {
+    /// The time for retention: the system clock says `now`, and the newest entry is from `newest`, as read at `read_at`
+    /// of the monotonic clock.
+    pub(crate) fn limit(&mut self, now: UnixMs, newest: UnixMs, read_at: Instant) -> UnixMs {
         let since = match self.newest {
             Some((known, since)) if known == newest => since,
-            _ => seen,
+            _ => read_at,
         };
         self.newest = Some((newest, since));
-        let passed = LEAP_MAX + seen.duration_since(since);
-        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        now.min(UnixMs(newest.0.saturating_add(passed_ms)))
+        let lead = LEAD_MAX + read_at.duration_since(since);
+        let lead_ms = u64::try_from(lead.as_millis()).unwrap_or(u64::MAX);
+        now.min(UnixMs(newest.0.saturating_add(lead_ms)))
     }
 }
 
@@ -38,14 +38,14 @@ mod tests {
 
     const HOUR: u64 = 3_600_000;
 
-    /// Asks in turn: (hours by the clock, hours of the newest, hours that this process ran). Answers in hours.
-    fn trace(looks: &[(u64, u64, u64)]) -> Vec<u64> {
-        let (mut calendar, start) = (RetentionClock::default(), Instant::now());
-        let look = |(clock, newest, ran): &(u64, u64, u64)| {
-            let seen = start + Duration::from_millis(ran * HOUR);
-            calendar.believed(UnixMs(clock * HOUR), UnixMs(newest * HOUR), seen).0 / HOUR
+    /// Limits times in turn, given as (system clock, newest entry, time that this process has run). All in hours.
+    fn trace(steps: &[(u64, u64, u64)]) -> Vec<u64> {
+        let (mut retention_clock, start) = (RetentionClock::default(), Instant::now());
+        let limit = |(now, newest, ran): &(u64, u64, u64)| {
+            let read_at = start + Duration::from_millis(ran * HOUR);
+            retention_clock.limit(UnixMs(now * HOUR), UnixMs(newest * HOUR), read_at).0 / HOUR
         };
-        looks.iter().map(look).collect()
+        steps.iter().map(limit).collect()
     }
 
     #[test]

@@ -1,10 +1,10 @@
--- What the log knows of itself: its epoch and its key; `probe` is only ever written.
+-- The log's epoch and its key. `probe` is written to find out whether the log can be written.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A room and what of it is there: seqs pruned + 1 to head.
+-- A room. The log holds its seqs pruned + 1 to head.
 CREATE TABLE room (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -13,8 +13,8 @@ CREATE TABLE room (
     CHECK (0 <= pruned AND pruned <= head)
 ) STRICT;
 
--- AUTOINCREMENT, so that no position is given twice, also after pruning. What
--- growth() reads comes first, so that it never touches a long text's pages.
+-- AUTOINCREMENT, so that no position is used twice, even after pruning. The columns that changes_since() reads come
+-- first, so that it never reads the overflow pages of a long text.
 CREATE TABLE message (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     room_id INTEGER NOT NULL REFERENCES room (id),
@@ -29,7 +29,7 @@ CREATE TABLE message (
     UNIQUE (room_id, seq)
 ) STRICT;
 
--- Who has said what under which nonce; it outlives the message by being its own table.
+-- Recorded nonces. A table of its own, so that a nonce outlives its message.
 CREATE TABLE nonce (
     room_id INTEGER NOT NULL REFERENCES room (id),
     author_id TEXT NOT NULL,

@@ -1,7 +1,6 @@
--- The words of ordinary messages, by the position of the message: what is said now, not what it was before an edit.
--- It holds no text and no places in it, only who has which word. The janitor fills it up to the position that
--- meta's 'search' says; what lies beyond is looked at when someone searches. The room is a word, too: `_` and
--- its id, which no text has.
+-- The words of ordinary messages, with the message's position as the rowid; of an edited message, those of its
+-- current text. It stores neither texts nor offsets. The janitor fills it up to the position in meta's 'search'; a
+-- search scans the messages after that. The room is indexed as a word: `_` and its id, which no text contains.
 CREATE VIRTUAL TABLE search USING fts5 (
     words,
     content = '',
@@ -10,5 +9,5 @@ CREATE VIRTUAL TABLE search USING fts5 (
     tokenize = "ascii tokenchars '_'"
 );
 
--- What an ordinary message says now: only edits and deletions are in it.
+-- Finds the current text of an ordinary message. Edits and deletions only.
 CREATE INDEX message_change ON message (room_id, of) WHERE kind IN ('edit', 'delete');

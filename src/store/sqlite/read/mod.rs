@@ -1,5 +1,6 @@
-//! Connections that read, and what they are asked.
+//! Read connections and the queries that they run.
 
 pub(crate) mod changes;
 pub(crate) mod pool;
+pub(crate) mod queries;
 pub(crate) mod search;

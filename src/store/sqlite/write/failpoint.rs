@@ -1,36 +1,35 @@
-//! Places where a test makes this process die or freeze, if built with the feature `failpoints`.
+//! Points at which a test kills or freezes this process, in builds with the feature `failpoints`.
 //!
-//! The environment variable `CHORUS_FAILPOINT` names one, and a batch reaches
-//! it when one of its texts contains the same name.
+//! The environment variable `CHORUS_FAILPOINT` names one. A group reaches it if one of its texts contains the name.
 
-use crate::store::sqlite::write::queue::Run;
+use crate::store::sqlite::write::queue::QueuedBatch;
 
-/// In the transaction, before its commit; the locks are held.
-pub(crate) fn in_commit(runs: &[Run]) {
+/// In the transaction, before its commit, while the locks are held.
+pub(crate) fn in_commit(group: &[QueuedBatch]) {
     #[cfg(feature = "failpoints")]
-    if is_reached("stop_in_commit", runs) {
+    if is_reached("stop_in_commit", group) {
         let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         stopped.expect("a process may stop itself");
-        // Another thread may be the one that the signal reaches, and stops the others: until then this one stays here.
+        // The signal may reach another thread first: this one waits until it is stopped with the process.
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
     #[cfg(not(feature = "failpoints"))]
-    let _ = runs;
+    let _ = group;
 }
 
-/// After the commit, before anybody is told.
-pub(crate) fn after_commit(runs: &[Run]) {
+/// After the commit, before any caller gets its result.
+pub(crate) fn after_commit(group: &[QueuedBatch]) {
     #[cfg(feature = "failpoints")]
-    if is_reached("abort_after_commit", runs) {
+    if is_reached("abort_after_commit", group) {
         std::process::abort();
     }
     #[cfg(not(feature = "failpoints"))]
-    let _ = runs;
+    let _ = group;
 }
 
 #[cfg(feature = "failpoints")]
-fn is_reached(name: &str, runs: &[Run]) -> bool {
-    let mut drafts = runs.iter().flat_map(|run| &run.drafts);
+fn is_reached(name: &str, group: &[QueuedBatch]) -> bool {
+    let mut drafts = group.iter().flat_map(|batch| &batch.drafts);
     std::env::var("CHORUS_FAILPOINT").is_ok_and(|set| set == name)
         && drafts.any(|draft| draft.text.as_str().contains(name))
 }

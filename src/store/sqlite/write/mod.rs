@@ -1,7 +1,7 @@
-//! One thread that stores batches of drafts in transactions.
+//! The writer: one thread of the process, which stores batches of drafts in transactions.
 
-pub(crate) mod failpoint;
-pub(crate) mod failure;
+mod failpoint;
+mod failure;
 pub(crate) mod queue;
 pub(crate) mod sequencer;
 pub(crate) mod writer;

@@ -1,6 +1,6 @@
-//! Gives drafts their places, inside a transaction of the caller's.
+//! Appends drafts inside a transaction: gives each the next seq of its room, or recognises its nonce.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
@@ -15,24 +15,24 @@ use crate::{
     },
 };
 
-/// The rooms that one transaction touches, with their heads as it found them:
-/// other processes write too, so that nothing of it may outlive the transaction.
+/// The heads of the rooms that one transaction touches. Other processes write too, so that nothing in here may
+/// outlive the transaction.
 pub(crate) struct Sequencer<'c> {
     connection: &'c Connection,
     rooms: HashMap<RoomName, Room>,
     nonces: Nonces<'c>,
-    /// Taken out of the connection's cache once, not for each of some hundred drafts.
+    /// Taken from the connection's cache once rather than for each of some hundred drafts.
     insert: CachedStatement<'c>,
 }
 
 struct Room {
     id: i64,
     head: Seq,
-    grown: bool,
+    has_grown: bool,
 }
 
 impl<'c> Sequencer<'c> {
-    /// Nothing placed yet. `connection` is in a transaction that may write.
+    /// `connection` is in a transaction that may write.
     pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         let insert = connection.prepare_cached(
             "INSERT INTO message (room_id, seq, at, kind, author_id, author_name, nonce, node, text, of, author_color)
@@ -41,62 +41,53 @@ impl<'c> Sequencer<'c> {
         Ok(Self { connection, rooms: HashMap::new(), nonces: Nonces::new(connection)?, insert })
     }
 
-    /// Stores a draft at the next place of its room, or finds its nonce used.
-    pub(crate) fn place(&mut self, draft: &Draft) -> rusqlite::Result<Appended> {
-        let room = room(&mut self.rooms, self.connection, &draft.room)?;
+    /// Stores a draft with the next seq of its room, unless its nonce is recorded.
+    pub(crate) fn append(&mut self, draft: &Draft) -> rusqlite::Result<Appended> {
+        let room = match self.rooms.entry(draft.room.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(find_or_create_room(self.connection, &draft.room)?),
+        };
         let receipt = Receipt { seq: room.head.next(), at: draft.at };
         if let Some(nonce) = &draft.nonce {
             let key = NonceKey { room: room.id, author: &draft.author.id, nonce };
             let digest = Digest::of(draft);
-            if let Some(appended) = self.nonces.recall(&key, digest)? {
+            if let Some(appended) = self.nonces.find(&key, digest)? {
                 return Ok(appended);
             }
-            self.nonces.remember(&key, receipt, digest)?;
+            self.nonces.insert(&key, receipt, digest)?;
         }
         insert(&mut self.insert, room.id, receipt.seq, draft)?;
-        (room.head, room.grown) = (receipt.seq, true);
+        (room.head, room.has_grown) = (receipt.seq, true);
         Ok(Appended::Stored(receipt))
     }
 
     /// Writes the new heads; the caller commits.
     pub(crate) fn finish(self) -> rusqlite::Result<()> {
         let mut update = self.connection.prepare_cached("UPDATE room SET head = ?2 WHERE id = ?1")?;
-        for room in self.rooms.values().filter(|room| room.grown) {
+        for room in self.rooms.values().filter(|room| room.has_grown) {
             update.execute(params![room.id, to_sql(room.head.0)])?;
         }
         Ok(())
     }
 }
 
-fn room<'r>(
-    rooms: &'r mut HashMap<RoomName, Room>,
-    connection: &Connection,
-    name: &RoomName,
-) -> rusqlite::Result<&'r mut Room> {
-    if !rooms.contains_key(name) {
-        rooms.insert(name.clone(), find_or_create(connection, name)?);
-    }
-    Ok(rooms.get_mut(name).expect("it is there or was put there"))
-}
-
-fn find_or_create(connection: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
+fn find_or_create_room(connection: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
     let mut find = connection.prepare_cached("SELECT id, head FROM room WHERE name = ?1")?;
     let found = find.query_row([name.as_str()], |row| Ok((row.get(0)?, from_sql(row.get(1)?)))).optional()?;
     if let Some((id, head)) = found {
-        return Ok(Room { id, head: Seq(head), grown: false });
+        return Ok(Room { id, head: Seq(head), has_grown: false });
     }
     connection.prepare_cached("INSERT INTO room (name) VALUES (?1)")?.execute([name.as_str()])?;
-    Ok(Room { id: connection.last_insert_rowid(), head: Seq::ZERO, grown: false })
+    Ok(Room { id: connection.last_insert_rowid(), head: Seq::ZERO, has_grown: false })
 }
 
-/// Under what a nonce is remembered.
 struct NonceKey<'d> {
     room: i64,
     author: &'d UserId,
     nonce: &'d Nonce,
 }
 
-/// What was said under which nonce.
+/// The table of recorded nonces.
 struct Nonces<'c> {
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
@@ -113,8 +104,8 @@ impl<'c> Nonces<'c> {
         Ok(Self { find, insert })
     }
 
-    /// What an earlier use makes of a message that says what `digest` tells.
-    fn recall(&mut self, key: &NonceKey<'_>, digest: Digest) -> rusqlite::Result<Option<Appended>> {
+    /// `Known` if the nonce was recorded with the same digest, `Conflict` if with another.
+    fn find(&mut self, key: &NonceKey<'_>, digest: Digest) -> rusqlite::Result<Option<Appended>> {
         let key = params![key.room, key.author.as_str(), key.nonce.as_str(), digest.as_bytes()];
         let appended = self.find.query_row(key, |row| {
             let receipt = Receipt { seq: Seq(from_sql(row.get(0)?)), at: UnixMs(from_sql(row.get(1)?)) };
@@ -123,7 +114,7 @@ impl<'c> Nonces<'c> {
         appended.optional()
     }
 
-    fn remember(&mut self, key: &NonceKey<'_>, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
+    fn insert(&mut self, key: &NonceKey<'_>, receipt: Receipt, digest: Digest) -> rusqlite::Result<()> {
         let (author, nonce) = (key.author.as_str(), key.nonce.as_str());
         let (seq, at) = (to_sql(receipt.seq.0), to_sql(receipt.at.0));
         self.insert.execute(params![key.room, author, nonce, seq, at, digest.as_bytes()])?;
@@ -142,7 +133,7 @@ fn insert(statement: &mut CachedStatement<'_>, room: i64, seq: Seq, draft: &Draf
         draft.nonce.as_ref().map(Nonce::as_str),
         draft.node.as_str(),
         draft.text.as_str(),
-        draft.target.map(|of| to_sql(of.0)),
+        draft.target.map(|target| to_sql(target.0)),
         draft.author.color.map(Hue::degrees),
     ])?;
     Ok(())
