@@ -1,4 +1,4 @@
-//! HTTP: the page, the API and the probes.
+//! The HTTP edge: the page, the API and the probes.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,36 +25,37 @@ mod assets;
 mod error;
 mod probes;
 
-/// What all requests share.
+/// What the handlers of all requests share.
 #[derive(Clone)]
 pub struct Http {
     /// The domain's verbs.
     pub chat: Arc<ChatService>,
-    /// Who a token's bearer is.
+    /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
-    /// Rate limits of users who post over HTTP.
+    /// Rate limits for posts over HTTP.
     pub posting: Arc<Mutex<UserLimits>>,
-    /// Whether other nodes can be reached.
+    /// The bus, whose state `/readyz` shows.
     pub bus: Arc<dyn ClusterBus>,
-    /// Answers `/metrics`.
+    /// Renders `/metrics`.
     pub metrics: Metrics,
     /// Cancelled when the node drains.
     pub draining: CancellationToken,
-    /// The longest text, in bytes.
+    /// Maximum length of a message's text.
     pub text_bytes_max: usize,
-    /// The cookie by which a balancer in front keeps a browser at its node.
+    /// The cookie with which the load balancer keeps a browser on one node.
     pub sticky_cookie: Arc<str>,
 }
 
-/// A file by itself loads nothing; the page has a policy of its own.
+/// For files, which load nothing by themselves; the page has a policy of its own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// What the body of an API request may take beside its text, in bytes.
+/// What a request's body may contain beside the text.
 const BODY_BYTES: usize = 8_192;
 
-/// All routes. `mount` puts the sockets in front of the pages; the scripts that clients load from `/socket.io/` are
-/// served ahead of the sockets, which would refuse them.
+/// All routes. `mount` adds the sockets. The scripts below `/socket.io/` are served before the sockets, which would refuse
+/// them.
 pub fn router(http: Http, mount: impl FnOnce(Router) -> Router) -> Router {
+    // JSON may write each byte of a text as six.
     let body_bytes = http.text_bytes_max * 6 + BODY_BYTES;
     let api = Router::new()
         .route("/api/sessions", post(api::new_session))

@@ -27,7 +27,8 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&settings.log_filter).context("telemetry.log_filter is invalid; write it like info or info,chorus=debug")?;
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .context("telemetry.log_filter is invalid; write it like info or info,chorus=debug")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     Ok(match settings.log_format {
         LogFormat::Text => Box::new(builder.finish()),

@@ -97,7 +97,10 @@ impl Pipeline {
     /// Exports the waiting spans and accepts no more. It blocks for at most `timeout`.
     pub(super) fn close(&self, timeout: Duration) {
         if let Err(error) = self.processor.shutdown_with_timeout(timeout) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "some spans could not be sent before the node stopped");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "some spans could not be sent before the node stopped"
+            );
         }
     }
 }

@@ -187,7 +187,7 @@ pub fn sampled<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Vec<TraceCont
 /// Records a span below `parent` that ends now.
 pub fn child(parent: TraceContext, name: &'static str, lasted: Duration, numbers: &[(&'static str, u64)]) {
     let attributes = numbers.iter().map(|(key, value)| number(key, *value)).collect();
-    under(parent, name, SpanKind::Internal, false, lasted).send(attributes);
+    child_span(parent, name, SpanKind::Internal, false, lasted).send(attributes);
 }
 
 /// Records that a message was emitted to its room's members on this node, from `began` to `ended`.
@@ -199,11 +199,17 @@ pub(super) fn delivered(
 ) {
     let Some(pipeline) = otlp::pipeline() else { return };
     let attributes = numbers.iter().map(|(key, value)| number(key, *value)).collect();
-    let span = under(parent, "deliver", SpanKind::Consumer, remote, ended - began);
+    let span = child_span(parent, "deliver", SpanKind::Consumer, remote, ended - began);
     pipeline.send(span.data(pipeline, opentelemetry::time::now() - ended.elapsed(), attributes));
 }
 
-fn under(parent: TraceContext, name: &'static str, kind: SpanKind, remote: bool, lasted: Duration) -> Span {
+fn child_span(
+    parent: TraceContext,
+    name: &'static str,
+    kind: SpanKind,
+    remote: bool,
+    lasted: Duration,
+) -> Span {
     let span_id = RandomIdGenerator::default().new_span_id().to_bytes();
     let own = TraceContext { span_id, ..parent };
     Span { name, kind, own, parent: SpanId::from_bytes(parent.span_id), remote, lasted }

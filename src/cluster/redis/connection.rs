@@ -12,7 +12,10 @@ use crate::config;
 /// Reads `bus.url`. It may hold a password, so no error quotes it.
 pub(super) fn connection_info(settings: &config::Bus) -> anyhow::Result<ConnectionInfo> {
     let url = settings.url.as_ref().context("bus.url is not set")?.expose();
-    ensure!(!url.starts_with("rediss://"), "bus.url begins with rediss://, but this build has no TLS: use redis://");
+    ensure!(
+        !url.starts_with("rediss://"),
+        "bus.url begins with rediss://, but this build has no TLS: use redis://"
+    );
     let info = url.into_connection_info().context("bus.url is not a valid Redis URL")?;
     let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     // Otherwise each exchange may wait for the peer's delayed TCP acknowledgement.

@@ -80,11 +80,8 @@ impl Subscriber {
         let listener =
             Listener { wire: self.wire.clone(), senders: self.senders.clone(), closed: closed.clone() };
         let config = self.config.clone().set_push_sender(move |push| listener.receive(push));
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .context("connecting")?;
+        let mut connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await.context("connecting")?;
         name_connection(&mut connection, &self.name).await;
         select! {
             () = closed.notified() => bail!("Redis closed the connection"),
