@@ -29,7 +29,7 @@ use crate::{
         request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, post_body},
         response::{history_json, identity_json, page_json, receipt_json, rooms_json},
     },
-    http::Http,
+    http::state::Http,
     sync::lock,
     telemetry::trace::PostTrace,
 };

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::Http;
+use crate::http::state::Http;
 
 /// `GET /healthz`: the process is alive.
 pub(super) async fn healthz() -> &'static str {

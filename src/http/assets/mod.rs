@@ -45,7 +45,7 @@ const GZIP_BYTES_MIN: usize = 512;
 
 static INDEX: LazyLock<IndexPage> = LazyLock::new(|| IndexPage::new(&VERSION));
 
-/// Compressed contents by their hash: at most one per embedded file.
+/// Compressed contents by their hash: at most one per file and version.
 static GZIPPED: Mutex<Vec<([u8; 32], Bytes)>> = Mutex::new(Vec::new());
 
 /// Serves `/socket.io/socket.io.js` and the like, where clients of the original server expect them.

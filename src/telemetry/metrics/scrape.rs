@@ -34,7 +34,8 @@ impl Metrics {
         let process = metrics_process::Collector::new("chorus_");
         let handle = install()?;
         let (version, node) = (env!("CARGO_PKG_VERSION"), deliveries.node().to_string());
-        gauge!("chorus_build_info", "version" => version, "commit" => crate::COMMIT, "node" => node).set(1.0);
+        gauge!("chorus_build_info", "version" => version, "commit" => env!("CHORUS_COMMIT"), "node" => node)
+            .set(1.0);
         preregister();
         Ok(Self { handle, process, deliveries })
     }
