@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 /// A node of the Chorus chat stack. Without a command it serves clients.
 #[derive(Parser)]
-#[command(version = chorus::VERSION, about)]
+#[command(version = chorus::VERSION)]
 pub(crate) struct Arguments {
     /// Read settings from this file instead of chorus.toml
     #[arg(long, global = true)]
