@@ -1,4 +1,4 @@
-//! The command line: what a node may be asked to be, or to do in place of being one.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,11 @@ use chorus::{
 };
 use clap::{Parser, Subcommand};
 
-/// A node of Chorus: many nodes, one voice.
+/// A node of the Chorus chat stack. Without a command it serves clients.
 #[derive(Parser)]
-#[command(version = chorus::VERSION, about)]
+#[command(version = chorus::VERSION)]
 pub(crate) struct Arguments {
-    /// Read settings from this file rather than from chorus.toml
+    /// Read settings from this file instead of chorus.toml
     #[arg(long, global = true)]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
@@ -24,35 +24,35 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a node (the default)
+    /// Run a node; this is the default
     Serve,
     #[command(flatten)]
     OneShot(OneShotCommand),
 }
 
-/// What is done without a node, and ends by itself.
+/// A command that does its work and exits.
 #[derive(Subcommand)]
 pub(crate) enum OneShotCommand {
-    /// Ask the node on this machine whether it is alive
+    /// Check whether the node on this machine is alive
     Healthcheck,
-    /// Print the effective settings, secrets redacted
+    /// Check the settings and print them, with secrets redacted
     Config,
-    /// Copy the log to a new file, while nodes run or not
+    /// Copy the log to a new file; nodes may be running
     Backup {
-        /// The file to make; it must not be there
+        /// The file to create; it must not exist
         file: PathBuf,
     },
-    /// Give a log that was restored from a backup a new identity; no node may run
+    /// Give a log that was restored from a backup a new epoch; no node may be running
     RenewEpoch,
-    /// Take over the chat.db of the Node.js system into a new log
+    /// Import the chat.db of the original Node.js server into an empty log
     Import {
-        /// The database to read; it stays as it is
+        /// The database to import; it is not changed
         file: PathBuf,
     },
 }
 
 impl OneShotCommand {
-    /// Does it, and prints what came of it.
+    /// Executes the command and prints its outcome.
     pub(crate) fn run(self, settings: &Settings) -> anyhow::Result<()> {
         match self {
             Self::Healthcheck => healthcheck::ask(&settings.server)?,

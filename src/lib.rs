@@ -1,8 +1,7 @@
-//! Chorus: many nodes, one voice.
+//! Chorus, a chat stack that scales horizontally.
 //!
-//! In reading order: [`chat`] is the domain, [`store`] and [`cluster`] keep
-//! what it needs, [`auth`] says who may, [`gateway`] and [`http`] are its edges,
-//! [`node`] joins the parts.
+//! [`chat`] is the domain. [`store`] and [`cluster`] implement its ports, and [`auth`] identifies its users. [`gateway`]
+//! and [`http`] are its edges to clients, on the listener in [`server`]. [`node`] puts the parts together.
 
 pub mod chat;
 
@@ -24,7 +23,7 @@ pub mod telemetry;
 pub mod clock;
 mod sync;
 
-/// The commit that this was built from, or `unknown`.
+/// The commit of this build, or `unknown`.
 pub const COMMIT: &str = env!("CHORUS_COMMIT");
 
 /// The version and the commit.

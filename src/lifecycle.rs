@@ -1,4 +1,4 @@
-//! How a node lives and stops: its runtime, signals, the stages of stopping, and its tasks.
+//! A process's runtime and signals, and the stages in which a node stops.
 
 use std::{fmt, io};
 
@@ -9,15 +9,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Runs a life to its end, and waits for nothing that is left of it then: a read of a disk that hangs, or a
-/// long search, would hold the process beyond the drain's limit.
+/// Runs a future to its end on a new runtime. It does not wait for blocking calls that are left: a disk that hangs, or a
+/// long search, would keep the process alive beyond `drain.timeout`.
 ///
 /// # Errors
 ///
-/// The system has no threads for it.
-pub fn run<T>(life: impl Future<Output = T>) -> io::Result<T> {
+/// The system cannot start the threads.
+pub fn run<T>(main: impl Future<Output = T>) -> io::Result<T> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(life);
+    let outcome = runtime.block_on(main);
     runtime.shutdown_background();
     Ok(outcome)
 }
@@ -25,38 +25,38 @@ pub fn run<T>(life: impl Future<Output = T>) -> io::Result<T> {
 /// The stages of stopping, in order, shared by every task of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
-    /// First: readiness fails, so that a balancer that asks looks elsewhere.
+    /// First: readiness fails, so that the load balancer sends clients elsewhere.
     pub draining: CancellationToken,
     /// Then: the listener closes; nothing new is accepted.
     pub closing: CancellationToken,
-    /// Then: what serves no client any more ends: sweeps, repairs, the bus.
+    /// Last: background tasks end: sweeps, repairs, the bus.
     pub stopping: CancellationToken,
-    /// Set by a task that cannot go on.
+    /// Cancelled when a vital task has ended.
     pub crashed: CancellationToken,
-    /// Every spawned task is on it.
+    /// Tracks every spawned task.
     pub tracker: TaskTracker,
 }
 
 impl Lifecycle {
-    /// Spawns a task that the node cannot live without: that it ends before the node closes is a crash.
+    /// Spawns a task that the node cannot live without. If it ends before `closing`, the node has crashed.
     pub fn spawn_vital(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let (closing, crashed) = (self.closing.clone(), self.crashed.clone());
         self.tracker.spawn(async move {
-            // Dropped also when the task panics.
-            let ended = Ended { name, closing, crashed };
+            // It is dropped even if the task panics.
+            let guard = VitalGuard { name, closing, crashed };
             task.await;
-            drop(ended);
+            drop(guard);
         });
     }
 }
 
-struct Ended {
+struct VitalGuard {
     name: &'static str,
     closing: CancellationToken,
     crashed: CancellationToken,
 }
 
-impl Drop for Ended {
+impl Drop for VitalGuard {
     fn drop(&mut self) {
         if !self.closing.is_cancelled() {
             tracing::error!(task = self.name, "a task ended that the node cannot live without");
@@ -65,12 +65,11 @@ impl Drop for Ended {
     }
 }
 
-/// Raises the soft limit of open files to the hard one, since each connection is a file; returns the limit now.
+/// Raises the soft limit of open files to the hard limit, since each connection is a file. Returns the new limit.
 #[must_use]
 pub fn raise_file_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    // What cannot be raised stays as it is.
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => raised.current,
         Err(_) => limit.current,
@@ -80,9 +79,9 @@ pub fn raise_file_limit() -> Option<u64> {
 /// Why a node stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It was asked to.
+    /// It received this signal.
     Signal(&'static str),
-    /// A task ended that it cannot live without.
+    /// A vital task has ended.
     Crash,
 }
 
@@ -95,11 +94,11 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Waits until the node is to stop.
+/// Waits for a signal or a crash.
 ///
 /// # Errors
 ///
-/// The system does not let the process listen for signals.
+/// The system does not allow the process to handle signals.
 pub async fn stop_signal(life: &Lifecycle) -> io::Result<Cause> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {

@@ -1,4 +1,4 @@
-//! Entry point: read the command line and the settings, start a node, wait, drain, exit.
+//! Entry point: read the command line and the settings, start a node, wait for a signal, drain, exit.
 
 use std::process::ExitCode;
 

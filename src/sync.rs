@@ -1,8 +1,8 @@
-//! A lock that outlives a panic: all of the crate takes its mutexes here.
+//! Locks that ignore poisoning, for all mutexes of the crate.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, also behind a panic: every section leaves its data whole.
+/// Locks a mutex even if its holder panicked: every critical section leaves its data consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

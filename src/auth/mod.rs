@@ -1,7 +1,6 @@
-//! Who someone is: guest sessions, kept by a signed token.
+//! Guests and their signed tokens.
 //!
-//! A token says who its bearer is and when it was issued. Nothing is stored:
-//! every node that has the key reads every node's tokens.
+//! A token contains the user and the time of issue. Nothing is stored: any node with the key verifies any node's tokens.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,43 +9,43 @@ use sha2::Sha256;
 
 use crate::chat::model::{Author, Hue, UnixMs, UserId, UserName};
 
-/// Signs and reads tokens: `v1.<claims>.<HMAC-SHA256 of "v1.<claims>">`, both in URL-safe base64.
+/// Issues and verifies tokens: `v1.<claims>.<HMAC-SHA256 of "v1.<claims>">`, both in URL-safe base64.
 pub struct Tokens {
     key: Hmac<Sha256>,
     ttl_ms: u64,
 }
 
-/// The longest token that is looked at, in bytes.
+/// Longer tokens are rejected unread.
 const TOKEN_BYTES_MAX: usize = 1_024;
 
-/// What a token says. Its form is kept by every later version.
+/// The content of a token. Later versions must be able to read it.
 #[derive(Serialize, Deserialize)]
 struct Claims {
-    /// The user's id.
+    /// User id.
     u: String,
-    /// The name at that time.
+    /// User name.
     n: String,
-    /// When it was issued, in milliseconds since 1970.
+    /// Time of issue.
     t: u64,
-    /// The colour at that time, if there was one; nodes that know of none step over it.
+    /// Colour. Older nodes ignore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<u16>,
 }
 
-/// The token was not signed with this key, is not whole, or is too old.
+/// The token is malformed, was signed with another key, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is not valid, or no longer")]
+#[error("the token is invalid or has expired")]
 pub struct BadToken;
 
 impl Tokens {
-    /// Tokens under a secret, good for `ttl_ms` after they were issued.
+    /// Tokens that are signed with `secret` and expire `ttl_ms` after they were issued.
     #[must_use]
     pub fn new(secret: &[u8], ttl_ms: u64) -> Self {
         let key = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
         Self { key: key.chain_update(b"chorus token "), ttl_ms }
     }
 
-    /// Issues a token.
+    /// Issues a token to `user`.
     #[must_use]
     pub fn issue(&self, user: &Author, now: UnixMs) -> String {
         let color = user.color.map(Hue::degrees);
@@ -57,11 +56,11 @@ impl Tokens {
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Reads a token: who its bearer is.
+    /// Verifies a token and returns its user.
     ///
     /// # Errors
     ///
-    /// [`BadToken`]; a new session helps.
+    /// [`BadToken`]: the client needs a new session.
     pub fn read(&self, token: &str, now: UnixMs) -> Result<Author, BadToken> {
         if TOKEN_BYTES_MAX < token.len() {
             return Err(BadToken);
@@ -83,7 +82,7 @@ impl Tokens {
     }
 }
 
-/// A new guest: an id of 96 random bits, the name they chose, or one made of the id, and their colour.
+/// Makes a guest with an id of 96 random bits. Without a name, they get one derived from the id.
 ///
 /// # Errors
 ///
@@ -91,7 +90,9 @@ impl Tokens {
 pub fn new_guest(name: Option<UserName>, color: Option<Hue>) -> Result<Author, getrandom::Error> {
     let (high, low) = (getrandom::u32()?, getrandom::u64()?);
     let id: UserId = format!("u{high:08x}{low:016x}").parse().expect("letters and digits are an id");
-    let name = name.unwrap_or_else(|| format!("guest-{:04x}", high >> 16).parse().expect("that is a name"));
+    let name = name.unwrap_or_else(|| {
+        format!("guest-{:04x}", high >> 16).parse().expect("letters, digits and a dash are a name")
+    });
     Ok(Author { id, name, color })
 }
 
@@ -118,11 +119,11 @@ mod tests {
     fn a_token_with_one_character_changed_is_refused() {
         let tokens = Tokens::new(b"key", 1_000);
         let token = tokens.issue(&ada(), UnixMs(0));
-        for place in 0..token.len() {
+        for index in 0..token.len() {
             let mut forged = token.clone().into_bytes();
-            forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+            forged[index] = if forged[index] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap();
-            // The last character's low bits are not part of the MAC; a strict decoder refuses them all the same.
+            // The last character's low bits are not part of the MAC, but a strict decoder rejects them, too.
             assert_eq!(tokens.read(&forged, UnixMs(0)), Err(BadToken), "{forged}");
         }
         for junk in ["", ".", "v1.", "v1..", "v1.e30.", &"x".repeat(5_000)] {

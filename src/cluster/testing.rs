@@ -1,16 +1,15 @@
-//! What the unit tests of buses share.
+//! Messages for the unit tests of buses.
 
 use std::sync::Arc;
 
 use crate::chat::model::{Author, Draft, Kind, Message, MessageText, Seq, UnixMs};
 
-/// A small message at this place.
 pub(crate) fn message(room: &str, seq: u64) -> Arc<Message> {
-    said(room, seq, "hello")
+    message_with(room, seq, "hello")
 }
 
-/// A message with this text; every second one has a nonce.
-pub(crate) fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
+/// Messages with an even `seq` have a nonce.
+pub(crate) fn message_with(room: &str, seq: u64, text: &str) -> Arc<Message> {
     let draft = Draft {
         room: room.parse().unwrap(),
         kind: Kind::Text,

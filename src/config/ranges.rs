@@ -1,86 +1,84 @@
-//! How little and how much each setting may be: one table.
+//! The range of each numeric setting and duration.
 
 use std::time::Duration;
 
-use crate::config::{Rule, Settings};
+use crate::config::{error::SettingsError, settings::Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-/// As durations are written: a year has 365.25 days.
+/// humantime's years have 365.25 days.
 const CENTURY: Duration = Duration::from_secs(100 * 31_557_600);
 const MIB: u64 = 1024 * 1024;
 
-/// Whether a value may be nothing.
+/// Whether a setting may be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Least {
-    Nothing,
-    Something,
+enum Zero {
+    Allowed,
+    Forbidden,
 }
 
-use Least::{Nothing, Something};
+use Zero::{Allowed, Forbidden};
 
-impl Settings {
-    /// Checks that each value is in its range. The upper ends are far beyond what a node is good for, and
-    /// near enough that nothing overflows.
-    pub(super) fn check_ranges(&self) -> Result<(), Rule> {
-        for (key, value, least, most) in self.counts() {
-            if value == 0 && least == Something {
-                return Err(Rule::Zero { key });
-            }
-            if most < value {
-                return Err(Rule::TooLarge { key, value, most });
-            }
+/// Checks that each value is in its range. The upper bounds are far beyond what a node can use, and small enough that
+/// no calculation overflows.
+pub(super) fn check_ranges(settings: &Settings) -> Result<(), SettingsError> {
+    for (key, value, zero, max) in counts(settings) {
+        if value == 0 && zero == Forbidden {
+            return Err(SettingsError::Zero { key });
         }
-        for (key, value, least, most) in self.times() {
-            if value.is_zero() && least == Something {
-                return Err(Rule::Zero { key });
-            }
-            if most < value {
-                return Err(Rule::TooLong { key, most });
-            }
+        if max < value {
+            return Err(SettingsError::TooLarge { key, value, max });
         }
-        Ok(())
     }
+    for (key, value, zero, max) in durations(settings) {
+        if value.is_zero() && zero == Forbidden {
+            return Err(SettingsError::Zero { key });
+        }
+        if max < value {
+            return Err(SettingsError::TooLong { key, max });
+        }
+    }
+    Ok(())
+}
 
-    fn counts(&self) -> [(&'static str, u64, Least, u64); 13] {
-        let Self { server, socketio, log, bus, history, limits, .. } = self;
-        [
-            ("server.max_connections", server.max_connections as u64, Something, 1_000_000),
-            ("socketio.max_payload", socketio.max_payload, Something, 256 * MIB),
-            ("log.retention_bytes", log.retention_bytes, Nothing, 1_024 * 1_024 * 1_024 * MIB),
-            ("log.readers", log.readers as u64, Something, 256),
-            ("bus.batch_max_bytes", bus.batch_max_bytes as u64, Something, 64 * MIB),
-            ("history.on_join", history.on_join.into(), Nothing, 1_000_000),
-            ("limits.max_message_bytes", limits.max_message_bytes as u64, Something, MIB),
-            ("limits.messages_per_second", limits.messages_per_second.into(), Nothing, 1_000_000),
-            ("limits.rooms_per_session", limits.rooms_per_session as u64, Something, 100_000),
-            ("limits.requests_in_flight", limits.requests_in_flight as u64, Something, 65_536),
-            ("limits.tail_messages", limits.tail_messages as u64, Something, 1_000_000),
-            ("limits.tail_bytes", limits.tail_bytes as u64, Something, 1_024 * MIB),
-            // For all of a room, of which it is a part, there is 0.
-            ("history.tutorial_max", history.tutorial_max.into(), Nothing, 1_000_000_000),
-        ]
-    }
+fn counts(settings: &Settings) -> [(&'static str, u64, Zero, u64); 13] {
+    let Settings { server, socketio, log, bus, history, limits, .. } = settings;
+    [
+        ("server.max_connections", server.max_connections as u64, Forbidden, 1_000_000),
+        ("socketio.max_payload", socketio.max_payload, Forbidden, 256 * MIB),
+        ("log.retention_bytes", log.retention_bytes, Allowed, 1_024 * 1_024 * 1_024 * MIB),
+        ("log.readers", log.readers as u64, Forbidden, 256),
+        ("bus.batch_max_bytes", bus.batch_max_bytes as u64, Forbidden, 64 * MIB),
+        ("history.on_join", history.on_join.into(), Allowed, 1_000_000),
+        ("limits.max_message_bytes", limits.max_message_bytes as u64, Forbidden, MIB),
+        ("limits.messages_per_second", limits.messages_per_second.into(), Allowed, 1_000_000),
+        ("limits.rooms_per_session", limits.rooms_per_session as u64, Forbidden, 100_000),
+        ("limits.requests_in_flight", limits.requests_in_flight as u64, Forbidden, 65_536),
+        ("limits.tail_messages", limits.tail_messages as u64, Forbidden, 1_000_000),
+        ("limits.tail_bytes", limits.tail_bytes as u64, Forbidden, 1_024 * MIB),
+        // 0 stands for the whole room.
+        ("history.tutorial_max", history.tutorial_max.into(), Allowed, 1_000_000_000),
+    ]
+}
 
-    fn times(&self) -> [(&'static str, Duration, Least, Duration); 15] {
-        let Self { server, socketio, log, bus, limits, drain, auth, .. } = self;
-        [
-            ("server.header_timeout", server.header_timeout, Something, HOUR),
-            ("server.body_timeout", server.body_timeout, Something, HOUR),
-            ("server.write_timeout", server.write_timeout, Something, HOUR),
-            ("socketio.ping_interval", socketio.ping_interval, Something, HOUR),
-            ("socketio.ping_timeout", socketio.ping_timeout, Something, HOUR),
-            ("log.nonce_ttl", log.nonce_ttl, Something, CENTURY),
-            ("log.retention", log.retention, Nothing, CENTURY),
-            // It bounds how late a lost hint can be.
-            ("log.sweep_interval", log.sweep_interval, Something, SECOND / 2),
-            ("log.append_timeout", log.append_timeout, Something, HOUR),
-            ("bus.timeout", bus.timeout, Something, HOUR),
-            ("limits.stall_timeout", limits.stall_timeout, Something, HOUR),
-            ("drain.delay", drain.delay, Nothing, HOUR),
-            ("drain.spread", drain.spread, Nothing, HOUR),
-            ("drain.timeout", drain.timeout, Something, 3 * HOUR),
-            ("auth.token_ttl", auth.token_ttl, Something, CENTURY),
-        ]
-    }
+fn durations(settings: &Settings) -> [(&'static str, Duration, Zero, Duration); 15] {
+    let Settings { server, socketio, log, bus, limits, drain, auth, .. } = settings;
+    [
+        ("server.header_timeout", server.header_timeout, Forbidden, HOUR),
+        ("server.body_timeout", server.body_timeout, Forbidden, HOUR),
+        ("server.write_timeout", server.write_timeout, Forbidden, HOUR),
+        ("socketio.ping_interval", socketio.ping_interval, Forbidden, HOUR),
+        ("socketio.ping_timeout", socketio.ping_timeout, Forbidden, HOUR),
+        ("log.nonce_ttl", log.nonce_ttl, Forbidden, CENTURY),
+        ("log.retention", log.retention, Allowed, CENTURY),
+        // It bounds the delay of a message whose hint was lost.
+        ("log.sweep_interval", log.sweep_interval, Forbidden, SECOND / 2),
+        ("log.append_timeout", log.append_timeout, Forbidden, HOUR),
+        ("bus.timeout", bus.timeout, Forbidden, HOUR),
+        ("limits.stall_timeout", limits.stall_timeout, Forbidden, HOUR),
+        ("drain.delay", drain.delay, Allowed, HOUR),
+        ("drain.spread", drain.spread, Allowed, HOUR),
+        ("drain.timeout", drain.timeout, Forbidden, 3 * HOUR),
+        ("auth.token_ttl", auth.token_ttl, Forbidden, CENTURY),
+    ]
 }

@@ -1,8 +1,4 @@
-//! Every setting, read once.
-//!
-//! Defaults, then `chorus.toml` (or `--config`), then `CHORUS_<SECTION>__<KEY>`,
-//! then the conventional `PORT`, `DATABASE_URL` and `REDIS_URL`; the later wins.
-//! Nothing else in the program reads the environment.
+//! Every setting and its default. The doc comments of the keys are the table in docs/SETTINGS.md.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -12,9 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Who this node is.
+    /// The node's identity.
     pub node: Node,
-    /// The listening socket and its connections.
+    /// The HTTP server.
     pub server: Server,
     /// Engine.IO and Socket.IO.
     pub socketio: SocketIo,
@@ -22,46 +18,47 @@ pub struct Settings {
     pub log: Log,
     /// Hints between nodes.
     pub bus: Bus,
-    /// How much history a client gets unasked.
+    /// Message history on join.
     pub history: History,
-    /// What one client may do.
+    /// Limits for clients.
     pub limits: Limits,
-    /// How a node leaves.
+    /// Shutdown.
     pub drain: Drain,
-    /// What a node tells its operators.
+    /// Log lines and traces.
     pub telemetry: Telemetry,
-    /// Sessions and their tokens.
+    /// Session tokens.
     pub auth: Auth,
 }
 
-/// Who this node is.
+/// The node's identity.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Node {
-    /// The node's name in messages, `/readyz` and the page; unset: the host's name and a random part.
+    /// The node's name in messages, `/readyz` and the page; if unset, the host name with a random suffix.
     pub id: Option<String>,
 }
 
-/// The listening socket and its connections.
+/// The HTTP server.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// The address to listen on.
+    /// Address to listen on.
     pub host: IpAddr,
-    /// The port to listen on (also `PORT`); 0 takes a free one.
+    /// Port to listen on (also `PORT`); 0 picks a free one.
     pub port: u16,
-    /// Connections at one time, further ones wait in the kernel's backlog; and as many sessions that began by polling, further ones are refused.
+    /// Maximum number of open connections, and of sessions that began by polling. Further connections wait in the kernel's
+    /// backlog; further polling sessions are refused.
     pub max_connections: usize,
-    /// How long a client may take to send a request's head.
+    /// Time limit for a client to send a request's headers.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
-    /// How long a client may take to send a request's body.
+    /// Time limit for a client to send a request's body.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
-    /// How long a write may wait for a client that does not read, before its connection is cut.
+    /// How long a write may wait for a client that does not read. After that its connection is closed.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
-    /// The cookie by which a balancer keeps a browser at its node; `POST /api/elsewhere` expires it.
+    /// The cookie with which the load balancer keeps a browser on one node; `POST /api/elsewhere` expires it.
     pub sticky_cookie: String,
 }
 
@@ -83,13 +80,13 @@ impl Default for Server {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SocketIo {
-    /// Pause between two heartbeats.
+    /// Interval between heartbeats.
     #[serde(with = "humantime_serde")]
     pub ping_interval: Duration,
-    /// How long a client may take to answer a heartbeat.
+    /// Time limit for a client to respond to a heartbeat.
     #[serde(with = "humantime_serde")]
     pub ping_timeout: Duration,
-    /// The largest polling body, in bytes.
+    /// Maximum size of a polling request or response body, in bytes.
     pub max_payload: u64,
 }
 
@@ -107,25 +104,25 @@ impl Default for SocketIo {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// Where the log is: `sqlite://PATH` or `memory://` (also `DATABASE_URL`).
+    /// Location of the log: `sqlite://PATH` or `memory://` (also `DATABASE_URL`).
     pub url: String,
-    /// How long a nonce is remembered, also beyond its message.
+    /// How long a nonce is remembered, even after its message was pruned.
     #[serde(with = "humantime_serde")]
     pub nonce_ttl: Duration,
-    /// How long messages are kept; 0 keeps them for ever.
+    /// How long messages are kept; 0 keeps them forever.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
-    /// How large the log may become, in bytes, before its oldest messages go; 0 has no limit.
+    /// Maximum size of the log, in bytes. Beyond it the oldest messages are pruned; 0 means no limit.
     pub retention_bytes: u64,
-    /// How late a lost hint can be: pause between two looks at the log; at most 500 ms.
+    /// Interval between sweeps of the log for messages whose hint was lost; at most 500 ms.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
-    /// How long a message may wait to be stored before it is refused.
+    /// How long a message may wait to be stored. After that it is refused.
     #[serde(with = "humantime_serde")]
     pub append_timeout: Duration,
-    /// Connections that read; each is a thread while it is used.
+    /// Number of read connections; each uses a thread while it reads.
     pub readers: usize,
-    /// Start on a file system that cannot be shared safely (network, FUSE, VM-shared).
+    /// Start even on a file system that nodes cannot share safely (network, FUSE, shared with a VM).
     pub allow_unsafe_filesystem: bool,
 }
 
@@ -148,13 +145,13 @@ impl Default for Log {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bus {
-    /// The Redis server (also `REDIS_URL`); unset: a cluster of one, or one that lives by its sweeps.
+    /// The Redis server (also `REDIS_URL`). Without one, messages reach other nodes by the sweep only.
     pub url: Option<Secret>,
-    /// Channels begin with this, so that one Redis may serve others as well.
+    /// Prefix of all channels and keys, so that several systems can share one Redis server.
     pub prefix: String,
-    /// The largest batch that travels whole, in bytes; beyond it only the new head does.
+    /// Maximum size of a batch of messages, in bytes. Of a larger batch only the room's new head is sent.
     pub batch_max_bytes: usize,
-    /// How long Redis may take to answer before it counts as down.
+    /// How long Redis may take to respond before it counts as down.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }
@@ -170,13 +167,13 @@ impl Default for Bus {
     }
 }
 
-/// How much history a client gets unasked.
+/// Message history on join.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct History {
-    /// Messages that a client without a place in the room gets when it joins.
+    /// Number of recent messages that a client gets when it joins a room without a position.
     pub on_join: u32,
-    /// The most that a tutorial client with `serverOffset: 0` gets; 0 has no limit.
+    /// Maximum number of messages that a tutorial client with `serverOffset: 0` gets; 0 means no limit.
     pub tutorial_max: u32,
 }
 
@@ -186,25 +183,25 @@ impl Default for History {
     }
 }
 
-/// What one client may do.
+/// Limits for clients.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// The longest text, in bytes of UTF-8; websocket frames follow it.
+    /// Maximum length of a message's text, in bytes of UTF-8. The limit of websocket frames follows from it.
     pub max_message_bytes: usize,
-    /// Posts a second of one session, and of one user over HTTP; 0 has no limit.
+    /// Posts per second for each session, and for each user over HTTP; 0 means no limit.
     pub messages_per_second: u32,
-    /// Rooms that one session is in at one time.
+    /// Maximum number of rooms that a session may be in at one time.
     pub rooms_per_session: usize,
-    /// Requests of one socket that wait for their answer; more are refused.
+    /// Maximum number of unanswered requests per socket; further ones are refused.
     pub requests_in_flight: usize,
-    /// How long a session that has messages waiting may take none, before it is cut to come back; up to a quarter
-    /// longer, each session for itself, so that not all come back at once.
+    /// How long a session may accept none of its waiting messages. After that, plus up to a quarter as random jitter, it is
+    /// disconnected, so that it reconnects and catches up.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
-    /// The newest messages of a room that a node keeps in memory.
+    /// Number of recent messages per room that a node keeps in memory.
     pub tail_messages: usize,
-    /// The same limit in bytes of text; all rooms together keep at most 256 times as many.
+    /// Bytes of recent messages per room that a node keeps in memory; all rooms together keep at most 256 times as many.
     pub tail_bytes: usize,
 }
 
@@ -222,18 +219,18 @@ impl Default for Limits {
     }
 }
 
-/// How a node leaves.
+/// Shutdown.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drain {
-    /// Pause between failing readiness and closing the listener; it must
-    /// outlast the health interval of a balancer that asks.
+    /// Pause between failing `/readyz` and closing the listener; longer than the interval of the load balancer's health
+    /// check.
     #[serde(with = "humantime_serde")]
     pub delay: Duration,
-    /// Connections are cut over this time, so that their clients do not all come back at once.
+    /// Period over which connections are closed, so that their clients do not all reconnect at once.
     #[serde(with = "humantime_serde")]
     pub spread: Duration,
-    /// The whole drain's limit; less than the container's stop grace period.
+    /// Time limit for the whole shutdown; shorter than the container's stop grace period.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }
@@ -248,17 +245,17 @@ impl Default for Drain {
     }
 }
 
-/// What a node tells its operators.
+/// Log lines and traces.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// Which log lines to write, in the syntax of `tracing`'s `EnvFilter`.
+    /// Filter for log lines, in the syntax of `tracing`'s `EnvFilter`.
     pub log_filter: String,
-    /// How to write them: `text` for people, or `json`, one object a line.
+    /// Format of log lines: `text`, or `json` for one object per line.
     pub log_format: LogFormat,
-    /// Where traces go, by OTLP over gRPC, as `http://HOST:4317`; unset: nothing is traced.
+    /// Collector for traces by OTLP over gRPC, such as `http://HOST:4317`; if unset, nothing is traced.
     pub otlp_endpoint: Option<String>,
-    /// The share of messages that are traced, from 0 to 1; one that comes with a `traceparent` is as that says.
+    /// Share of messages that are traced, from 0 to 1. A client's `traceparent` takes precedence.
     pub trace_sample_ratio: f64,
 }
 
@@ -273,23 +270,23 @@ impl Default for Telemetry {
     }
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Readable lines.
     Text,
-    /// For machines, one object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Sessions and their tokens.
+/// Session tokens.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
-    /// The key that signs tokens, at least 32 bytes; unset: derived from one kept in the log, which all nodes share.
+    /// Key that signs tokens, at least 32 bytes; if unset, a key from the log, which all nodes share.
     pub key: Option<Secret>,
-    /// How long a token is good for after it was issued; each connect issues a new one.
+    /// How long a token is valid after it was issued; each connect issues a new one.
     #[serde(with = "humantime_serde")]
     pub token_ttl: Duration,
 }
@@ -300,12 +297,12 @@ impl Default for Auth {
     }
 }
 
-/// A setting that is never shown: it prints as `[redacted]`.
+/// A secret setting, which prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whoever needs it to do its work.
+    /// The secret itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! `/api`: rooms, messages, sessions.
+//! `/api`: sessions, rooms and messages.
 
 use axum::{
     Json,
@@ -29,7 +29,7 @@ use crate::{
         request::{FOUND_MAX, PAGE_MAX, ROOMS_MAX, color, limit, post_body},
         response::{history_json, identity_json, page_json, receipt_json, rooms_json},
     },
-    http::Http,
+    http::state::Http,
     sync::lock,
     telemetry::trace::PostTrace,
 };
@@ -40,7 +40,7 @@ pub(super) struct NewSession {
     color: Option<Value>,
 }
 
-/// `POST /api/sessions`: a new guest and a token.
+/// `POST /api/sessions`: creates a guest and issues a token.
 pub(super) async fn new_session(
     State(http): State<Http>,
     body: Result<Json<NewSession>, JsonRejection>,
@@ -58,7 +58,7 @@ pub(super) struct RoomsQuery {
     limit: Option<u64>,
 }
 
-/// `GET /api/rooms`: the rooms by name.
+/// `GET /api/rooms`: a page of rooms, by name.
 pub(super) async fn rooms(
     State(http): State<Http>,
     query: Result<Query<RoomsQuery>, QueryRejection>,
@@ -78,7 +78,7 @@ pub(super) struct MessagesQuery {
     limit: Option<u64>,
 }
 
-/// `GET /api/rooms/{room}/messages`: the page after a seq, or before one; without either the newest.
+/// `GET /api/rooms/{room}/messages`: a page after or before a seq, or of the newest messages.
 pub(super) async fn messages(
     State(http): State<Http>,
     room: Result<Path<String>, PathRejection>,
@@ -90,7 +90,7 @@ pub(super) async fn messages(
     let reader = bearer(&http, &headers)?;
     let page = match (query.after, query.before) {
         (Some(_), Some(_)) => {
-            return Err(Refusal::new(ErrorCode::BadRequest, "a page is after a seq or before one, not both"));
+            return Err(Refusal::new(ErrorCode::BadRequest, "after and before exclude each other"));
         }
         (Some(after), None) => {
             let (messages, more) = http.chat.following(&room, Seq(after), limit).await?;
@@ -135,14 +135,14 @@ pub(super) struct NewMessage {
     of: Option<u64>,
 }
 
-/// `POST /api/elsewhere`: expires the balancer's cookie, so that the browser's next connection may go to another node.
+/// `POST /api/elsewhere`: expires the load balancer's cookie, so that the browser's next connection may go to another node.
 pub(super) async fn elsewhere(State(http): State<Http>) -> impl IntoResponse {
     let expired = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", http.sticky_cookie);
     (StatusCode::NO_CONTENT, [(SET_COOKIE, expired)])
 }
 
-/// `POST /api/rooms/{room}/messages`: stores a message. `Idempotency-Key` is the nonce and makes a retry safe; without
-/// it each request stores.
+/// `POST /api/rooms/{room}/messages`: stores a message. `Idempotency-Key` is the nonce; without one, a retry stores the
+/// message again.
 pub(super) async fn post_message(
     State(http): State<Http>,
     room: Result<Path<String>, PathRejection>,
@@ -152,10 +152,10 @@ pub(super) async fn post_message(
     let author = bearer(&http, &headers)?.ok_or_else(|| {
         Refusal::new(
             ErrorCode::BadToken,
-            "a post needs a token: POST /api/sessions, then Authorization: Bearer",
+            "a post needs a token: get one from POST /api/sessions and send it as Authorization: Bearer TOKEN",
         )
     })?;
-    // A header that is not ASCII names no trace.
+    // A header that is not ASCII is ignored.
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let post_trace = PostTrace::receive(traceparent);
     let Json(NewMessage { text, kind, of }) = body.map_err(|error| body_error(&error))?;
@@ -172,39 +172,36 @@ pub(super) async fn post_message(
     Ok((StatusCode::CREATED, Json(receipt_json(posted?))))
 }
 
-/// Stores a post, unless its author posts faster than a session may.
+/// Stores a post, unless its author exceeds the rate limit.
 async fn store(http: &Http, author: &Author, post: Post) -> Result<Receipt, PostError> {
     let admitted = lock(&http.posting).take(&author.id, Instant::now());
     admitted.map_err(|retry_after_ms| PostError::RateLimited { retry_after_ms })?;
     http.chat.post(author, post).await
 }
 
-/// A request's query.
 fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new(ErrorCode::BadRequest, error.body_text()))?;
     Ok(query)
 }
 
-/// Adds the epoch that the page's seqs belong to.
+/// Adds the epoch, without which a page's seqs mean nothing.
 fn with_epoch(http: &Http, mut page: Value) -> Json<Value> {
     page["epoch"] = http.chat.log().epoch().to_string().into();
     Json(page)
 }
 
-/// The room that a path names.
 fn room_of(path: Result<Path<String>, PathRejection>) -> Result<RoomName, Refusal> {
     let Path(room) = path.map_err(|error| Refusal::new(ErrorCode::BadRequest, error.body_text()))?;
     Ok(room.parse()?)
 }
 
-/// The refusal of a body that cannot be read.
 fn body_error(error: &JsonRejection) -> Refusal {
     let is_too_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
     let code = if is_too_large { ErrorCode::TooLarge } else { ErrorCode::BadRequest };
     Refusal::new(code, error.body_text())
 }
 
-/// The user of a request, if it has a token; a bad token is refused.
+/// The user whose token the request carries, if it has one. An invalid token is refused.
 fn bearer(http: &Http, headers: &HeaderMap) -> Result<Option<Author>, Refusal> {
     let Some(token) = header(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
@@ -216,5 +213,5 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ref
     let value = headers.get(name).map(|value| value.to_str());
     value
         .transpose()
-        .map_err(|_| Refusal::new(ErrorCode::BadRequest, format!("the header {name} is not ASCII")))
+        .map_err(|_| Refusal::new(ErrorCode::BadRequest, format!("the header {name} must be ASCII")))
 }

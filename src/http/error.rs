@@ -1,4 +1,4 @@
-//! Refusals as HTTP responses.
+//! Turns refusals into HTTP responses.
 
 use axum::{
     Json,
@@ -25,7 +25,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Counts the refusals among all responses, each by the code that its response carries.
+/// Counts refusals by the error code that [`IntoResponse`] puts into the response's extensions.
 pub(super) async fn count_refusals(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(code) = response.extensions().get::<ErrorCode>() {

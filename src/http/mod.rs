@@ -1,84 +1,15 @@
-//! HTTP: the page, the API and the probes.
-
-use std::sync::{Arc, Mutex};
-
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, header},
-    middleware::from_fn,
-    routing::{get, post},
-};
-use tokio_util::sync::CancellationToken;
-use tower_http::set_header::SetResponseHeaderLayer;
-
-use crate::{
-    auth::Tokens,
-    chat::{ports::ClusterBus, publish::user_limits::UserLimits, service::ChatService},
-    telemetry::metrics::scrape::Metrics,
-};
+//! The HTTP edge: the page, the API and the probes.
 
 pub mod healthcheck;
 
+mod state;
+
+mod routes;
+
 mod api;
-mod assets;
 mod error;
 mod probes;
 
-/// What all requests share.
-#[derive(Clone)]
-pub struct Http {
-    /// The domain's verbs.
-    pub chat: Arc<ChatService>,
-    /// Who a token's bearer is.
-    pub tokens: Arc<Tokens>,
-    /// Rate limits of users who post over HTTP.
-    pub posting: Arc<Mutex<UserLimits>>,
-    /// Whether other nodes can be reached.
-    pub bus: Arc<dyn ClusterBus>,
-    /// Answers `/metrics`.
-    pub metrics: Metrics,
-    /// Cancelled when the node drains.
-    pub draining: CancellationToken,
-    /// The longest text, in bytes.
-    pub text_bytes_max: usize,
-    /// The cookie by which a balancer in front keeps a browser at its node.
-    pub sticky_cookie: Arc<str>,
-}
+mod assets;
 
-/// A file by itself loads nothing; the page has a policy of its own.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-
-/// What the body of an API request may take beside its text, in bytes.
-const BODY_BYTES: usize = 8_192;
-
-/// All routes. `mount` puts the sockets in front of the pages; the scripts that clients load from `/socket.io/` are
-/// served ahead of the sockets, which would refuse them.
-pub fn router(http: Http, mount: impl FnOnce(Router) -> Router) -> Router {
-    let body_bytes = http.text_bytes_max * 6 + BODY_BYTES;
-    let api = Router::new()
-        .route("/api/sessions", post(api::new_session))
-        .route("/api/elsewhere", post(api::elsewhere))
-        .route("/api/rooms", get(api::rooms))
-        .route("/api/rooms/{room}/search", get(api::search))
-        .route("/api/rooms/{room}/messages", get(api::messages).post(api::post_message))
-        .layer(DefaultBodyLimit::max(body_bytes));
-    let probes = Router::new()
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/metrics", get(probes::metrics));
-    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
-    let pages = Router::new()
-        .fallback(assets::page)
-        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            HeaderName::from_static("referrer-policy"),
-            HeaderValue::from_static("same-origin"),
-        ));
-    let app = Router::new().merge(api).merge(probes).fallback_service(pages).with_state(http);
-    mount(app).layer(from_fn(assets::client_script)).layer(from_fn(error::count_refusals))
-}
+pub use self::{routes::router, state::Http};

@@ -1,7 +1,7 @@
-//! Every emit: how many there were, how late they came, and the last span of a sampled message.
+//! Observes deliveries: counts emits, measures their delay, and records the `deliver` span of sampled messages.
 //!
-//! It is told of each emit, so it adds to plain numbers, and reads the clock once a call. The numbers
-//! are read when someone asks.
+//! It runs for every emit, so it only adds to atomics and reads the clock once per call. They are rendered when
+//! `/metrics` is scraped.
 
 use std::{
     collections::HashMap,
@@ -21,21 +21,21 @@ use crate::{
         ports::{Clock, DeliveryObserver, DeliveryPath},
     },
     sync::lock,
-    telemetry::{metrics as told, trace},
+    telemetry::{metrics::bus_lag_seconds, trace},
 };
 
-/// Upper bounds of the buckets, in milliseconds: from a message that met nobody to one that met an outage.
+/// Upper bounds of the buckets: from an idle node to an outage.
 const BUCKETS_MS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
-/// Sampled messages under way at one time; of further ones the last span is not recorded.
-const OPEN_MAX: usize = 1_024;
-/// How long a sampled message waits for members that are behind, or have left meanwhile.
-const OPEN_TIME: Duration = Duration::from_secs(5);
+/// Sampled messages that are being delivered at one time; further ones get no `deliver` span.
+const SAMPLED_MAX: usize = 1_024;
+/// How long a sampled message waits for members that are behind or have left.
+const SAMPLED_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PATHS: [&str; 3] = ["live", "tail", "log"];
 const HOPS: [&str; 2] = ["local", "remote"];
 
-/// What this node has emitted.
+/// The deliveries of one node.
 pub struct Deliveries {
     node: NodeId,
     clock: Arc<dyn Clock>,
@@ -43,76 +43,80 @@ pub struct Deliveries {
     counts: [[AtomicU64; 2]; 3],
     /// By hop.
     delays: [Delays; 2],
-    open: Mutex<HashMap<TraceContext, Open>>,
+    sampled: Mutex<HashMap<TraceContext, SampledDelivery>>,
 }
 
-/// A sampled message that is being emitted.
-struct Open {
+/// A sampled message that is being delivered.
+struct SampledDelivery {
     remote: bool,
-    began: Instant,
-    last: Option<Instant>,
+    released: Instant,
+    last_emit: Option<Instant>,
     members: usize,
-    emitted: usize,
+    emits: usize,
 }
 
 impl Deliveries {
-    /// Those of `node`, timed by `clock`.
+    /// Deliveries of `node`, timed by `clock`.
     #[must_use]
     pub fn new(node: NodeId, clock: Arc<dyn Clock>) -> Self {
-        let (counts, delays, open) = Default::default();
-        Self { node, clock, counts, delays, open }
+        Self {
+            node,
+            clock,
+            counts: Default::default(),
+            delays: Default::default(),
+            sampled: Mutex::default(),
+        }
     }
 
-    /// Whose they are.
     pub(super) fn node(&self) -> &NodeId {
         &self.node
     }
 
-    /// 0 if this node took the message, 1 if another did.
+    /// Index into [`HOPS`]: 0 if this node received the message, 1 if another did.
     fn hop(&self, message: &Message) -> usize {
         usize::from(message.draft.node != self.node)
     }
 
-    /// Copies the counts, and returns the histogram in Prometheus' text form: a recorder that is told of
-    /// each value would cost more than the emit's own share.
-    pub(super) fn read(&self, name: &str, meaning: &str) -> String {
+    /// Copies the counts to the recorder, and returns the delays as a histogram in Prometheus' text format. To record
+    /// each delay would cost more than the emit itself.
+    pub(super) fn render(&self, name: &str, description: &str) -> String {
         for (path, by_hop) in PATHS.iter().zip(&self.counts) {
             for (hop, count) in HOPS.iter().zip(by_hop) {
                 let count = count.load(Ordering::Relaxed);
                 counter!("chorus_deliveries_total", "path" => *path, "hop" => *hop).absolute(count);
             }
         }
-        let mut text = format!("# HELP {name} {meaning}\n# TYPE {name} histogram\n");
+        let mut text = format!("# HELP {name} {description}\n# TYPE {name} histogram\n");
         for (hop, delays) in HOPS.iter().zip(&self.delays) {
             delays.write(name, hop, &mut text);
         }
         text
     }
 
-    /// Ends the spans of messages that some members will not get, or not soon.
+    /// Ends the spans of messages that some members do not get, or not soon.
     pub fn settle(&self) {
-        self.open().retain(|trace, open| {
-            let waits = open.began.elapsed() < OPEN_TIME;
-            if !waits {
-                open.end(*trace);
+        self.sampled().retain(|trace, delivery| {
+            let is_waiting = delivery.released.elapsed() < SAMPLED_TIMEOUT;
+            if !is_waiting {
+                delivery.end(*trace);
             }
-            waits
+            is_waiting
         });
     }
 
     fn emitted_sampled(&self, trace: TraceContext) {
-        let mut all = self.open();
-        let Some(open) = all.get_mut(&trace) else { return };
-        open.emitted += 1;
-        open.last = Some(Instant::now());
-        if open.members <= open.emitted {
-            open.end(trace);
-            all.remove(&trace);
+        let mut sampled = self.sampled();
+        let Some(delivery) = sampled.get_mut(&trace) else { return };
+        delivery.emits += 1;
+        delivery.last_emit = Some(Instant::now());
+        if delivery.members <= delivery.emits {
+            delivery.end(trace);
+            sampled.remove(&trace);
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<TraceContext, Open>> {
-        lock(&self.open)
+    fn sampled(&self) -> MutexGuard<'_, HashMap<TraceContext, SampledDelivery>> {
+        lock(&self.sampled)
     }
 }
 
@@ -120,15 +124,16 @@ impl DeliveryObserver for Deliveries {
     fn hint_received(&self, messages: &[Arc<Message>]) {
         let newest = messages.last().map_or(0, |message| message.draft.at.0);
         let lag = Duration::from_millis(self.clock.now().0.saturating_sub(newest));
-        told::bus_lag_seconds(lag.as_secs_f64());
+        bus_lag_seconds(lag.as_secs_f64());
     }
 
     fn released(&self, message: &Message, members: usize) {
         let Some(trace) = message.draft.trace else { return };
-        let mut all = self.open();
-        if all.len() < OPEN_MAX {
-            let (remote, began) = (self.hop(message) == 1, Instant::now());
-            all.insert(trace, Open { remote, began, last: None, members, emitted: 0 });
+        let mut sampled = self.sampled();
+        if sampled.len() < SAMPLED_MAX {
+            let (remote, released) = (self.hop(message) == 1, Instant::now());
+            let delivery = SampledDelivery { remote, released, last_emit: None, members, emits: 0 };
+            sampled.insert(trace, delivery);
         }
     }
 
@@ -137,7 +142,7 @@ impl DeliveryObserver for Deliveries {
         for message in messages {
             let hop = self.hop(message);
             self.counts[path as usize][hop].fetch_add(1, Ordering::Relaxed);
-            // What was said before the session joined is history, however old.
+            // Messages from before the session joined are history; their age is not a delay.
             if joined < message.seq {
                 // Another node's clock may be ahead of this one's.
                 self.delays[hop].add(now.saturating_sub(message.draft.at.0));
@@ -149,20 +154,20 @@ impl DeliveryObserver for Deliveries {
     }
 }
 
-impl Open {
-    /// One that was emitted to nobody in time has no last emit, and no span.
+impl SampledDelivery {
+    /// Records the span, unless the message was emitted to nobody.
     fn end(&self, trace: TraceContext) {
-        if let Some(last) = self.last {
-            let numbers = [("chorus.members", self.members as u64), ("chorus.emits", self.emitted as u64)];
-            trace::delivered(trace, self.remote, (self.began, last), &numbers);
+        if let Some(last_emit) = self.last_emit {
+            let numbers = [("chorus.members", self.members as u64), ("chorus.emits", self.emits as u64)];
+            trace::delivered(trace, self.remote, (self.released, last_emit), &numbers);
         }
     }
 }
 
-/// Times in buckets.
+/// A histogram of delays.
 #[derive(Default)]
 struct Delays {
-    /// The last one is for what is beyond all bounds.
+    /// The last one counts delays beyond all bounds.
     buckets: [AtomicU64; BUCKETS_MS.len() + 1],
     sum_ms: AtomicU64,
 }
@@ -202,23 +207,23 @@ mod tests {
         Arc::new(Message { seq: Seq(seq), draft })
     }
 
-    /// The histogram's lines that are not zero, without its name.
+    /// The histogram's lines whose value is not zero, without its name.
     fn lines(deliveries: &Deliveries) -> Vec<String> {
-        let text = deliveries.read("x", "what");
-        let told = text.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
-        told.map(|line| line.trim_start_matches("x_").to_owned()).collect()
+        let text = deliveries.render("x", "what");
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
+        lines.map(|line| line.trim_start_matches("x_").to_owned()).collect()
     }
 
     #[test]
     fn a_delay_counts_once_by_its_hop_and_history_does_not() {
         let deliveries = Deliveries::new("n1".parse().unwrap(), Arc::new(FixedClock));
-        // The clock stands at 1 ms: what another node says it took later came at once.
+        // The clock stands at 1 ms. A message from another node's future has no delay.
         let messages = [message(5, "n1", 1), message(6, "n1", 0), message(7, "n2", 60_000)];
         deliveries.emitted(&messages, DeliveryPath::Live, Seq(5));
-        let told = lines(&deliveries);
-        assert!(told.contains(&"bucket{hop=\"local\",le=\"0.001\"} 1".to_owned()), "{told:?}");
+        let lines = lines(&deliveries);
+        assert!(lines.contains(&"bucket{hop=\"local\",le=\"0.001\"} 1".to_owned()), "{lines:?}");
         for line in ["count{hop=\"local\"} 1", "sum{hop=\"local\"} 0.001", "count{hop=\"remote\"} 1"] {
-            assert!(told.contains(&line.to_owned()), "{line}: {told:?}");
+            assert!(lines.contains(&line.to_owned()), "{line}: {lines:?}");
         }
         let counts =
             deliveries.counts.each_ref().map(|hops| hops.each_ref().map(|c| c.load(Ordering::Relaxed)));

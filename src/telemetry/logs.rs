@@ -1,4 +1,4 @@
-//! Log lines: which, and how they are written.
+//! Writes log lines to standard error.
 
 use std::io::IsTerminal as _;
 
@@ -8,18 +8,18 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::config::{LogFormat, Telemetry};
 
-/// Writes log lines to standard error from now on.
+/// Installs the log subscriber.
 ///
 /// # Errors
 ///
-/// The filter cannot be read, or log lines are written already.
+/// The filter is invalid, or another subscriber is installed.
 pub fn install(settings: &Telemetry) -> anyhow::Result<()> {
-    let lines = lines(settings, std::io::stderr, std::io::stderr().is_terminal())?;
-    tracing::subscriber::set_global_default(lines).context("log lines are written already")
+    let subscriber = subscriber(settings, std::io::stderr, std::io::stderr().is_terminal())?;
+    tracing::subscriber::set_global_default(subscriber).context("another log subscriber is installed")
 }
 
-/// What writes them. A line about a traced message carries the ids of the span that it is written in.
-fn lines<W>(
+/// Lines about a traced message carry the ids of the span in which they are written.
+fn subscriber<W>(
     settings: &Telemetry,
     writer: W,
     colours: bool,
@@ -27,11 +27,12 @@ fn lines<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&settings.log_filter).context("telemetry.log_filter is no filter")?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .context("telemetry.log_filter is invalid; write it like info or info,chorus=debug")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     Ok(match settings.log_format {
-        LogFormat::Text => Box::new(lines.finish()),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false).finish()),
+        LogFormat::Text => Box::new(builder.finish()),
+        LogFormat::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
     })
 }
 
@@ -50,7 +51,7 @@ mod tests {
             let settings = Telemetry { log_format, log_filter: "error".to_owned(), ..Telemetry::default() };
             let file = tempfile::NamedTempFile::new().unwrap();
             let writer = Mutex::new(fs::File::create(file.path()).unwrap());
-            tracing::subscriber::with_default(lines(&settings, writer, false).unwrap(), || {
+            tracing::subscriber::with_default(subscriber(&settings, writer, false).unwrap(), || {
                 let (trace_id, span_id) = ("ab", "cd");
                 let _inside = tracing::error_span!("post", %trace_id, %span_id).entered();
                 tracing::error!("something is wrong");

@@ -1,4 +1,4 @@
-//! What a node tells its operators.
+//! Log lines, metrics and traces.
 
 pub mod logs;
 

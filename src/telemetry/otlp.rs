@@ -1,7 +1,7 @@
-//! Finished spans on their way to a collector, over OTLP and gRPC.
+//! Exports finished spans to a collector over OTLP and gRPC.
 //!
-//! The node never waits for it: a bounded queue drops what does not fit, and a
-//! thread of its own sends what waits. A collector that is down costs spans.
+//! The node never waits for it: a thread of its own exports from a bounded queue, which drops the spans that do not fit.
+//! While the collector is down, spans are lost.
 
 use std::{
     fmt,
@@ -29,23 +29,23 @@ use opentelemetry_sdk::{
 
 use crate::{chat::model::NodeId, config, telemetry::metrics};
 
-/// Finished spans that wait to be sent; the next one is dropped.
+/// Finished spans that wait to be exported; further ones are dropped.
 const SPANS_MAX: usize = 4_096;
-/// Spans of one request.
+/// Spans in one request.
 const BATCH_MAX: usize = 512;
-/// Pause between two requests while fewer wait.
+/// Pause between two requests while fewer spans wait.
 const BATCH_PAUSE: Duration = Duration::from_secs(1);
-/// How long a collector may take.
+/// How long a collector may take to respond.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
 
-/// The one way out of this process; `None` while tracing is off.
+/// The process's pipeline; `None` if tracing is off.
 pub(super) fn pipeline() -> Option<&'static Pipeline> {
     PIPELINE.get()
 }
 
-/// Where spans go.
+/// Samples traces and queues their spans for export.
 pub(super) struct Pipeline {
     processor: BatchSpanProcessor,
     sampler: Sampler,
@@ -53,11 +53,7 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens it, if an endpoint is set; once a process. It does not wait for the collector.
-    ///
-    /// # Errors
-    ///
-    /// The endpoint cannot be used.
+    /// Installs the pipeline if an endpoint is set. It does not wait for the collector.
     pub(super) fn install(settings: &config::Telemetry, node: &NodeId) -> anyhow::Result<()> {
         let Some(endpoint) = &settings.otlp_endpoint else { return Ok(()) };
         let exporter = SpanExporter::builder()
@@ -65,13 +61,13 @@ impl Pipeline {
             .with_endpoint(endpoint)
             .with_timeout(EXPORT_TIMEOUT)
             .build()
-            .context("telemetry.otlp_endpoint cannot be used")?;
+            .context("telemetry.otlp_endpoint is not a valid URL; write it like http://HOST:4317")?;
         let queue = BatchConfigBuilder::default()
             .with_max_queue_size(SPANS_MAX)
             .with_max_export_batch_size(BATCH_MAX)
             .with_scheduled_delay(BATCH_PAUSE)
             .build();
-        let exporter = Watched { exporter, failing: AtomicBool::new(false) };
+        let exporter = WatchedExporter { exporter, failing: AtomicBool::new(false) };
         let mut processor = BatchSpanProcessor::builder(exporter).with_batch_config(queue).build();
         let attributes = [
             KeyValue::new("service.instance.id", node.to_string()),
@@ -82,43 +78,46 @@ impl Pipeline {
         let ratio = Sampler::TraceIdRatioBased(settings.trace_sample_ratio);
         let sampler = Sampler::ParentBased(Box::new(ratio));
         let scope = InstrumentationScope::builder("chorus").build();
-        // Of two nodes of one process the first one's stands.
+        // If a process has two nodes, the first one's pipeline serves both.
         let _ = PIPELINE.set(Self { processor, sampler, scope });
         Ok(())
     }
 
-    /// Whether this trace is recorded: as its parent says, or a share of all.
+    /// Whether a trace is recorded: as its parent decides, or else by `telemetry.trace_sample_ratio`.
     pub(super) fn samples(&self, parent: Option<&Context>, trace_id: TraceId) -> bool {
         let verdict = self.sampler.should_sample(parent, trace_id, "post", &SpanKind::Server, &[], &[]);
         verdict.decision == SamplingDecision::RecordAndSample
     }
 
-    /// Hands on a finished span, or drops it.
+    /// Queues a finished span, or drops it.
     pub(super) fn send(&self, span: SpanData) {
         self.processor.on_end(span);
     }
 
-    /// Sends what waits and takes no more. It blocks, no longer than `within`.
-    pub(super) fn close(&self, within: Duration) {
-        if let Err(error) = self.processor.shutdown_with_timeout(within) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last spans were not all sent");
+    /// Exports the waiting spans and accepts no more. It blocks for at most `timeout`.
+    pub(super) fn close(&self, timeout: Duration) {
+        if let Err(error) = self.processor.shutdown_with_timeout(timeout) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "some spans could not be sent before the node stopped"
+            );
         }
     }
 }
 
-/// An exporter whose failures are counted, and said once.
-struct Watched<E> {
+/// Counts an exporter's successes and failures, and logs each change from one to the other.
+struct WatchedExporter<E> {
     exporter: E,
     failing: AtomicBool,
 }
 
-impl<E> fmt::Debug for Watched<E> {
+impl<E> fmt::Debug for WatchedExporter<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Watched")
+        f.write_str("WatchedExporter")
     }
 }
 
-impl<E> Watched<E> {
+impl<E> WatchedExporter<E> {
     fn note(&self, count: usize, result: &OTelSdkResult) {
         metrics::trace_spans(if result.is_ok() { "exported" } else { "failed" }, count);
         let failed = result.is_err();
@@ -135,7 +134,7 @@ impl<E> Watched<E> {
     }
 }
 
-impl<E: Export> Export for Watched<E> {
+impl<E: Export> Export for WatchedExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let result = self.exporter.export(batch).await;

@@ -1,18 +1,17 @@
 //! The spans of a sampled message, from its receipt to its last emit on every node.
 //!
 //! ```text
-//! post             its receipt to its ack, on the node that took it
-//! ├── queue        what it waited for its socket's earlier requests
+//! post             from receipt to ack, on the node that received it
+//! ├── queue        waiting for the socket's earlier requests
 //! ├── append       the log's queue, its lock and the commit
-//! ├── commit       the transaction, with all that shared it
-//! ├── ack          what the ack waited for room on the socket
-//! ├── deliver      its first showing to its last emit, here
+//! ├── commit       the transaction, which the message shares with others
+//! ├── ack          waiting until the socket accepts the ack
+//! ├── deliver      from release in the room to the last emit, on this node
 //! └── publish      to Redis
 //!     └── deliver  the same on each other node
 //! ```
 //!
-//! Spans are made when they have ended, out of plain values that go along with
-//! the message; a message that is not sampled carries nothing and costs a look at that.
+//! A span is created when it ends, from values that travel with the message. Messages that are not sampled carry none.
 
 use std::{
     borrow::Cow,
@@ -36,37 +35,37 @@ use crate::{
     telemetry::otlp::{self, Pipeline},
 };
 
-/// The longest that a drain waits for the last spans.
+/// How long a drain waits at most for the last spans.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// Opens the way to the collector, if one is set; to be called on the runtime that the node runs on.
+/// Starts exporting spans if `telemetry.otlp_endpoint` is set. It must be called on the node's runtime.
 ///
 /// # Errors
 ///
-/// The endpoint cannot be used. One where nobody listens is no error.
+/// The endpoint is not a valid URL. A collector that is down is no error.
 pub fn install(settings: &config::Telemetry, node: &NodeId) -> anyhow::Result<()> {
     Pipeline::install(settings, node)
 }
 
-/// Sends the last spans; it takes two seconds at most, and half of `left`.
+/// Exports the last spans. It takes at most two seconds, and at most half of `left`.
 pub async fn close(left: Duration) {
     let Some(pipeline) = otlp::pipeline() else { return };
-    // Without an answer there is nothing more to be done.
+    // If the thread fails, the spans are lost.
     let _ = tokio::task::spawn_blocking(move || pipeline.close(CLOSE_MAX.min(left / 2))).await;
 }
 
-/// A sampled message's first span, while it lasts.
+/// The `post` span of a sampled message, from its receipt to its ack.
 pub struct PostTrace {
     context: TraceContext,
-    /// The span of whoever sent it.
+    /// The client's span.
     parent: SpanId,
     since: Instant,
-    /// When the log has answered.
+    /// When the log answered.
     answered: Option<Instant>,
 }
 
 impl PostTrace {
-    /// Begins a trace, or goes on with the one that the header `traceparent` names, if it is sampled.
+    /// Begins a trace, or continues that of the header `traceparent`; `None` if it is not sampled.
     #[must_use]
     pub fn receive(traceparent: Option<&str>) -> Option<Self> {
         let pipeline = otlp::pipeline()?;
@@ -86,23 +85,23 @@ impl PostTrace {
         Some(Self { context, parent, since: Instant::now(), answered: None })
     }
 
-    /// What the message takes along.
+    /// The ids that travel with the message.
     #[must_use]
     pub fn context(&self) -> TraceContext {
         self.context
     }
 
-    /// Its socket's task has come to it.
+    /// Records that the socket's task has taken the message from its queue.
     pub fn taken(&self) {
         child(self.context, "queue", self.since.elapsed(), &[]);
     }
 
-    /// The log has answered.
+    /// Records that the log has answered.
     pub fn answered(&mut self) {
         self.answered = Some(Instant::now());
     }
 
-    /// It is acked, or refused with a code; `seq` is its place.
+    /// Ends the span with the message's seq, or with the error code of its refusal.
     pub fn end(self, outcome: Result<u64, &'static str>) {
         if let Some(answered) = self.answered {
             child(self.context, "ack", answered.elapsed(), &[]);
@@ -116,17 +115,17 @@ impl PostTrace {
         Span { name: "post", kind, own: self.context, parent, remote: true, lasted }.send(vec![attribute]);
     }
 
-    /// What log lines about these messages are written in, so that they carry the first sampled one's ids.
-    pub fn log_span<'a>(roots: impl IntoIterator<Item = &'a Option<Self>>) -> tracing::Span {
-        let Some(root) = roots.into_iter().flatten().next() else { return tracing::Span::none() };
-        let trace_id = TraceId::from_bytes(root.context.trace_id);
-        let span_id = SpanId::from_bytes(root.context.span_id);
-        // As an error, so that no filter that lets a line pass takes its span away.
+    /// A span for log lines about these messages, which gives them the ids of the first sampled one.
+    pub fn log_span<'a>(traces: impl IntoIterator<Item = &'a Option<Self>>) -> tracing::Span {
+        let Some(trace) = traces.into_iter().flatten().next() else { return tracing::Span::none() };
+        let trace_id = TraceId::from_bytes(trace.context.trace_id);
+        let span_id = SpanId::from_bytes(trace.context.span_id);
+        // At level error, so that any filter that passes a line passes the span, too.
         tracing::error_span!("post", %trace_id, %span_id)
     }
 }
 
-/// The one header that is read.
+/// The `traceparent` header.
 struct Header<'a>(&'a str);
 
 impl Extractor for Header<'_> {
@@ -139,37 +138,37 @@ impl Extractor for Header<'_> {
     }
 }
 
-/// A batch's way to Redis.
-pub struct Publish {
+/// The `publish` spans of a pipeline to Redis.
+pub struct PublishTrace {
     since: Instant,
-    /// Each sampled message's span, and its parent.
+    /// Each sampled message's `publish` span and its parent.
     spans: Vec<(TraceContext, SpanId)>,
 }
 
-impl Publish {
-    /// It begins now.
+impl PublishTrace {
+    /// Starts the spans' time.
     #[must_use]
     pub fn begin() -> Self {
         Self { since: Instant::now(), spans: Vec::new() }
     }
 
-    /// Gives each sampled message of a batch a span of its own, under which it goes on.
-    pub fn carry<'a>(&mut self, batch: &'a [Arc<Message>]) -> Cow<'a, [Arc<Message>]> {
+    /// Gives each sampled message of a batch a span, which becomes the parent of its spans on other nodes.
+    pub fn fork<'a>(&mut self, batch: &'a [Arc<Message>]) -> Cow<'a, [Arc<Message>]> {
         if batch.iter().all(|message| message.draft.trace.is_none()) {
             return Cow::Borrowed(batch);
         }
-        let mut carried = batch.to_vec();
-        for message in &mut carried {
+        let mut forked = batch.to_vec();
+        for message in &mut forked {
             let Some(trace) = message.draft.trace else { continue };
             let span_id = RandomIdGenerator::default().new_span_id();
             let own = TraceContext { span_id: span_id.to_bytes(), ..trace };
             self.spans.push((own, SpanId::from_bytes(trace.span_id)));
             Arc::make_mut(message).draft.trace = Some(own);
         }
-        Cow::Owned(carried)
+        Cow::Owned(forked)
     }
 
-    /// Redis has answered.
+    /// Ends the spans: Redis has responded.
     pub fn end(self) {
         let (kind, lasted) = (SpanKind::Producer, self.since.elapsed());
         for (own, parent) in self.spans {
@@ -179,19 +178,19 @@ impl Publish {
     }
 }
 
-/// The sampled ones among these.
+/// The traces of the sampled drafts.
 #[must_use]
 pub fn sampled<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Vec<TraceContext> {
     drafts.into_iter().filter_map(|draft| draft.trace).collect()
 }
 
-/// A span that ends now and lasted so long, in the middle of a sampled message's trace.
+/// Records a span below `parent` that ends now.
 pub fn child(parent: TraceContext, name: &'static str, lasted: Duration, numbers: &[(&'static str, u64)]) {
     let attributes = numbers.iter().map(|(key, value)| number(key, *value)).collect();
-    under(parent, name, SpanKind::Internal, false, lasted).send(attributes);
+    child_span(parent, name, SpanKind::Internal, false, lasted).send(attributes);
 }
 
-/// A message was emitted to those who are in its room on this node, over so long until a moment ago.
+/// Records that a message was emitted to its room's members on this node, from `began` to `ended`.
 pub(super) fn delivered(
     parent: TraceContext,
     remote: bool,
@@ -200,11 +199,17 @@ pub(super) fn delivered(
 ) {
     let Some(pipeline) = otlp::pipeline() else { return };
     let attributes = numbers.iter().map(|(key, value)| number(key, *value)).collect();
-    let span = under(parent, "deliver", SpanKind::Consumer, remote, ended - began);
+    let span = child_span(parent, "deliver", SpanKind::Consumer, remote, ended - began);
     pipeline.send(span.data(pipeline, opentelemetry::time::now() - ended.elapsed(), attributes));
 }
 
-fn under(parent: TraceContext, name: &'static str, kind: SpanKind, remote: bool, lasted: Duration) -> Span {
+fn child_span(
+    parent: TraceContext,
+    name: &'static str,
+    kind: SpanKind,
+    remote: bool,
+    lasted: Duration,
+) -> Span {
     let span_id = RandomIdGenerator::default().new_span_id().to_bytes();
     let own = TraceContext { span_id, ..parent };
     Span { name, kind, own, parent: SpanId::from_bytes(parent.span_id), remote, lasted }
@@ -214,13 +219,13 @@ fn number(key: &'static str, value: u64) -> KeyValue {
     KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// A span that has ended.
+/// A finished span.
 struct Span {
     name: &'static str,
     kind: SpanKind,
     own: TraceContext,
     parent: SpanId,
-    /// The parent is another process's.
+    /// The parent belongs to another process.
     remote: bool,
     lasted: Duration,
 }

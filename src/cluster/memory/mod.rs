@@ -1,4 +1,4 @@
-//! The bus and the presence of nodes that share one process: a cluster of one, and tests.
+//! The bus and the presence store of nodes in one process: a single node, and tests.
 
 pub mod bus;
 pub mod presence;

@@ -1,4 +1,4 @@
-//! The presence of nodes that share one process: a cluster of one, and tests.
+//! The presence store of nodes in one process: a single node, and tests.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,55 +20,56 @@ use crate::{
     telemetry::metrics,
 };
 
-/// What the nodes of one process tell each other of their people.
+/// The presence of all nodes in one process.
 #[derive(Clone, Default)]
-pub struct MemoryPresenceCluster(Arc<Mutex<BTreeMap<NodeInstance, Place>>>);
+pub struct MemoryPresenceCluster(Arc<Mutex<BTreeMap<NodeInstance, NodeEntry>>>);
 
-/// One node's part of it.
-struct Place {
-    presence_updates: PresenceUpdates,
-    /// None without a lease; the rosters are as old as it.
+struct NodeEntry {
+    updates: PresenceUpdates,
+    /// The last status and when it expires; `None` before the first renewal and after a withdrawal.
     lease: Option<(NodeStatus, Instant)>,
     rosters: HashMap<RoomName, Roster>,
 }
 
-impl Place {
+impl NodeEntry {
+    /// The status, unless its lease has expired.
     fn status(&self) -> Option<&NodeStatus> {
-        self.lease.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(status, _)| status)
+        let (status, until) = self.lease.as_ref()?;
+        (Instant::now() < *until).then_some(status)
     }
 }
 
-/// One node's way to it.
+/// One node's access to a [`MemoryPresenceCluster`].
 pub struct MemoryPresence {
-    all: MemoryPresenceCluster,
-    run: NodeInstance,
+    cluster: MemoryPresenceCluster,
+    instance: NodeInstance,
 }
 
 impl MemoryPresenceCluster {
-    /// Takes in one more node, which hears what the others whisper.
+    /// Adds a node, which receives through `updates` what the others publish.
     #[must_use]
-    pub fn join(&self, presence_updates: PresenceUpdates) -> MemoryPresence {
-        let mut places = self.places();
-        let run = NodeInstance(places.len() as u64);
-        places.insert(run, Place { presence_updates, lease: None, rosters: HashMap::new() });
-        MemoryPresence { all: self.clone(), run }
+    pub fn join(&self, updates: PresenceUpdates) -> MemoryPresence {
+        let mut nodes = self.nodes();
+        let instance = NodeInstance(nodes.len() as u64);
+        nodes.insert(instance, NodeEntry { updates, lease: None, rosters: HashMap::new() });
+        MemoryPresence { cluster: self.clone(), instance }
     }
 
-    fn places(&self) -> MutexGuard<'_, BTreeMap<NodeInstance, Place>> {
+    fn nodes(&self) -> MutexGuard<'_, BTreeMap<NodeInstance, NodeEntry>> {
         lock(&self.0)
     }
 }
 
 impl MemoryPresence {
-    fn with_own<T>(&self, act: impl FnOnce(&mut Place) -> T) -> T {
-        act(self.all.places().get_mut(&self.run).expect("a node that joined has a place"))
+    fn with_own_entry<T>(&self, f: impl FnOnce(&mut NodeEntry) -> T) -> T {
+        f(self.cluster.nodes().get_mut(&self.instance).expect("a node that joined has an entry"))
     }
 
-    fn whisper(&self, room: &RoomName, said: &PresenceUpdateKind) {
-        for (_, place) in self.all.places().iter().filter(|(run, _)| **run != self.run) {
-            let whisper = PresenceUpdate { instance: self.run, room: room.clone(), kind: said.clone() };
-            if place.presence_updates.try_send(whisper).is_err() {
-                metrics::whispers_dropped("whispers_full", 1);
+    fn send_to_others(&self, room: &RoomName, kind: &PresenceUpdateKind) {
+        for (_, other) in self.cluster.nodes().iter().filter(|(instance, _)| **instance != self.instance) {
+            let update = PresenceUpdate { instance: self.instance, room: room.clone(), kind: kind.clone() };
+            if other.updates.try_send(update).is_err() {
+                metrics::presence_dropped("whispers_full", 1);
             }
         }
     }
@@ -77,52 +78,55 @@ impl MemoryPresence {
 #[async_trait]
 impl PresenceStore for MemoryPresence {
     async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError> {
-        Ok(self.with_own(|place| {
-            let had = place.status().is_some();
-            if !had {
-                place.rosters.clear();
+        Ok(self.with_own_entry(|entry| {
+            let had_lease = entry.status().is_some();
+            if !had_lease {
+                entry.rosters.clear();
             }
-            place.lease = Some((status.clone(), Instant::now() + lease));
-            had
+            entry.lease = Some((status.clone(), Instant::now() + lease));
+            had_lease
         }))
     }
 
     async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError> {
-        let places = self.all.places();
-        let others = places.iter().filter(|(run, _)| **run != self.run);
-        Ok(others.filter_map(|(run, place)| Some((*run, place.status()?.clone()))).collect())
+        let nodes = self.cluster.nodes();
+        let others = nodes.iter().filter(|(instance, _)| **instance != self.instance);
+        Ok(others.filter_map(|(instance, entry)| Some((*instance, entry.status()?.clone()))).collect())
     }
 
     async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
         for (room, roster) in rosters {
-            self.with_own(|place| place.rosters.insert(room.clone(), roster.clone()));
-            self.whisper(room, &PresenceUpdateKind::Roster(roster.clone()));
+            self.with_own_entry(|entry| entry.rosters.insert(room.clone(), roster.clone()));
+            self.send_to_others(room, &PresenceUpdateKind::Roster(roster.clone()));
         }
-        self.with_own(|place| place.rosters.retain(|_, roster| 0 < roster.count()));
+        self.with_own_entry(|entry| entry.rosters.retain(|_, roster| 0 < roster.count()));
         Ok(())
     }
 
     async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError> {
-        let places = self.all.places();
-        let others: Vec<_> =
-            places.iter().filter(|(run, place)| **run != self.run && place.status().is_some()).collect();
-        let answer = |room: &RoomName| {
-            let told =
-                others.iter().filter_map(|(run, place)| Some((**run, place.rosters.get(room)?.clone())));
-            told.collect()
+        let nodes = self.cluster.nodes();
+        let others: Vec<_> = nodes
+            .iter()
+            .filter(|(instance, entry)| **instance != self.instance && entry.status().is_some())
+            .collect();
+        let rosters_of = |room: &RoomName| {
+            let rosters = others
+                .iter()
+                .filter_map(|(instance, entry)| Some((**instance, entry.rosters.get(room)?.clone())));
+            rosters.collect()
         };
-        Ok(rooms.iter().map(answer).collect())
+        Ok(rooms.iter().map(rosters_of).collect())
     }
 
     async fn withdraw(&self) -> Result<(), PresenceError> {
-        self.with_own(|place| {
-            place.lease = None;
-            place.rosters.clear();
+        self.with_own_entry(|entry| {
+            entry.lease = None;
+            entry.rosters.clear();
         });
         Ok(())
     }
 
     fn publish_typing(&self, room: &RoomName, author: &Author) {
-        self.whisper(room, &PresenceUpdateKind::Typing(author.clone()));
+        self.send_to_others(room, &PresenceUpdateKind::Typing(author.clone()));
     }
 }

@@ -1,10 +1,9 @@
-//! How long to wait before the next try.
+//! The pause before the next attempt to connect.
 
 use std::time::Duration;
 
-/// Pauses that double from [`MIN`](Self::MIN) to [`MAX`](Self::MAX), each cut by
-/// a random part of its half, so that nodes that lost Redis together do not all
-/// come back together.
+/// Pauses that double from [`MIN`](Self::MIN) to [`MAX`](Self::MAX). Jitter shortens each by up to half, so that nodes
+/// that lost Redis at one time do not all reconnect at one time.
 pub(super) struct Backoff {
     next: Duration,
 }
@@ -17,16 +16,15 @@ impl Backoff {
         Self { next: Self::MIN }
     }
 
-    /// The pause after a try that took `took`. One that took longer than the
-    /// longest pause, be it a success or a timeout, was a pause itself: they
-    /// begin anew.
+    /// The pause after an attempt that lasted for `took`. One that lasted longer than the longest pause, because it was
+    /// connected or timed out, resets the backoff.
     pub(super) fn pause(&mut self, took: Duration, random: u32) -> Duration {
         if Self::MAX < took {
             self.next = Self::MIN;
         }
-        let longest = self.next;
-        self.next = (longest * 2).min(Self::MAX);
-        longest - (longest / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+        let pause = self.next;
+        self.next = (pause * 2).min(Self::MAX);
+        pause - (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
 

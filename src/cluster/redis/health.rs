@@ -1,4 +1,4 @@
-//! Whether the bus is up, and who is told when that changes.
+//! Whether the bus is up: each change is logged and sets the metric.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -11,7 +11,7 @@ pub(super) enum Half {
     Subscriber,
 }
 
-/// What is known of both halves; `None` before the first connection was tried.
+/// Whether each half is connected; `None` before its first attempt.
 #[derive(Default)]
 pub(super) struct Health(Mutex<[Option<bool>; 2]>);
 
@@ -28,7 +28,7 @@ impl Health {
             tracing::warn!(
                 ?half,
                 cause,
-                "the bus lost Redis; until it is back, messages cross nodes by the sweep"
+                "the bus lost Redis; until it is back, messages reach other nodes by the sweep"
             );
         }
     }
@@ -41,8 +41,8 @@ impl Health {
         self.halves()[half as usize] == Some(true)
     }
 
-    /// Whether this is news. The metric is set under the lock: of two halves that
-    /// come up at one time, the later one's word stands.
+    /// Returns whether the half's state has changed. The metric is set under the lock, so that it ends up right when
+    /// both halves change at one time.
     fn set(&self, half: Half, up: bool) -> bool {
         let mut halves = self.halves();
         let before = halves[half as usize].replace(up);

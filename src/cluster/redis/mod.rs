@@ -1,4 +1,4 @@
-//! The bus and the presence over Redis.
+//! The bus and the presence store over Redis.
 
 pub mod bus;
 pub mod presence;

@@ -1,4 +1,4 @@
-//! Hints on their way out: one task, one connection, all that waits at once.
+//! Publishes hints: one task and one connection, with all waiting batches in one pipeline.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,19 +22,18 @@ use crate::{
         },
         wire::Wire,
     },
-    telemetry::{metrics, trace::Publish},
+    telemetry::{metrics, trace::PublishTrace},
 };
 
-/// Messages of one room, ascending, not empty.
+/// Messages of one room, in ascending order; not empty.
 pub(super) type Batch = Vec<Arc<Message>>;
 
-/// How many batches go out in one pipeline, each at most `bus.batch_max_bytes`;
-/// more wait for its answers.
+/// Batches in one pipeline, each of at most `bus.batch_max_bytes`; further ones wait for its responses.
 const PIPELINE_BATCHES_MAX: usize = 128;
 
-/// The task that empties the queue into Redis.
+/// The task that sends the queue's batches to Redis.
 pub(super) struct Publisher {
-    /// Answers within `bus.timeout`, or the connection has failed.
+    /// A connection that takes longer than `bus.timeout` to respond has failed.
     pub(super) pool: Pool,
     pub(super) name: String,
     pub(super) wire: Arc<Wire>,
@@ -45,22 +44,22 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Runs until it is stopped; what waits then is still sent, if Redis is up.
+    /// Runs until the node stops; batches that wait then are still sent if Redis is up.
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new();
         loop {
-            let began = Instant::now();
+            let started = Instant::now();
             let Err(cause) = self.connect_and_serve().await else { return };
             self.health.down(Half::Publisher, &cause);
             self.drop_waiting();
             select! {
                 () = self.stop.cancelled() => return,
-                () = sleep(backoff.pause(began.elapsed(), random())) => {}
+                () = sleep(backoff.pause(started.elapsed(), random())) => {}
             }
         }
     }
 
-    /// Ends well when it is stopped.
+    /// Returns `Ok` only when the node stops.
     async fn connect_and_serve(&mut self) -> anyhow::Result<()> {
         let mut connection = select! {
             () = self.stop.cancelled() => return Ok(()),
@@ -68,7 +67,7 @@ impl Publisher {
         };
         let served = self.serve(&mut connection).await;
         if served.is_err() {
-            // Closed, or open and silent: the pool must not offer it again.
+            // It may still be open but silent; the pool must not reuse it.
             drop(Connection::take(connection));
         }
         served
@@ -95,15 +94,15 @@ impl Publisher {
 
     async fn send(&self, connection: &mut Connection, batches: &[Batch]) -> RedisResult<()> {
         let mut pipeline = Pipeline::with_capacity(batches.len());
-        let mut publish = Publish::begin();
+        let mut trace = PublishTrace::begin();
         for batch in batches {
             let room = &batch[0].draft.room;
-            let frame = self.wire.encode(room, &publish.carry(batch));
+            let frame = self.wire.encode(room, &trace.fork(batch));
             pipeline.cmd("PUBLISH").arg(self.wire.channel(room)).arg(frame).ignore();
         }
         let count = batches.iter().map(Vec::len).sum();
         let sent = pipeline.exec_async(connection).await;
-        publish.end();
+        trace.end();
         match sent {
             Ok(()) => metrics::bus_published(count),
             Err(_) => metrics::bus_dropped("redis_down", count),
@@ -111,8 +110,7 @@ impl Publisher {
         sent
     }
 
-    /// What waited for a connection that is gone would only come late: by then
-    /// the sweep has brought it.
+    /// Drops the waiting batches: before the connection is back, the sweep will have found them.
     fn drop_waiting(&mut self) {
         while let Ok(batch) = self.queue.try_recv() {
             metrics::bus_dropped("redis_down", batch.len());

@@ -1,4 +1,4 @@
-//! The rooms that this node wants to hear of, and what Redis is yet to be told.
+//! The rooms that this node subscribes to, and the changes that Redis has not been told of.
 
 use std::{
     collections::HashSet,
@@ -10,44 +10,43 @@ use tokio::sync::Notify;
 
 use crate::{chat::model::RoomName, sync::lock, telemetry::metrics};
 
-/// The wanted rooms, changed by any caller and followed by one task.
+/// The wanted rooms: any caller changes them, and the subscriber follows.
 ///
-/// As many as the caller wants: the hub bounds them by its sessions and their
-/// rooms. What changes while there is no connection takes no room of its own.
+/// The hub bounds their number by its sessions and their rooms. While there is no connection, changes take no memory.
 #[derive(Default)]
-pub(super) struct Rooms {
+pub(super) struct WantedRooms {
     state: Mutex<State>,
-    nudge: Notify,
+    notify: Notify,
 }
 
 #[derive(Default)]
 struct State {
     wanted: HashSet<RoomName>,
-    /// What the connection is yet to be told; `None` without a connection.
+    /// Rooms whose subscription the connection does not know yet; `None` without a connection.
     changed: Option<HashSet<RoomName>>,
 }
 
-/// What a connection is to be told. Both are safe to repeat.
+/// Changes for a connection. Both are idempotent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
-    pub(super) wanted: Vec<RoomName>,
-    pub(super) unwanted: Vec<RoomName>,
+    pub(super) subscribe: Vec<RoomName>,
+    pub(super) unsubscribe: Vec<RoomName>,
 }
 
-impl Rooms {
-    pub(super) fn want(&self, room: &RoomName) {
+impl WantedRooms {
+    pub(super) fn subscribe(&self, room: &RoomName) {
         let mut state = self.state();
-        let new = state.wanted.insert(room.clone());
-        self.note(state, room, new);
+        let has_changed = state.wanted.insert(room.clone());
+        self.note(state, room, has_changed);
     }
 
-    pub(super) fn unwant(&self, room: &RoomName) {
+    pub(super) fn unsubscribe(&self, room: &RoomName) {
         let mut state = self.state();
-        let new = state.wanted.remove(room);
-        self.note(state, room, new);
+        let has_changed = state.wanted.remove(room);
+        self.note(state, room, has_changed);
     }
 
-    /// A new connection knows of no room.
+    /// A new connection has no subscriptions.
     pub(super) fn connected(&self) {
         let mut state = self.state();
         state.changed = Some(state.wanted.clone());
@@ -57,29 +56,29 @@ impl Rooms {
         self.state().changed = None;
     }
 
-    /// Takes what has changed, or nothing. A room that was given up and is
-    /// wanted again is a change: whoever wanted it anew waits to be told.
+    /// Takes the changes, if there are any. A room that was unsubscribed and subscribed again is among them: the second
+    /// subscription waits for its gap hint.
     pub(super) fn take_changes(&self) -> Option<Changes> {
         let mut state = self.state();
         let changed = mem::take(state.changed.as_mut()?);
-        let (wanted, unwanted) = changed.into_iter().partition(|room| state.wanted.contains(room));
-        Some(Changes { wanted, unwanted }).filter(|changes| *changes != Changes::default())
+        let (subscribe, unsubscribe) = changed.into_iter().partition(|room| state.wanted.contains(room));
+        Some(Changes { subscribe, unsubscribe }).filter(|changes| *changes != Changes::default())
     }
 
-    /// Waits for a change that was not taken yet; it may wake without one.
+    /// Waits for a change; it may return without one.
     pub(super) async fn changed(&self) {
-        self.nudge.notified().await;
+        self.notify.notified().await;
     }
 
-    fn note(&self, mut state: MutexGuard<'_, State>, room: &RoomName, new: bool) {
-        if !new {
+    fn note(&self, mut state: MutexGuard<'_, State>, room: &RoomName, has_changed: bool) {
+        if !has_changed {
             return;
         }
         if let Some(changed) = &mut state.changed {
             changed.insert(room.clone());
         }
         metrics::bus_subscriptions(state.wanted.len());
-        self.nudge.notify_one();
+        self.notify.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -91,22 +90,22 @@ impl Rooms {
 mod tests {
     use super::*;
 
-    fn changes(rooms: &Rooms) -> String {
+    fn changes(rooms: &WantedRooms) -> String {
         let Some(mut changes) = rooms.take_changes() else { return "-".to_owned() };
-        changes.wanted.sort();
-        changes.unwanted.sort();
-        let mut words: Vec<_> = changes.wanted.iter().map(|room| format!("+{room}")).collect();
-        words.extend(changes.unwanted.iter().map(|room| format!("-{room}")));
+        changes.subscribe.sort();
+        changes.unsubscribe.sort();
+        let mut words: Vec<_> = changes.subscribe.iter().map(|room| format!("+{room}")).collect();
+        words.extend(changes.unsubscribe.iter().map(|room| format!("-{room}")));
         words.join(" ")
     }
 
     fn after(steps: &str) -> String {
-        let rooms = Rooms::default();
+        let rooms = WantedRooms::default();
         let mut seen = Vec::new();
         for step in steps.split_whitespace() {
             match step.split_at(1) {
-                ("+", room) => rooms.want(&room.parse().unwrap()),
-                ("-", room) => rooms.unwant(&room.parse().unwrap()),
+                ("+", room) => rooms.subscribe(&room.parse().unwrap()),
+                ("-", room) => rooms.unsubscribe(&room.parse().unwrap()),
                 ("(", _) => rooms.connected(),
                 (")", _) => rooms.disconnected(),
                 _ => seen.push(changes(&rooms)),
@@ -117,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_told_what_changed_since_it_was_told_last() {
-        for (steps, told) in [
+        for (steps, expected) in [
             ("( ?", "-"),
             ("( +a +b ? ?", "+a +b, -"),
             ("( +a ? +a ?", "+a, -"),
@@ -125,26 +124,26 @@ mod tests {
             ("( +a -a ?", "-a"),
             ("( +a ? -a +a ?", "+a, +a"),
         ] {
-            assert_eq!(after(steps), told, "{steps}");
+            assert_eq!(after(steps), expected, "{steps}");
         }
     }
 
     #[test]
     fn each_new_connection_is_told_all() {
-        for (steps, told) in
+        for (steps, expected) in
             [("+a +b ? ( ?", "-, +a +b"), ("( +a ? ) +b -a ? ( ?", "+a, -, +b"), ("( +a -b ) ( ?", "+a")]
         {
-            assert_eq!(after(steps), told, "{steps}");
+            assert_eq!(after(steps), expected, "{steps}");
         }
     }
 
     #[test]
     fn what_changes_without_a_connection_takes_no_room() {
-        let rooms = Rooms::default();
+        let rooms = WantedRooms::default();
         for n in 0..100 {
             let room = format!("room-{n}").parse().unwrap();
-            rooms.want(&room);
-            rooms.unwant(&room);
+            rooms.subscribe(&room);
+            rooms.unsubscribe(&room);
         }
         let state = rooms.state();
         assert!(state.wanted.is_empty() && state.changed.is_none());

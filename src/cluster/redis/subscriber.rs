@@ -1,4 +1,4 @@
-//! Hints on their way in: one connection that follows the wanted rooms.
+//! Receives hints and presence updates: one connection, subscribed to the wanted rooms.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -24,34 +24,32 @@ use crate::{
             backoff::Backoff,
             connection::{name_connection, random},
             health::{Half, Health},
-            rooms::{Changes, Rooms},
+            rooms::{Changes, WantedRooms},
         },
-        wire::{Heard, Wire},
+        wire::{Received, Wire},
     },
     telemetry::metrics,
 };
 
-/// How many channels one command names.
+/// Channels in one command.
 const CHANNELS_MAX: usize = 512;
 
-/// Where what is heard goes.
+/// The channels for what the bus receives.
 pub struct BusSenders {
-    /// Hints: data is dropped when that is full, a [`Gap`] waits.
-    ///
-    /// [`Gap`]: crate::chat::ports::Hint::Gap
+    /// Hints. When it is full, they are dropped, except for a [`Hint::Gap`], which waits.
     pub hints: Hints,
-    /// What is said of people.
+    /// Presence updates. When it is full, they are dropped.
     pub presence_updates: PresenceUpdates,
 }
 
-/// The task that keeps the subscriptions.
+/// The task that maintains the subscriptions.
 pub(super) struct Subscriber {
     pub(super) client: Client,
-    /// Answers within `bus.timeout`, or the connection has failed.
-    pub(super) connecting: AsyncConnectionConfig,
+    /// A connection that takes longer than `bus.timeout` to respond has failed.
+    pub(super) config: AsyncConnectionConfig,
     pub(super) name: String,
     pub(super) wire: Arc<Wire>,
-    pub(super) rooms: Arc<Rooms>,
+    pub(super) rooms: Arc<WantedRooms>,
     pub(super) senders: Arc<BusSenders>,
     pub(super) health: Arc<Health>,
     pub(super) timeout: Duration,
@@ -59,11 +57,11 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Runs until it is stopped.
+    /// Runs until the node stops.
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
         loop {
-            let began = Instant::now();
+            let started = Instant::now();
             let Err(cause) = select! {
                 () = self.stop.cancelled() => return,
                 ended = self.connect_and_follow() => ended,
@@ -72,7 +70,7 @@ impl Subscriber {
             self.health.down(Half::Subscriber, &cause);
             select! {
                 () = self.stop.cancelled() => return,
-                () = sleep(backoff.pause(began.elapsed(), random())) => {}
+                () = sleep(backoff.pause(started.elapsed(), random())) => {}
             }
         }
     }
@@ -81,12 +79,9 @@ impl Subscriber {
         let closed = Arc::new(Notify::new());
         let listener =
             Listener { wire: self.wire.clone(), senders: self.senders.clone(), closed: closed.clone() };
-        let connecting = self.connecting.clone().set_push_sender(move |push| listener.take(push));
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&connecting)
-            .await
-            .context("connecting")?;
+        let config = self.config.clone().set_push_sender(move |push| listener.receive(push));
+        let mut connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await.context("connecting")?;
         name_connection(&mut connection, &self.name).await;
         select! {
             () = closed.notified() => bail!("Redis closed the connection"),
@@ -95,8 +90,8 @@ impl Subscriber {
         }
     }
 
-    /// Finds out within one and a half times `bus.timeout` that Redis is silent:
-    /// its connections stay open when it is frozen or cut off.
+    /// Notices within one and a half times `bus.timeout` that Redis does not respond: while it is frozen or unreachable,
+    /// its connections stay open.
     async fn keep_alive(&self, mut connection: MultiplexedConnection) -> anyhow::Result<Infallible> {
         loop {
             sleep(self.timeout / 2).await;
@@ -108,7 +103,7 @@ impl Subscriber {
         self.rooms.connected();
         loop {
             match self.rooms.take_changes() {
-                Some(changes) => self.tell(&mut connection, &changes).await?,
+                Some(changes) => self.apply(&mut connection, &changes).await?,
                 None => {
                     self.health.up(Half::Subscriber);
                     self.rooms.changed().await;
@@ -117,15 +112,15 @@ impl Subscriber {
         }
     }
 
-    async fn tell(&self, connection: &mut MultiplexedConnection, changes: &Changes) -> anyhow::Result<()> {
-        for rooms in changes.unwanted.chunks(CHANNELS_MAX) {
+    async fn apply(&self, connection: &mut MultiplexedConnection, changes: &Changes) -> anyhow::Result<()> {
+        for rooms in changes.unsubscribe.chunks(CHANNELS_MAX) {
             connection.unsubscribe(self.channels(rooms)).await.context("unsubscribing")?;
         }
-        for rooms in changes.wanted.chunks(CHANNELS_MAX) {
+        for rooms in changes.subscribe.chunks(CHANNELS_MAX) {
             connection.subscribe(self.channels(rooms)).await.context("subscribing")?;
             for room in rooms {
-                // Waits for a full hub, unlike data: nothing else says that there was a gap.
-                // The pings go on meanwhile. A hub that is gone has nothing to be told.
+                // Unlike data, a gap waits while the hub's queue is full: nothing else tells of it. Pings go on
+                // meanwhile. An error means that the hub has stopped.
                 let _ = self.senders.hints.send(Hint::Gap(room.clone())).await;
             }
         }
@@ -137,10 +132,8 @@ impl Subscriber {
     }
 }
 
-/// Takes what one connection hears, in the task that reads it.
-///
-/// There is no queue before the hub's: while this works, nothing is read, and
-/// Redis's own limit on slow subscribers bounds what waits there.
+/// Handles what a connection receives, in the task that reads it. There is no queue before the hub's: Redis's own limit
+/// for slow subscribers bounds what waits to be read.
 struct Listener {
     wire: Arc<Wire>,
     senders: Arc<BusSenders>,
@@ -148,11 +141,11 @@ struct Listener {
 }
 
 impl Listener {
-    /// Never fails: that the type says otherwise is the client's demand.
-    fn take(&self, push: PushInfo) -> Result<(), SendError> {
+    /// Never fails; the Redis client requires the return type.
+    fn receive(&self, push: PushInfo) -> Result<(), SendError> {
         match (push.kind, &push.data[..]) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(frame)]) => {
-                self.hear(channel, frame);
+                self.dispatch(channel, frame);
             }
             (PushKind::Disconnection, _) => self.closed.notify_one(),
             _ => {}
@@ -160,16 +153,16 @@ impl Listener {
         Ok(())
     }
 
-    fn hear(&self, channel: &[u8], frame: &[u8]) {
+    fn dispatch(&self, channel: &[u8], frame: &[u8]) {
         match self.wire.decode(channel, frame) {
-            Ok(Some(Heard::Hint(hint))) => self.pass_on(hint),
-            Ok(Some(Heard::PresenceUpdate(whisper))) => self.whisper(whisper),
+            Ok(Some(Received::Hint(hint))) => self.send_hint(hint),
+            Ok(Some(Received::PresenceUpdate(update))) => self.send_presence_update(update),
             Ok(None) => {}
             Err(error) => metrics::bus_dropped(error.reason(), 1),
         }
     }
 
-    fn pass_on(&self, hint: Hint) {
+    fn send_hint(&self, hint: Hint) {
         let count = if let Hint::Messages(messages) = &hint { messages.len() } else { 1 };
         match self.senders.hints.try_send(hint) {
             Ok(()) => metrics::bus_received(count),
@@ -177,9 +170,9 @@ impl Listener {
         }
     }
 
-    fn whisper(&self, whisper: PresenceUpdate) {
-        if self.senders.presence_updates.try_send(whisper).is_err() {
-            metrics::whispers_dropped("whispers_full", 1);
+    fn send_presence_update(&self, update: PresenceUpdate) {
+        if self.senders.presence_updates.try_send(update).is_err() {
+            metrics::presence_dropped("whispers_full", 1);
         }
     }
 }

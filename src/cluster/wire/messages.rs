@@ -1,6 +1,6 @@
-//! What a frame says: messages of its channel's room, or how far that has grown.
+//! Bodies of frames that carry messages: a batch of the channel's room, or only the room's head.
 //!
-//! [`Body`], [`TracedBody`], [`FullBody`] and [`Entry`] must never change: another form is another version.
+//! [`Body`], [`TracedBody`], [`FullBody`] and [`Entry`] must never change: a new form is a new version.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::chat::{
     ports::Hint,
 };
 
-/// The first version: a [`Body`].
+/// Version 1: a [`Body`].
 pub(super) const PLAIN: u8 = 1;
-/// The second: a [`TracedBody`]. Only batches with a sampled message need it.
+/// Version 2: a [`TracedBody`]. Only batches with a sampled message need it.
 pub(super) const TRACED: u8 = 2;
-/// The third: a [`FullBody`]. Only batches with an amendment or a colour need it.
+/// Version 3: a [`FullBody`]. Only batches with an amendment or a colour need it.
 pub(super) const FULL: u8 = 3;
 
-/// A batch, not empty, and the lowest version that can say it.
-pub(super) fn of(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
+/// Encodes a batch, which is not empty, in the lowest version that can carry it.
+pub(super) fn encode(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
     let entries = batch.iter().map(|message| Entry::of(message));
     if batch.iter().any(|message| message.draft.target.is_some() || message.draft.author.color.is_some()) {
-        let more = batch.iter().map(|message| More::of(&message.draft));
-        return (FULL, write(&FullBody(entries.zip(more).collect())));
+        let extras = batch.iter().map(|message| Extras::of(&message.draft));
+        return (FULL, write(&FullBody(entries.zip(extras).collect())));
     }
     if batch.iter().all(|message| message.draft.trace.is_none()) {
         return (PLAIN, write(&Body::Messages(entries.collect())));
@@ -34,21 +34,20 @@ pub(super) fn of(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
     (TRACED, write(&TracedBody(entries.zip(traces).collect())))
 }
 
-/// The batch's new head alone.
-pub(super) fn of_head(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
+/// Encodes only the new head of the batch's room.
+pub(super) fn encode_head(batch: &[Arc<Message>]) -> (u8, Vec<u8>) {
     (PLAIN, write(&Body::Head(batch.last().map_or(0, |message| message.seq.0))))
 }
 
-/// What a known version says of `room`.
-pub(super) fn read(version: u8, room: &RoomName, body: &[u8]) -> Option<Hint> {
+/// Decodes the body of a known version; `None` if it is invalid.
+pub(super) fn decode(version: u8, room: &RoomName, body: &[u8]) -> Option<Hint> {
     match version {
-        PLAIN => read_plain(room, body),
-        TRACED => read_traced(room, body),
-        _ => read_full(room, body),
+        PLAIN => decode_plain(room, body),
+        TRACED => decode_traced(room, body),
+        _ => decode_full(room, body),
     }
 }
 
-/// What a frame of version 1 says about its channel's room.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Body<'a> {
     #[serde(borrow)]
@@ -56,7 +55,7 @@ pub(super) enum Body<'a> {
     Head(u64),
 }
 
-/// One message of the channel's room.
+/// A message, without its room.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Entry<'a> {
     pub(super) seq: u64,
@@ -69,33 +68,32 @@ pub(super) struct Entry<'a> {
     pub(super) node: &'a str,
 }
 
-/// What a frame of version 2 says: messages of the channel's room, each with its trace if it is sampled.
+/// Messages, each with its trace if it is sampled.
 #[derive(Serialize, Deserialize)]
 struct TracedBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Option<TraceIds>)>);
 
-/// What a frame of version 3 says: messages of the channel's room, each with what else there is of it.
 #[derive(Serialize, Deserialize)]
-struct FullBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, More)>);
+struct FullBody<'a>(#[serde(borrow)] Vec<(Entry<'a>, Extras)>);
 
-/// What an [`Entry`] has no place for.
+/// The fields of a message that [`Entry`] lacks.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct More {
+struct Extras {
     trace: Option<TraceIds>,
-    of: Option<u64>,
+    target: Option<u64>,
     color: Option<u16>,
 }
 
-impl More {
+impl Extras {
     fn of(draft: &Draft) -> Self {
         Self {
             trace: draft.trace.map(TraceIds::from),
-            of: draft.target.map(|of| of.0),
+            target: draft.target.map(|target| target.0),
             color: draft.author.color.map(Hue::degrees),
         }
     }
 }
 
-/// A trace's id and a span's.
+/// A trace id and a span id.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct TraceIds([u8; 16], [u8; 8]);
 
@@ -109,37 +107,40 @@ pub(super) fn write(body: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(body).expect("strings and numbers can always be written to memory")
 }
 
-fn read_plain(room: &RoomName, body: &[u8]) -> Option<Hint> {
+fn decode_plain(room: &RoomName, body: &[u8]) -> Option<Hint> {
     match postcard::take_from_bytes(body).ok()? {
         (Body::Head(seq), []) => Some(Hint::Head(room.clone(), Seq(seq))),
-        (Body::Messages(entries), []) => messages(room, entries.iter().map(|entry| (entry, More::default()))),
+        (Body::Messages(entries), []) => {
+            messages(room, entries.iter().map(|entry| (entry, Extras::default())))
+        }
         _ => None,
     }
 }
 
-fn read_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
+fn decode_traced(room: &RoomName, body: &[u8]) -> Option<Hint> {
     let (TracedBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
-    messages(room, entries.iter().map(|(entry, trace)| (entry, More { trace: *trace, ..More::default() })))
+    let extras = |trace| Extras { trace, ..Extras::default() };
+    messages(room, entries.iter().map(|(entry, trace)| (entry, extras(*trace))))
 }
 
-fn read_full(room: &RoomName, body: &[u8]) -> Option<Hint> {
+fn decode_full(room: &RoomName, body: &[u8]) -> Option<Hint> {
     let (FullBody(entries), []) = postcard::take_from_bytes(body).ok()? else { return None };
-    messages(room, entries.iter().map(|(entry, more)| (entry, *more)))
+    messages(room, entries.iter().map(|(entry, extras)| (entry, *extras)))
 }
 
 fn messages<'a>(
     room: &RoomName,
-    entries: impl Iterator<Item = (&'a Entry<'a>, More)> + Clone,
+    entries: impl Iterator<Item = (&'a Entry<'a>, Extras)> + Clone,
 ) -> Option<Hint> {
-    if !is_run(entries.clone().map(|(entry, _)| entry.seq)) {
+    if !are_ascending(entries.clone().map(|(entry, _)| entry.seq)) {
         return None;
     }
-    let message = |(entry, more): (&Entry<'_>, _)| entry.message(room, more).map(Arc::new);
+    let message = |(entry, extras): (&Entry<'_>, _)| entry.message(room, extras).map(Arc::new);
     entries.map(message).collect::<Result<_, _>>().ok().map(Hint::Messages)
 }
 
-/// Whether these are one or more messages in ascending order, the first at 1 or later.
-fn is_run(mut seqs: impl Iterator<Item = u64> + Clone) -> bool {
+/// Whether there is at least one seq, the first is 1 or greater, and each is greater than the one before it.
+fn are_ascending(mut seqs: impl Iterator<Item = u64> + Clone) -> bool {
     seqs.clone().is_sorted_by(|a, b| a < b) && seqs.next().is_some_and(|first| Seq::ZERO < Seq(first))
 }
 
@@ -158,22 +159,21 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The message, with each part checked anew; its text may have any length,
-    /// since the sender's limit may be another than this node's.
-    fn message(&self, room: &RoomName, more: More) -> Result<Message, ValidationError> {
-        let More { trace, of, color } = more;
-        let says_nothing = self.kind == Kind::Delete.as_str() && self.text.is_empty();
+    /// Validates every part. The text may have any length: the sender's limit may differ from this node's.
+    fn message(&self, room: &RoomName, extras: Extras) -> Result<Message, ValidationError> {
+        let Extras { trace, target, color } = extras;
+        let is_deletion = self.kind == Kind::Delete.as_str() && self.text.is_empty();
         let draft = Draft {
             room: room.clone(),
             kind: self.kind.parse()?,
-            target: of.map(Seq),
+            target: target.map(Seq),
             author: Author {
                 id: self.author.parse()?,
                 name: self.author_name.parse()?,
                 color: color.map(u64::from).map(Hue::try_from).transpose()?,
             },
             nonce: self.nonce.map(str::parse).transpose()?,
-            text: if says_nothing {
+            text: if is_deletion {
                 MessageText::empty()
             } else {
                 MessageText::new(self.text, self.text.len())?

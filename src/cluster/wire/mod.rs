@@ -1,21 +1,20 @@
-//! The bus's message form: what one node tells the others about one room.
+//! The wire format of the bus: how one node's hints and presence reach the others.
 //!
 //! A frame is
 //!
 //! ```text
 //! version  1 byte
 //! epoch   32 hexadecimal digits
-//! mac     16 bytes: HMAC-SHA256 over version, channel, origin and body, cut
-//! origin   8 bytes: which bus sent it
+//! mac     16 bytes: HMAC-SHA256 over version, channel, origin and body, truncated
+//! origin   8 bytes: the node instance that sent it
 //! body     the rest: postcard
 //! ```
 //!
-//! The room is not in the frame but in the channel's name, which the MAC covers:
-//! a frame that is copied into another room's channel is a forgery.
+//! The room is not in the frame but in the channel's name, which the MAC covers: a frame that is copied to another
+//! room's channel is a forgery.
 //!
-//! A frame carries the lowest version that can say it, and a node drops what is
-//! beyond its own, so that a rolling upgrade may add forms: until the last old
-//! node is gone, its sweep brings it what it cannot read.
+//! A frame has the lowest version that can carry its content, and a node drops versions that it does not know. So a
+//! rolling upgrade may add versions: an old node finds by its sweep what it cannot decode.
 
 use std::sync::Arc;
 
@@ -29,14 +28,14 @@ use crate::{
     },
     cluster::wire::{
         messages::PLAIN,
-        presence::{WHISPER, WHISPER as NEWEST},
+        presence::{PRESENCE, PRESENCE as NEWEST},
     },
 };
 
 mod messages;
 mod presence;
 
-/// Derives the bus's key from the log's, so that no key serves two ends.
+/// Derives the bus's key from the log's, so that the two differ.
 const KEY_LABEL: &[u8] = b"chorus bus v1";
 
 const EPOCH_BYTES: usize = 32;
@@ -44,25 +43,25 @@ const MAC_BYTES: usize = 16;
 const ORIGIN_BYTES: usize = 8;
 const HEADER_BYTES: usize = 1 + EPOCH_BYTES + MAC_BYTES + ORIGIN_BYTES;
 
-/// Why a frame says nothing to this node.
+/// Why a frame is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Cut short, or not what its version promises.
+    /// It is truncated, or its body is not what its version requires.
     #[error("the frame is corrupt")]
     Corrupt,
-    /// Not sealed with this log's key for this channel.
+    /// Its MAC is not that of this log's key and this channel.
     #[error("the frame is forged")]
     Forged,
-    /// About another log.
-    #[error("the frame is of another epoch")]
+    /// It belongs to another log.
+    #[error("the frame has another epoch")]
     Foreign,
-    /// Of a version that this node does not know.
-    #[error("the frame's version is not known")]
+    /// This node does not know its version.
+    #[error("the frame has an unknown version")]
     Version,
 }
 
 impl DecodeError {
-    /// The error's name in metrics.
+    /// The error's label in metrics.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -74,19 +73,19 @@ impl DecodeError {
     }
 }
 
-/// What comes over a channel.
+/// The content of a frame that another node sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// Something of a room's messages.
+pub enum Received {
+    /// It is about a room's messages.
     Hint(Hint),
-    /// Something of its people.
+    /// It is about a room's members.
     PresenceUpdate(PresenceUpdate),
 }
 
-/// Writes and reads the frames of one log's bus.
+/// Encodes and decodes the frames of one log's bus.
 pub struct Wire {
-    /// What every channel of this log begins with.
-    channels: String,
+    /// The beginning of all channel names of this log.
+    channel_prefix: String,
     epoch: String,
     origin: [u8; ORIGIN_BYTES],
     mac: Hmac<Sha256>,
@@ -94,130 +93,134 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Makes the form for the log with `epoch` and `log_key`.
+    /// The wire format of the log with `epoch` and `log_key`.
     ///
-    /// `origin` tells this bus's frames from all others'; it is drawn at random
-    /// rather than taken from the node's name, since a name that was given to
-    /// two nodes by mistake would make them deaf to each other.
+    /// `origin` identifies this node's frames. It is a random number, not the node's name: two nodes that were given
+    /// one name by mistake would ignore each other.
     #[must_use]
     pub fn new(prefix: &str, epoch: Epoch, log_key: &[u8; 32], origin: u64, batch_max_bytes: usize) -> Self {
-        let key = keyed(log_key).chain_update(KEY_LABEL).finalize().into_bytes();
+        let key = hmac_with(log_key).chain_update(KEY_LABEL).finalize().into_bytes();
         Self {
-            channels: format!("{prefix}:{epoch}:"),
+            channel_prefix: format!("{prefix}:{epoch}:"),
             epoch: epoch.to_string(),
             origin: origin.to_be_bytes(),
-            mac: keyed(&key),
+            mac: hmac_with(&key),
             batch_max_bytes,
         }
     }
 
-    /// The channel that carries the hints about `room`.
+    /// The channel that carries a room's frames.
     #[must_use]
     pub fn channel(&self, room: &RoomName) -> String {
-        format!("{}{room}", self.channels)
+        format!("{}{room}", self.channel_prefix)
     }
 
-    /// Writes a batch of `room`, not empty and ascending; the new head alone if
-    /// the frame would be beyond `batch_max_bytes`.
+    /// The key under which presence is stored.
     #[must_use]
-    pub fn encode(&self, room: &RoomName, batch: &[Arc<Message>]) -> Vec<u8> {
-        let (version, whole) = messages::of(batch);
-        if HEADER_BYTES + whole.len() <= self.batch_max_bytes {
-            return self.seal(version, &self.channel(room), &whole);
-        }
-        let (version, head) = messages::of_head(batch);
-        self.seal(version, &self.channel(room), &head)
+    pub fn presence_key(&self, name: &str) -> String {
+        format!("{}presence:{name}", self.channel_prefix)
     }
 
-    /// Writes what is whispered in `room`.
+    /// This node's instance, as its frames name it.
     #[must_use]
-    pub fn whisper(&self, room: &RoomName, said: &PresenceUpdateKind) -> Vec<u8> {
-        self.seal(WHISPER, &self.channel(room), &presence::of(said))
-    }
-
-    /// Writes what this node says of itself, to be kept under `key`.
-    #[must_use]
-    pub fn status(&self, key: &str, status: &NodeStatus) -> Vec<u8> {
-        self.seal(WHISPER, key, &presence::of_status(status))
-    }
-
-    /// What this bus calls itself.
-    #[must_use]
-    pub fn run(&self) -> NodeInstance {
+    pub fn instance(&self) -> NodeInstance {
         NodeInstance(u64::from_be_bytes(self.origin))
     }
 
-    /// Where what nodes leave word of is kept.
+    /// Encodes a batch of `room`, not empty and ascending; only the new head if the frame would exceed
+    /// `batch_max_bytes`.
     #[must_use]
-    pub fn presence_key(&self, name: &str) -> String {
-        format!("{}presence:{name}", self.channels)
+    pub fn encode(&self, room: &RoomName, batch: &[Arc<Message>]) -> Vec<u8> {
+        let (version, body) = messages::encode(batch);
+        if HEADER_BYTES + body.len() <= self.batch_max_bytes {
+            return self.seal(version, &self.channel(room), &body);
+        }
+        let (version, head) = messages::encode_head(batch);
+        self.seal(version, &self.channel(room), &head)
     }
 
-    /// Reads a frame that came over `channel`; `None` if this bus sent it.
+    /// Encodes a presence update of `room`.
+    #[must_use]
+    pub fn encode_presence(&self, room: &RoomName, kind: &PresenceUpdateKind) -> Vec<u8> {
+        self.seal(PRESENCE, &self.channel(room), &presence::encode(kind))
+    }
+
+    /// Encodes this node's status, to be stored under `key`.
+    #[must_use]
+    pub fn encode_status(&self, key: &str, status: &NodeStatus) -> Vec<u8> {
+        self.seal(PRESENCE, key, &presence::encode_status(status))
+    }
+
+    /// Decodes a frame that was received on `channel`; `None` if this node sent it.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] says why it is to be dropped.
-    pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Heard>, DecodeError> {
-        let (version, run, body) = self.open(channel, frame)?;
-        if run == self.run() {
+    /// [`DecodeError`] says why the frame is dropped.
+    pub fn decode(&self, channel: &[u8], frame: &[u8]) -> Result<Option<Received>, DecodeError> {
+        let (version, instance, body) = self.open(channel, frame)?;
+        if instance == self.instance() {
             return Ok(None);
         }
         let room = self.room(channel).ok_or(DecodeError::Corrupt)?;
-        let heard = match version {
-            WHISPER => presence::read(body)
-                .map(|said| Heard::PresenceUpdate(PresenceUpdate { instance: run, room, kind: said })),
-            _ => messages::read(version, &room, body).map(Heard::Hint),
+        let received = match version {
+            PRESENCE => presence::decode(body)
+                .map(|kind| Received::PresenceUpdate(PresenceUpdate { instance, room, kind })),
+            _ => messages::decode(version, &room, body).map(Received::Hint),
         };
-        heard.map(Some).ok_or(DecodeError::Corrupt)
+        received.map(Some).ok_or(DecodeError::Corrupt)
     }
 
-    /// Reads what `run` keeps of its people in `room`.
+    /// Decodes the presence that `instance` stored for `room`.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] says why it is not to be believed.
-    pub fn read_said(
+    /// [`DecodeError`] says why the frame is ignored.
+    pub fn decode_presence(
         &self,
         room: &RoomName,
-        run: NodeInstance,
+        instance: NodeInstance,
         frame: &[u8],
     ) -> Result<PresenceUpdateKind, DecodeError> {
-        let body = self.open_kept(&self.channel(room), run, frame)?;
-        presence::read(body).ok_or(DecodeError::Corrupt)
+        let body = self.open_stored(&self.channel(room), instance, frame)?;
+        presence::decode(body).ok_or(DecodeError::Corrupt)
     }
 
-    /// Reads what `run` keeps of itself under `key`.
+    /// Decodes the status that `instance` stored under `key`.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] says why it is not to be believed.
-    pub fn read_status(&self, key: &str, run: NodeInstance, frame: &[u8]) -> Result<NodeStatus, DecodeError> {
-        let body = self.open_kept(key, run, frame)?;
-        presence::read_status(body).ok_or(DecodeError::Corrupt)
+    /// [`DecodeError`] says why the frame is ignored.
+    pub fn decode_status(
+        &self,
+        key: &str,
+        instance: NodeInstance,
+        frame: &[u8],
+    ) -> Result<NodeStatus, DecodeError> {
+        let body = self.open_stored(key, instance, frame)?;
+        presence::decode_status(body).ok_or(DecodeError::Corrupt)
     }
 
-    /// Opens what one bus is to have left where only it writes.
-    fn open_kept<'f>(
+    /// The body of a stored frame, which only `owner` may have written.
+    fn open_stored<'f>(
         &self,
         channel: &str,
-        by: NodeInstance,
+        owner: NodeInstance,
         frame: &'f [u8],
     ) -> Result<&'f [u8], DecodeError> {
         match self.open(channel.as_bytes(), frame)? {
-            (WHISPER, run, body) if run == by => Ok(body),
-            (WHISPER, ..) => Err(DecodeError::Forged),
+            (PRESENCE, instance, body) if instance == owner => Ok(body),
+            (PRESENCE, ..) => Err(DecodeError::Forged),
             _ => Err(DecodeError::Corrupt),
         }
     }
 
-    /// A frame's version, who sealed it, and its body.
+    /// A frame's version, sender and body.
     fn open<'f>(&self, channel: &[u8], frame: &'f [u8]) -> Result<(u8, NodeInstance, &'f [u8]), DecodeError> {
         let (version, rest) = frame.split_first().ok_or(DecodeError::Corrupt)?;
         if !(PLAIN..=NEWEST).contains(version) {
             return Err(DecodeError::Version);
         }
-        // Before the MAC: another log may well have another key.
+        // Before the MAC: another log may have another key.
         let (epoch, rest) = rest.split_first_chunk::<EPOCH_BYTES>().ok_or(DecodeError::Corrupt)?;
         if epoch != self.epoch.as_bytes() {
             return Err(DecodeError::Foreign);
@@ -235,7 +238,7 @@ impl Wire {
     }
 
     fn mac(&self, version: u8, channel: &[u8], sealed: &[u8]) -> Hmac<Sha256> {
-        // The length keeps the channel's end from being taken for the frame's beginning.
+        // The length keeps bytes from moving between the channel and the frame.
         let length = (channel.len() as u64).to_be_bytes();
         self.mac
             .clone()
@@ -246,11 +249,11 @@ impl Wire {
     }
 
     fn room(&self, channel: &[u8]) -> Option<RoomName> {
-        std::str::from_utf8(channel).ok()?.strip_prefix(&self.channels)?.parse().ok()
+        std::str::from_utf8(channel).ok()?.strip_prefix(&self.channel_prefix)?.parse().ok()
     }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+fn hmac_with(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 

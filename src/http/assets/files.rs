@@ -1,4 +1,4 @@
-//! The page's files, embedded into the binary, and the version that stands for all of them.
+//! The page's files, embedded into the binary, and the version of all of them together.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 #[folder = "static/"]
 pub(super) struct Assets;
 
-/// Where `make ui` puts what comes from npm.
+/// Files from npm, which `make ui` puts here.
 pub(super) const VENDOR: &str = "vendor/";
-/// The path below which addresses have a version and may be cached for ever.
-pub(super) const KEPT: &str = "assets/";
+/// URLs below this path contain a version and may be cached forever.
+pub(super) const VERSIONED: &str = "assets/";
 
-/// The identity of all files together.
+/// A hash of all files.
 pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     for name in names() {
@@ -25,7 +25,7 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex(&hash.finalize()[..8])
 });
 
-/// All files' paths, in one order on every machine.
+/// The paths of all files, sorted, so that every machine computes the same version.
 pub(super) fn names() -> Vec<String> {
     let mut names: Vec<_> = Assets::iter().map(String::from).collect();
     names.sort_unstable();

@@ -1,46 +1,46 @@
-//! Every metric: its name, form, labels and meaning.
+//! Every metric: its name, form, labels and description.
 
 use metrics::Unit;
 
-/// What a metric is.
+/// The form of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It only grows.
+    /// Only grows.
     Counter,
-    /// It goes up and down.
+    /// Goes up and down.
     Gauge,
-    /// Its values are counted in buckets.
+    /// Counts values in buckets.
     Histogram(Unit),
 }
 
 use Form::{Counter, Gauge, Histogram};
 
-/// From their taking to their emit; written by the deliveries themselves.
+/// Written by [`Deliveries`](crate::telemetry::deliveries::Deliveries) itself.
 pub(super) const DELIVERY: (&str, Form, &[&str], &str) = (
     "chorus_delivery_seconds",
     Histogram(Unit::Seconds),
     &["hop"],
-    "from a message's taking, by its node's clock, to each emit, by this node's",
+    "from a message's receipt, by its node's clock, to each emit, by this node's clock",
 );
 
-/// Every metric: its name, form, labels and meaning. The values of all labels are bounded by the code.
+/// Every metric: its name, form, labels and description. The code bounds the values of all labels.
 pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     // The node.
-    ("chorus_build_info", Gauge, &["version", "commit", "node"], "1"),
-    ("chorus_drain_stage", Gauge, &[], "0 serves, 1 readiness fails, 2 listener closed, 3 log closed"),
+    ("chorus_build_info", Gauge, &["version", "commit", "node"], "always 1"),
+    ("chorus_drain_stage", Gauge, &[], "0 serving, 1 readiness fails, 2 listener closed, 3 log closed"),
     // Clients.
     ("chorus_connections", Gauge, &["namespace", "transport"], "connected sockets"),
-    ("chorus_sessions_ended_total", Counter, &["reason"], "sockets that were connected and are no more"),
+    ("chorus_sessions_ended_total", Counter, &["reason"], "connected sockets that have ended"),
     ("chorus_rooms", Gauge, &[], "rooms with members on this node"),
-    ("chorus_tail_bytes", Gauge, &[], "bytes of messages that all rooms' tails hold, about"),
-    ("chorus_cursors", Gauge, &[], "cursors: sessions times their rooms"),
+    ("chorus_tail_bytes", Gauge, &[], "bytes of messages in the tails of all rooms, roughly"),
+    ("chorus_cursors", Gauge, &[], "cursors: each session has one per room"),
     (
         "chorus_sessions_catching_up",
         Gauge,
         &[],
         "cursors that are behind their room's head; the others are live",
     ),
-    ("chorus_resumes_total", Counter, &["outcome"], "joins with a place: complete or incomplete"),
+    ("chorus_resumes_total", Counter, &["outcome"], "joins with a position: complete or incomplete"),
     // Messages in.
     ("chorus_messages_accepted_total", Counter, &[], "messages stored for this node's clients"),
     ("chorus_messages_known_total", Counter, &[], "retries of a message that was stored already"),
@@ -48,72 +48,62 @@ pub const ALL: &[(&str, Form, &[&str], &str)] = &[
     // Messages out.
     ("chorus_deliveries_total", Counter, &["path", "hop"], "messages emitted to sockets"),
     DELIVERY,
-    ("chorus_gap_repairs_total", Counter, &[], "reads of the log that filled a hole in a room's order"),
-    ("chorus_sweep_hits_total", Counter, &[], "rooms whose growth the sweep told before any hint did"),
+    ("chorus_gap_repairs_total", Counter, &[], "reads of the log that filled a gap in a room's sequence"),
+    ("chorus_sweep_hits_total", Counter, &[], "rooms in which the sweep found messages before any hint came"),
     // The log.
     (
         "chorus_append_seconds",
         Histogram(Unit::Seconds),
         &[],
-        "from a run's arrival at the log to its durable answer",
+        "from a batch's arrival at the log to its durable answer",
     ),
-    (
-        "chorus_commit_seconds",
-        Histogram(Unit::Seconds),
-        &[],
-        "a transaction, from its begin to its durable end",
-    ),
-    ("chorus_batch_messages", Histogram(Unit::Count), &[], "drafts of a transaction"),
-    ("chorus_lock_wait_seconds", Histogram(Unit::Seconds), &[], "a writer's wait for the other processes"),
-    ("chorus_log_writable", Gauge, &[], "1 if the log takes messages, as far as the last tries told"),
-    ("chorus_log_file_bytes", Gauge, &[], "the log's file"),
-    ("chorus_log_wal_bytes", Gauge, &[], "the file of what was committed and is not yet in the log's own"),
+    ("chorus_commit_seconds", Histogram(Unit::Seconds), &[], "a transaction, from its begin to its commit"),
+    ("chorus_batch_messages", Histogram(Unit::Count), &[], "drafts in a transaction"),
+    ("chorus_lock_wait_seconds", Histogram(Unit::Seconds), &[], "a writer's wait for other processes"),
+    ("chorus_log_writable", Gauge, &[], "1 if the log accepts messages, judging by the last attempts"),
+    ("chorus_log_file_bytes", Gauge, &[], "size of the log's file"),
+    ("chorus_log_wal_bytes", Gauge, &[], "size of the log's write-ahead log"),
     ("chorus_log_disk_free_bytes", Gauge, &[], "what a process may still write to the log's file system"),
-    ("chorus_log_disk_bytes", Gauge, &[], "the log's file system"),
+    ("chorus_log_disk_bytes", Gauge, &[], "size of the log's file system"),
     // The bus.
-    ("chorus_bus_up", Gauge, &[], "1 if Redis answers"),
+    ("chorus_bus_up", Gauge, &[], "1 if Redis responds"),
     ("chorus_bus_published_total", Counter, &[], "messages published to the other nodes"),
     ("chorus_bus_received_total", Counter, &[], "messages received from the other nodes"),
-    ("chorus_bus_dropped_total", Counter, &["reason"], "messages not published, or received and not used"),
-    ("chorus_bus_subscriptions", Gauge, &[], "channels that this node wants to hear"),
+    ("chorus_bus_dropped_total", Counter, &["reason"], "messages not published, or received and dropped"),
+    ("chorus_bus_subscriptions", Gauge, &[], "channels that this node subscribes to"),
     (
         "chorus_bus_lag_seconds",
         Histogram(Unit::Seconds),
         &[],
-        "from a message's taking, by its node's clock, to its hint's coming, by this node's",
+        "from a message's receipt, by its node's clock, to its hint's arrival, by this node's clock",
     ),
-    // People.
-    ("chorus_presence_complete", Gauge, &[], "1 if other nodes' people can be asked for"),
+    // Presence.
+    ("chorus_presence_complete", Gauge, &[], "1 if the presence of other nodes can be fetched"),
     (
         "chorus_presence_news_total",
         Counter,
         &["news"],
-        "news of people that sessions were told: people or typing",
+        "presence events sent to sessions: people (members joined or left) or typing",
     ),
     (
         "chorus_presence_dropped_total",
         Counter,
         &["reason"],
-        "news of people not told to a session, or whispers between nodes not sent, taken or believed",
+        "presence events not sent to a session, and presence updates between nodes not sent or not accepted",
     ),
     // Traces.
-    ("chorus_trace_spans_total", Counter, &["outcome"], "spans sent to the collector, or not"),
+    ("chorus_trace_spans_total", Counter, &["outcome"], "spans exported to the collector, or not"),
     // The runtime and the process.
     ("chorus_runtime_workers", Gauge, &[], "threads that run tasks"),
     ("chorus_runtime_tasks", Gauge, &[], "tasks that have not ended"),
-    ("chorus_runtime_queued_tasks", Gauge, &[], "tasks that wait for any worker"),
-    (
-        "chorus_runtime_busy_seconds_total",
-        Counter,
-        &[],
-        "time that all workers together were busy, in whole seconds",
-    ),
+    ("chorus_runtime_queued_tasks", Gauge, &[], "tasks in the queue that all workers share"),
+    ("chorus_runtime_busy_seconds_total", Counter, &[], "busy time of all workers, in whole seconds"),
     ("chorus_process_cpu_seconds_total", Counter, &[], "processor time, in whole seconds"),
-    ("chorus_process_open_fds", Gauge, &[], "open files"),
-    ("chorus_process_max_fds", Gauge, &[], "files that may be open"),
-    ("chorus_process_resident_memory_bytes", Gauge, &[], "memory that is occupied"),
-    ("chorus_process_virtual_memory_bytes", Gauge, &[], "addresses that are mapped"),
-    ("chorus_process_virtual_memory_max_bytes", Gauge, &[], "addresses that may be mapped"),
-    ("chorus_process_start_time_seconds", Gauge, &[], "when the process began, after 1970"),
-    ("chorus_process_threads", Gauge, &[], "threads"),
+    ("chorus_process_open_fds", Gauge, &[], "open file descriptors"),
+    ("chorus_process_max_fds", Gauge, &[], "limit of open file descriptors"),
+    ("chorus_process_resident_memory_bytes", Gauge, &[], "resident memory"),
+    ("chorus_process_virtual_memory_bytes", Gauge, &[], "virtual memory"),
+    ("chorus_process_virtual_memory_max_bytes", Gauge, &[], "limit of virtual memory"),
+    ("chorus_process_start_time_seconds", Gauge, &[], "when the process started, in seconds since 1970"),
+    ("chorus_process_threads", Gauge, &[], "threads of the process"),
 ];

@@ -1,7 +1,8 @@
-//! Counters that are there from the start: what has not happened yet has happened no time.
+//! Counters that exist from the start with value 0, so that their first event shows as an increase.
 
-/// Counters by a label whose values are all known: each is there from the start, at 0, so that its first
-/// event is seen as growth. Tests that read `/metrics` notice a value that is missing here.
+use metrics::{counter, gauge};
+
+/// Counters, each with a label and all of its values. Tests that read `/metrics` notice a value that is missing here.
 pub const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (
         "chorus_sessions_ended_total",
@@ -29,3 +30,25 @@ pub const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     ),
     ("chorus_trace_spans_total", "outcome", &["exported", "failed"]),
 ];
+
+/// Registers the counter of each refusal code.
+pub fn preregister_refusals(codes: impl Iterator<Item = &'static str>) {
+    for code in codes {
+        counter!("chorus_messages_refused_total", "code" => code).increment(0);
+    }
+}
+
+/// Registers the counters of [`FROM_THE_START`], and the connections of each namespace and transport.
+pub(super) fn preregister() {
+    for (name, label, values) in FROM_THE_START {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
+    for namespace in ["/", "/chat"] {
+        for transport in ["polling", "websocket"] {
+            let labels = [("namespace", namespace), ("transport", transport)];
+            gauge!("chorus_connections", &labels).increment(0.0);
+        }
+    }
+}

@@ -1,7 +1,7 @@
-//! `/metrics`: everything in Prometheus' text form.
+//! Serves `/metrics` in Prometheus' text format.
 //!
-//! The domain's [`Stats`] and the [`Deliveries`] count by themselves and are read here; other parts record through
-//! the functions of [`metrics`](super).
+//! The domain's [`Stats`] and the [`Deliveries`] have counters of their own, which are read here. Everything else is
+//! recorded through the functions in [`metrics`](crate::telemetry::metrics).
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{
-    chat::{model::NodeId, ports::MessageLog, stats::Stats},
+    chat::{ports::MessageLog, stats::Stats},
     telemetry::{
         deliveries::Deliveries,
-        metrics::{catalogue::DELIVERY, connections, install, preregistered::FROM_THE_START},
+        metrics::{catalogue::DELIVERY, preregistered::preregister, recorder::install},
     },
 };
 
-/// What `/metrics` says.
+/// Renders all metrics of the process and one node.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
@@ -25,7 +25,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Installs the recorder, once a process.
+    /// Installs the recorder, once per process, and registers the counters that start at 0.
     ///
     /// # Errors
     ///
@@ -33,47 +33,34 @@ impl Metrics {
     pub fn new(deliveries: Arc<Deliveries>) -> anyhow::Result<Self> {
         let process = metrics_process::Collector::new("chorus_");
         let handle = install()?;
-        begin(deliveries.node());
+        let (version, node) = (env!("CARGO_PKG_VERSION"), deliveries.node().to_string());
+        gauge!("chorus_build_info", "version" => version, "commit" => env!("CHORUS_COMMIT"), "node" => node)
+            .set(1.0);
+        preregister();
         Ok(Self { handle, process, deliveries })
     }
 
-    /// Takes in the samples of histograms, which wait for it, and ends late spans.
+    /// Folds in the waiting histogram samples, and ends the spans of late deliveries. To be called every few seconds.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
         self.deliveries.settle();
     }
 
-    /// Everything, in Prometheus' text form; asked on the runtime that the node runs on.
+    /// All metrics in Prometheus' text format. It must be called on the node's runtime.
     #[must_use]
     pub fn render(&self, stats: &Stats, log: &dyn MessageLog) -> String {
-        read(stats, log);
-        read_runtime();
+        copy_stats(stats, log);
+        copy_runtime_stats();
         self.process.collect();
-        let (name, _, _, meaning) = DELIVERY;
-        let deliveries = self.deliveries.read(name, meaning);
+        let (name, _, _, description) = DELIVERY;
+        let deliveries = self.deliveries.render(name, description);
         self.handle.run_upkeep();
         self.handle.render() + &deliveries
     }
 }
 
-/// Says what runs, and that nothing has happened yet.
-fn begin(node: &NodeId) {
-    let (version, node) = (env!("CARGO_PKG_VERSION"), node.to_string());
-    gauge!("chorus_build_info", "version" => version, "commit" => crate::COMMIT, "node" => node).set(1.0);
-    for (name, label, values) in FROM_THE_START {
-        for value in *values {
-            counter!(*name, *label => *value).increment(0);
-        }
-    }
-    for namespace in ["/", "/chat"] {
-        for transport in ["polling", "websocket"] {
-            connections(namespace, transport, 0);
-        }
-    }
-}
-
-/// Copies what the domain has counted, and looks at the log's disk.
-fn read(stats: &Stats, log: &dyn MessageLog) {
+/// Copies the domain's counters and the log's use of its disk.
+fn copy_stats(stats: &Stats, log: &dyn MessageLog) {
     counter!("chorus_messages_accepted_total").absolute(stats.accepted.get());
     counter!("chorus_messages_known_total").absolute(stats.known.get());
     counter!("chorus_gap_repairs_total").absolute(stats.gap_repairs.get());
@@ -98,7 +85,7 @@ fn read(stats: &Stats, log: &dyn MessageLog) {
     }
 }
 
-fn read_runtime() {
+fn copy_runtime_stats() {
     let runtime = tokio::runtime::Handle::current().metrics();
     let workers = runtime.num_workers();
     let busy: std::time::Duration =
@@ -123,8 +110,8 @@ mod tests {
         let (stats, handle) = (Stats::default(), recorder.handle());
         stats.tail_bytes.set(3_000_000_000);
         let log = MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0);
-        metrics::with_local_recorder(&recorder, || read(&stats, &log));
-        let told = handle.render();
-        assert!(told.contains("\nchorus_tail_bytes 3000000000\n"), "{told}");
+        metrics::with_local_recorder(&recorder, || copy_stats(&stats, &log));
+        let text = handle.render();
+        assert!(text.contains("\nchorus_tail_bytes 3000000000\n"), "{text}");
     }
 }
