@@ -160,7 +160,6 @@ const CRATES: &[&str] = &["src", "loadtest/checker/src", "loadtest/compare/src"]
 const REPLACED: &[&str] = &[
     "Act",
     "Answers",
-    "BadQuery",
     "Calendar",
     "Company",
     "Cut",
