@@ -1,38 +1,39 @@
-//! Troubles that last for a while, by whom they are for.
+//! The faults that last for a while: until when each is active, by node or client.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use crate::tally::Effect;
+use crate::effects::Effect;
 
-/// When each trouble of each node, or client, ends.
-pub(crate) struct Weather {
+/// When each lasting fault of each node or client ends.
+pub(crate) struct ActiveFaults {
     began: Instant,
-    /// By effect, by target: milliseconds.
+    /// By effect, then by target, in milliseconds.
     ends: Vec<Vec<AtomicU64>>,
 }
 
-impl Weather {
-    /// Fine for so many nodes, or clients, whichever are more.
+impl ActiveFaults {
+    /// No active faults. `targets` is the number of nodes or of clients, whichever is larger.
     pub(crate) fn new(began: Instant, targets: usize) -> Self {
-        let fine = || (0..targets).map(|_| AtomicU64::new(0)).collect();
-        Self { began, ends: Effect::ALL.iter().map(|_| fine()).collect() }
+        let none = || (0..targets).map(|_| AtomicU64::new(0)).collect();
+        Self { began, ends: Effect::ALL.iter().map(|_| none()).collect() }
     }
 
-    pub(crate) fn begin(&self, what: Effect, target: usize, time: Duration) {
-        let end = (self.began.elapsed() + time).as_millis() as u64;
-        self.ends[what as usize][target].fetch_max(end, Ordering::Relaxed);
+    pub(crate) fn begin(&self, effect: Effect, target: usize, duration: Duration) {
+        let end = (self.began.elapsed() + duration).as_millis() as u64;
+        self.ends[effect as usize][target].fetch_max(end, Ordering::Relaxed);
     }
 
-    /// When this trouble ends; in the past if there is none.
-    pub(crate) fn end(&self, what: Effect, target: usize) -> Instant {
-        self.began + Duration::from_millis(self.ends[what as usize][target].load(Ordering::Relaxed))
+    /// When this fault ends; in the past if it is not active.
+    pub(crate) fn end(&self, effect: Effect, target: usize) -> Instant {
+        self.began + Duration::from_millis(self.ends[effect as usize][target].load(Ordering::Relaxed))
     }
 
-    pub(crate) fn rages(&self, what: Effect, target: usize) -> bool {
-        Instant::now() < self.end(what, target)
+    pub(crate) fn is_active(&self, effect: Effect, target: usize) -> bool {
+        Instant::now() < self.end(effect, target)
     }
 }

@@ -1,8 +1,8 @@
-//! How often each fault began, and how often it did something.
+//! Counts how often each fault began, and how often it took effect.
 
 use std::fmt;
 
-/// What can go wrong in a world.
+/// Everything that can go wrong: the faults, and what follows from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Effect {
     HintLost,
@@ -22,10 +22,10 @@ pub(crate) enum Effect {
     ClientVanishedUnnoticed,
     ClockForward,
     ClockBack,
-    ClockRestless,
-    /// Not faults of their own, but what follows from them.
-    DiedBeforeAck,
-    DiedBeforePublish,
+    ClockErratic,
+    /// This and the following ones are not injected: they follow from faults.
+    KilledBeforeAck,
+    KilledBeforePublish,
     UnknownStored,
     UnknownStoredLater,
     QueueFull,
@@ -41,86 +41,90 @@ impl Effect {
         (Self::BusDown, "bus down"),
         (Self::LogBusy, "log busy"),
         (Self::LogFailing, "log cannot be written"),
-        (Self::LogUnknown, "log fails half way"),
+        (Self::LogUnknown, "log fails during a commit"),
         (Self::LogSlow, "log slow"),
         (Self::LogUnreadable, "log cannot be read"),
-        (Self::Crash, "node dies at some await point"),
-        (Self::CrashAtCommit, "node dies right after a commit"),
+        (Self::Crash, "node killed at some await point"),
+        (Self::CrashAtCommit, "node killed right after a commit"),
         (Self::SocketSlow, "socket slow"),
         (Self::SocketStalled, "socket stalled"),
-        (Self::ClientVanished, "client vanishes and returns"),
-        (Self::ClientVanishedUnnoticed, "the same, and its node does not notice"),
+        (Self::ClientVanished, "client disconnects and returns"),
+        (Self::ClientVanishedUnnoticed, "the same, unnoticed by its node"),
         (Self::ClockForward, "clock set forward"),
         (Self::ClockBack, "clock set back"),
-        (Self::ClockRestless, "clock set at each look at it"),
-        (Self::DiedBeforeAck, "died between commit and ack"),
-        (Self::DiedBeforePublish, "died between commit and publish"),
-        (Self::UnknownStored, "failed half way, and was stored"),
-        (Self::UnknownStoredLater, "failed half way, and was stored later"),
-        (Self::QueueFull, "post refused, since the socket's queue was full"),
+        (Self::ClockErratic, "clock set at each reading"),
+        (Self::KilledBeforeAck, "killed between commit and ack"),
+        (Self::KilledBeforePublish, "killed between commit and publish"),
+        (Self::UnknownStored, "unknown outcome, stored"),
+        (Self::UnknownStoredLater, "unknown outcome, stored later"),
+        (Self::QueueFull, "post refused, the socket's queue was full"),
         (Self::BufferFull, "socket took less than it was offered"),
-        (Self::SessionCut, "session cut, since its socket took nothing"),
+        (Self::SessionCut, "session cut, its socket took nothing"),
     ];
 }
 
-/// The counts of one run, or of many.
+/// The counts of one simulation, or the sums of several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct EffectCounts {
     begun: [u64; Effect::ALL.len()],
-    struck: [u64; Effect::ALL.len()],
+    took_effect: [u64; Effect::ALL.len()],
 }
 
-impl Tally {
-    pub(crate) fn begun(&mut self, what: Effect) {
-        self.begun[what as usize] += 1;
+impl EffectCounts {
+    pub(crate) fn count_begun(&mut self, effect: Effect) {
+        self.begun[effect as usize] += 1;
     }
 
-    pub(crate) fn struck(&mut self, what: Effect) {
-        self.struck[what as usize] += 1;
+    pub(crate) fn count_effect(&mut self, effect: Effect) {
+        self.took_effect[effect as usize] += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        let sums = self.begun.iter_mut().chain(&mut self.struck).zip(other.begun.iter().chain(&other.struck));
+        let sums = self
+            .begun
+            .iter_mut()
+            .chain(&mut self.took_effect)
+            .zip(other.begun.iter().chain(&other.took_effect));
         sums.for_each(|(sum, more)| *sum += more);
     }
 
-    /// All counts, to be read by [`from_numbers`](Self::from_numbers).
+    /// All counts as one line, for [`from_numbers`](Self::from_numbers).
     pub(crate) fn to_line(&self) -> String {
-        let counts = self.begun.iter().chain(&self.struck);
+        let counts = self.begun.iter().chain(&self.took_effect);
         counts.map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
-    /// `None` unless they are as many as there are counts.
+    /// Parses what [`to_line`](Self::to_line) wrote; `None` if the number of counts differs.
     pub(crate) fn from_numbers(numbers: impl Iterator<Item = u64>) -> Option<Self> {
         let numbers: Vec<_> = numbers.collect();
-        let (begun, struck) = numbers.split_at_checked(Effect::ALL.len())?;
-        Some(Self { begun: begun.try_into().ok()?, struck: struck.try_into().ok()? })
+        let (begun, took_effect) = numbers.split_at_checked(Effect::ALL.len())?;
+        Some(Self { begun: begun.try_into().ok()?, took_effect: took_effect.try_into().ok()? })
     }
 
-    /// Faults that began.
+    /// The number of faults that began.
     pub(crate) fn faults(&self) -> u64 {
         self.begun.iter().sum()
     }
 
-    /// What never struck.
+    /// The effects that never occurred.
     pub(crate) fn absent(&self) -> Vec<&'static str> {
         Effect::ALL
             .into_iter()
-            .filter(|(what, _)| self.struck[*what as usize] == 0)
+            .filter(|(effect, _)| self.took_effect[*effect as usize] == 0)
             .map(|(_, name)| name)
             .collect()
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for EffectCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:50} {:>9} {:>9}", "fault", "begun", "struck")?;
-        for (what, name) in Effect::ALL {
-            let begun = match self.begun[what as usize] {
+        writeln!(f, "  {:50} {:>9} {:>9}", "fault or effect", "begun", "effects")?;
+        for (effect, name) in Effect::ALL {
+            let begun = match self.begun[effect as usize] {
                 0 => String::new(),
                 begun => begun.to_string(),
             };
-            writeln!(f, "  {name:50} {begun:>9} {:>9}", self.struck[what as usize])?;
+            writeln!(f, "  {name:50} {begun:>9} {:>9}", self.took_effect[effect as usize])?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One seed's world, from its beginning to the verdict on it.
+//! One simulation: sets it up from a seed, runs it, and judges it.
 
 use std::{fs::File, sync::Arc, time::Duration};
 
@@ -14,59 +14,59 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    active_faults::ActiveFaults,
     bus::Network,
-    client::{Client, Orders, Seat},
+    client::{Client, RoomState, VanishSignal},
     clock::Clock,
     connection::QUEUE_MAX,
-    dice::Dice,
     faults,
     history::{History, Outcome},
     log::Disk,
-    node::{Cluster, Ground},
+    node::{Cluster, Environment},
     presence::Registry,
-    roll::Roll,
-    server::Dialect,
-    visitor::Visitor,
-    weather::Weather,
+    presence_oracle::PresenceOracle,
+    rng::SeededRng,
+    server::Protocol,
+    transient_client::TransientClient,
 };
 
-/// For so long clients say something, and faults begin.
-const SPAN: Duration = Duration::from_secs(20);
-/// So long after the last fault has ended, everything is answered and everybody has all.
-const LIVE_WITHIN: Duration = Duration::from_secs(15);
-/// So long after it, everybody who wants to know who is in a room knows.
-const KNOWN_WITHIN: Duration = Duration::from_secs(20);
-/// Then nothing more may come.
+/// While clients post and faults begin.
+const ACTIVE: Duration = Duration::from_secs(20);
+/// After the last fault, every post must be acked and delivered within this time.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(15);
+/// After the last fault, every client must know the members of its rooms within this time.
+const PRESENCE_WITHIN: Duration = Duration::from_secs(20);
+/// After that, nothing more may arrive.
 const QUIET: Duration = Duration::from_secs(2);
-/// How often it is looked whether all is there.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often completion is checked.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// The first two are large; the others have few members, so that nobody of a node may be there for a while.
+/// The first two are large. The others have few members, so that at times a node has none of them.
 const ROOMS: [&str; 6] = ["lobby", "den", "nook-1", "nook-2", "nook-3", "nook-4"];
 const LARGE: usize = 2;
 const MESSAGES_MIN: u64 = 500;
 
-/// Runs the world of a seed, and writes its history into a file, if there is one.
+/// Runs the simulation of a seed, and writes its history to `file`, if there is one.
 pub(crate) fn run(seed: u64, file: Option<File>) -> Outcome {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without threads").block_on(async {
-        // From here on all times are whole milliseconds after each other: before its first tick, a paused clock
-        // is off by what the machine took to make it.
+        // From here on, times are whole milliseconds apart. Before its first tick, a paused clock is off by the time that
+        // the machine took to create it.
         sleep(Duration::from_millis(1)).await;
-        World::new(seed, file).run().await
+        Simulation::new(seed, file).run().await
     })
 }
 
-struct World {
+struct Simulation {
     began: Instant,
     cluster: Arc<Cluster>,
     clients: Vec<Client>,
-    visitors: Vec<Visitor>,
-    orders: Vec<Arc<Orders>>,
-    /// What the log itself has, as one more member of each room.
+    transient_clients: Vec<TransientClient>,
+    vanish_signals: Vec<Arc<VanishSignal>>,
+    /// The log's own content, as one more member of each room.
     auditors: Vec<Auditor>,
     texts: Texts,
-    dice: Dice,
+    rng: SeededRng,
 }
 
 struct Auditor {
@@ -74,21 +74,21 @@ struct Auditor {
     seen: Seq,
 }
 
-/// A client before the world is made: how it speaks, and its seats.
-struct Cast {
-    dialect: Dialect,
-    seats: Vec<Seat>,
+/// What is drawn for a client before the environment exists.
+struct ClientSpec {
+    protocol: Protocol,
+    rooms: Vec<RoomState>,
 }
 
-impl World {
+impl Simulation {
     fn new(seed: u64, file: Option<File>) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = SeededRng::new(seed);
         let (began, tracker) = (Instant::now(), TaskTracker::new());
         let rooms: Vec<RoomName> = ROOMS.iter().map(|name| name.parse().expect("a room")).collect();
-        let (nodes, clients) = (dice.between(3, 4) as usize, dice.between(20, 24) as usize);
-        let visits = dice.between(2, 6) as usize;
+        let (nodes, clients) = (rng.between(3, 4) as usize, rng.between(20, 24) as usize);
+        let transients = rng.between(2, 6) as usize;
         let mut members = Vec::new();
-        let casts: Vec<Cast> = (0..clients).map(|_| cast(&rooms, &mut members, &mut dice)).collect();
+        let specs: Vec<_> = (0..clients).map(|_| draw_client(&rooms, &mut members, &mut rng)).collect();
         let auditors = (0..rooms.len()).map(|room| {
             members.push(Member { room, dense: true, after: 0 });
             Auditor { member: members.len() - 1, seen: Seq::ZERO }
@@ -97,110 +97,111 @@ impl World {
 
         let names: Vec<_> = rooms.iter().map(ToString::to_string).collect();
         let history = Arc::new(History::new(began, &names, &members, file));
-        let weather = Arc::new(Weather::new(began, clients + visits));
-        let disk = Disk::new(rooms.clone(), weather.clone(), history.clone(), dice.fork());
-        let network = Network::new(nodes, weather.clone(), history.clone(), dice.fork(), tracker.clone());
-        let clock = |node| Clock::new(began, node, weather.clone(), history.clone(), dice.fork());
+        let faults = Arc::new(ActiveFaults::new(began, clients + transients));
+        let disk = Disk::new(rooms.clone(), faults.clone(), history.clone(), rng.fork());
+        let network = Network::new(nodes, faults.clone(), history.clone(), rng.fork(), tracker.clone());
+        let clock = |node| Clock::new(began, node, faults.clone(), history.clone(), rng.fork());
         let clocks = (0..nodes).map(clock).collect();
-        let registry = Registry::new(weather.clone(), history.clone(), dice.fork(), tracker.clone());
-        let roll = Roll::default();
-        let ground = Ground { disk, network, registry, clocks, weather, history, roll, tracker };
-        let cluster = Cluster::new(ground);
+        let registry = Registry::new(faults.clone(), history.clone(), rng.fork(), tracker.clone());
+        let oracle = PresenceOracle::default();
+        let environment = Environment { disk, network, registry, clocks, faults, history, oracle, tracker };
+        let cluster = Cluster::new(environment);
 
         let texts = Texts::new("sim", 0);
-        let orders: Vec<_> = (0..clients).map(|_| Arc::new(Orders::default())).collect();
-        let mut plans = plans(&casts, began, &mut dice);
-        let clients = casts.into_iter().enumerate().map(|(number, cast)| Client {
+        let vanish_signals: Vec<_> = (0..clients).map(|_| Arc::new(VanishSignal::default())).collect();
+        let mut plans = draw_plans(&specs, began, &mut rng);
+        let clients = specs.into_iter().enumerate().map(|(number, spec)| Client {
             number,
-            dialect: cast.dialect,
-            seats: cast.seats,
+            protocol: spec.protocol,
+            rooms: spec.rooms,
             plan: std::mem::take(&mut plans[number]).into(),
-            // Most are there from the beginning, and some come to a long history.
-            connects_at: began + if dice.percent(75) { dice.ms(0, 500) } else { dice.ms(0, 18_000) },
+            // Most connect at the beginning; the others find a long history.
+            connects_at: began + if rng.percent(75) { rng.ms(0, 500) } else { rng.ms(0, 18_000) },
             end: None,
             epoch: Epoch::from_random(1),
             texts: texts.clone(),
-            orders: orders[number].clone(),
+            vanish_signal: vanish_signals[number].clone(),
             cluster: cluster.clone(),
-            dice: dice.fork(),
+            rng: rng.fork(),
         });
         let clients: Vec<_> = clients.collect();
-        let visitors = (0..visits).map(|visit| {
-            let comes_at = began + dice.ms(0, 15_000);
-            Visitor {
-                number: clients.len() + visit,
-                room: rooms[dice.below(rooms.len())].clone(),
-                comes_at,
-                leaves_at: comes_at + dice.ms(500, 10_000),
+        let transient_clients = (0..transients).map(|index| {
+            let joins_at = began + rng.ms(0, 15_000);
+            TransientClient {
+                number: clients.len() + index,
+                room: rooms[rng.below(rooms.len())].clone(),
+                joins_at,
+                leaves_at: joins_at + rng.ms(500, 10_000),
                 cluster: cluster.clone(),
-                dice: dice.fork(),
+                rng: rng.fork(),
             }
         });
-        let visitors = visitors.collect();
-        Self { began, cluster, clients, visitors, orders, auditors, texts, dice }
+        let transient_clients = transient_clients.collect();
+        Self { began, cluster, clients, transient_clients, vanish_signals, auditors, texts, rng }
     }
 
     async fn run(mut self) -> Outcome {
-        let tracker = self.cluster.ground().tracker.clone();
+        let tracker = self.cluster.environment().tracker.clone();
         for number in 0..self.cluster.count() {
-            tracker.spawn(self.cluster.clone().keep(number, self.dice.fork()));
+            tracker.spawn(self.cluster.clone().keep_running(number, self.rng.fork()));
         }
         let count = self.clients.len();
-        for visitor in std::mem::take(&mut self.visitors) {
-            tracker.spawn(visitor.visit());
+        for client in std::mem::take(&mut self.transient_clients) {
+            tracker.spawn(client.run());
         }
         for client in std::mem::take(&mut self.clients) {
-            client.expect_company();
-            let history = self.cluster.ground().history.clone();
-            tracker.spawn(async move { history.watch(client.live()).await });
+            client.expect_presence();
+            let history = self.cluster.environment().history.clone();
+            tracker.spawn(async move { history.watch(client.run()).await });
         }
-        let faults = faults::schedule(&mut self.dice, SPAN, self.cluster.count(), count);
-        faults::befall(faults, self.began, self.cluster.clone(), std::mem::take(&mut self.orders)).await;
-        self.settle().await;
-        self.cluster.ground().history.finish()
+        let faults = faults::schedule(&mut self.rng, ACTIVE, self.cluster.count(), count);
+        let vanish_signals = std::mem::take(&mut self.vanish_signals);
+        faults::inject(faults, self.began, self.cluster.clone(), vanish_signals).await;
+        self.await_completion().await;
+        self.cluster.environment().history.finish()
     }
 
-    /// Waits until everything is answered and everybody has all, and then whether more comes.
-    async fn settle(&mut self) {
-        let deadline = (self.began + SPAN).max(Instant::now()) + LIVE_WITHIN;
-        let history = self.cluster.ground().history.clone();
+    /// Waits until everything is acked and delivered and all members are known, and then for more to arrive.
+    async fn await_completion(&mut self) {
+        let deadline = (self.began + ACTIVE).max(Instant::now()) + DELIVERED_WITHIN;
+        let history = self.cluster.environment().history.clone();
         loop {
             self.audit().await;
-            if self.began + SPAN < Instant::now() && history.is_complete() {
+            if self.began + ACTIVE < Instant::now() && history.is_complete() {
                 break;
             }
             if deadline < Instant::now() {
-                return history.wrong(format!("not all was there {LIVE_WITHIN:?} after the last fault"));
+                return history.violation(format!("not complete {DELIVERED_WITHIN:?} after the last fault"));
             }
-            sleep(LOOK).await;
+            sleep(CHECK_EVERY).await;
         }
-        self.meet(deadline - LIVE_WITHIN + KNOWN_WITHIN).await;
+        self.await_presence(deadline - DELIVERED_WITHIN + PRESENCE_WITHIN).await;
         sleep(QUIET).await;
         self.audit().await;
     }
 
-    /// Waits until everybody knows who is there.
-    async fn meet(&self, deadline: Instant) {
-        let Ground { roll, history, .. } = self.cluster.ground();
+    /// Waits until every client knows the members of its rooms.
+    async fn await_presence(&self, deadline: Instant) {
+        let Environment { oracle, history, .. } = self.cluster.environment();
         loop {
-            let mistaken = roll.mistaken();
-            if mistaken.is_empty() {
+            let mismatches = oracle.mismatches();
+            if mismatches.is_empty() {
                 return;
             }
             if deadline < Instant::now() {
-                let number = mistaken.len();
-                return history.wrong(format!(
-                    "{}, as {number} in all {KNOWN_WITHIN:?} after the last fault",
-                    mistaken[0]
+                let count = mismatches.len();
+                return history.violation(format!(
+                    "{count} presence mismatches {PRESENCE_WITHIN:?} after the last fault: {}",
+                    mismatches[0]
                 ));
             }
-            sleep(LOOK).await;
+            sleep(CHECK_EVERY).await;
         }
     }
 
-    /// Has the log show what it has: without holes, everything once, nothing that was refused for good.
+    /// Shows the log's content to the judge: no holes, no duplicates, nothing that was refused for good.
     async fn audit(&mut self) {
-        let Ground { disk, history, .. } = self.cluster.ground();
+        let Environment { disk, history, .. } = self.cluster.environment();
         for (room, auditor) in self.auditors.iter_mut().enumerate() {
             for message in disk.audit(room, auditor.seen).await {
                 let shown = match self.texts.read(message.draft.text.as_str()) {
@@ -214,44 +215,44 @@ impl World {
     }
 }
 
-/// Draws a client. Tutorial clients are in the first room alone; the others in one or both of the large ones,
-/// and some in one of the small ones.
-fn cast(rooms: &[RoomName], members: &mut Vec<Member>, dice: &mut Dice) -> Cast {
-    let dialect = match dice.between(1, 10) {
-        1..=2 => Dialect::Tutorial,
-        3 => Dialect::Api,
-        _ => Dialect::Native,
+/// Draws a client. Tutorial clients are in the first room only. The others are in one or both of the large rooms, and
+/// some of them also in a small one.
+fn draw_client(rooms: &[RoomName], members: &mut Vec<Member>, rng: &mut SeededRng) -> ClientSpec {
+    let protocol = match rng.between(1, 10) {
+        1..=2 => Protocol::Tutorial,
+        3 => Protocol::Api,
+        _ => Protocol::Native,
     };
-    let mut within: Vec<usize> = match (dialect, dice.between(1, 4)) {
-        (Dialect::Tutorial, _) | (_, 1) => vec![0],
+    let mut indices: Vec<usize> = match (protocol, rng.between(1, 4)) {
+        (Protocol::Tutorial, _) | (_, 1) => vec![0],
         (_, 2) => vec![1],
         _ => vec![0, 1],
     };
-    if dialect != Dialect::Tutorial && dice.percent(40) {
-        within.push(LARGE + dice.below(rooms.len() - LARGE));
+    if protocol != Protocol::Tutorial && rng.percent(40) {
+        indices.push(LARGE + rng.below(rooms.len() - LARGE));
     }
-    // All seats together send no more at one time than the node takes, as it has told them.
-    let window = (QUEUE_MAX / within.len()) as u64;
-    let seats = within.into_iter().map(|room| {
+    // All rooms together have no more posts in flight than the node takes, as the protocol demands.
+    let window = (QUEUE_MAX / indices.len()) as u64;
+    let rooms = indices.into_iter().map(|room| {
         members.push(Member { room, dense: true, after: 0 });
-        let window = if dialect == Dialect::Native { dice.between(1, window) as usize } else { 1 };
-        Seat::new(members.len() - 1, rooms[room].clone(), window)
+        let window = if protocol == Protocol::Native { rng.between(1, window) as usize } else { 1 };
+        RoomState::new(members.len() - 1, rooms[room].clone(), window)
     });
-    Cast { dialect, seats: seats.collect() }
+    ClientSpec { protocol, rooms: rooms.collect() }
 }
 
-/// Draws who says something when, and on which seat. Some of it comes in bursts.
-fn plans(casts: &[Cast], began: Instant, dice: &mut Dice) -> Vec<Vec<(Instant, usize)>> {
-    let mut plans: Vec<Vec<(Instant, usize)>> = casts.iter().map(|_| Vec::new()).collect();
-    let (mut said, wanted) = (0, MESSAGES_MIN + dice.between(0, 40));
-    while said < wanted {
-        let client = dice.below(casts.len());
-        let at = began + dice.ms(0, SPAN.as_millis() as u64);
-        let burst = if dice.percent(30) { dice.between(2, 8) } else { 1 };
+/// Draws when each client posts, and in which room. Some posts come in bursts.
+fn draw_plans(specs: &[ClientSpec], began: Instant, rng: &mut SeededRng) -> Vec<Vec<(Instant, usize)>> {
+    let mut plans: Vec<Vec<(Instant, usize)>> = specs.iter().map(|_| Vec::new()).collect();
+    let (mut planned, wanted) = (0, MESSAGES_MIN + rng.between(0, 40));
+    while planned < wanted {
+        let client = rng.below(specs.len());
+        let at = began + rng.ms(0, ACTIVE.as_millis() as u64);
+        let burst = if rng.percent(30) { rng.between(2, 8) } else { 1 };
         for _ in 0..burst {
-            let seat = dice.below(casts[client].seats.len());
-            plans[client].push((at + dice.ms(0, 10), seat));
-            said += 1;
+            let room = rng.below(specs[client].rooms.len());
+            plans[client].push((at + rng.ms(0, 10), room));
+            planned += 1;
         }
     }
     plans.iter_mut().for_each(|plan| plan.sort());

@@ -1,4 +1,4 @@
-//! Those who come for a while and leave for good: what is said of them has to end.
+//! Clients that leave for good before the end: presence must report that they left.
 
 use std::sync::Arc;
 
@@ -7,38 +7,38 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     connection::Packet,
-    dice::Dice,
     node::Cluster,
-    server::{Dialect, Hello},
+    rng::SeededRng,
+    server::{ConnectRequest, Protocol},
 };
 
-/// Someone who is in one room, says nothing and shows nothing.
-pub(crate) struct Visitor {
+/// A client that joins one room for a while and posts nothing.
+pub(crate) struct TransientClient {
     pub(crate) number: usize,
     pub(crate) room: RoomName,
-    pub(crate) comes_at: Instant,
+    pub(crate) joins_at: Instant,
     pub(crate) leaves_at: Instant,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) dice: Dice,
+    pub(crate) rng: SeededRng,
 }
 
-impl Visitor {
-    /// Comes once, and stays until it leaves or its node is gone.
-    pub(crate) async fn visit(mut self) {
-        sleep_until(self.comes_at).await;
+impl TransientClient {
+    /// Connects once, and stays until it leaves or its connection is lost.
+    pub(crate) async fn run(mut self) {
+        sleep_until(self.joins_at).await;
         let id = format!("v{}", self.number).parse().expect("an id");
-        let author = Author { id, name: "visitor".parse().expect("a name"), color: None };
+        let author = Author { id, name: "transient".parse().expect("a name"), color: None };
         let rooms = vec![(self.room.clone(), Epoch::from_random(1), Seq::ZERO)];
-        let hello = Hello { dialect: Dialect::Native, author, rooms };
-        let node = self.dice.below(self.cluster.count());
-        let Some(end) = self.cluster.connect(node, self.number, hello, self.dice.fork()) else { return };
-        let shows = async {
+        let request = ConnectRequest { protocol: Protocol::Native, author, rooms };
+        let node = self.rng.below(self.cluster.count());
+        let Some(end) = self.cluster.connect(node, self.number, request, self.rng.fork()) else { return };
+        let reads = async {
             while let Some(packets) = end.connection.receive().await {
                 let pages = packets.iter().filter(|packet| matches!(packet, Packet::Page(..)));
                 pages.for_each(|_| end.connection.ack_page());
             }
         };
-        let _ = timeout_at(self.leaves_at, shows).await;
+        let _ = timeout_at(self.leaves_at, reads).await;
         end.connection.close();
     }
 }
