@@ -91,7 +91,7 @@ impl Refused {
         let mut read: Vec<_> = read.into_iter().map(|message| message.text).collect();
         read.sort();
         shown.sort();
-        assert!(read == shown, "each is there once");
+        assert!(read == shown, "each is stored once");
         bob.expect_silence(Duration::from_millis(300)).await;
     }
 }
