@@ -56,12 +56,12 @@ impl Node {
     /// Waits until the bus is up and subscribed to this room.
     async fn joined(mut self, room: &str) -> Self {
         self.bus.subscribe(&room.parse().unwrap());
-        assert_eq!(self.hears().await, gap(room));
+        assert_eq!(self.next_hint().await, gap(room));
         self.is_up().await;
         self
     }
 
-    async fn hears(&mut self) -> Hint {
+    async fn next_hint(&mut self) -> Hint {
         within("a hint comes", self.hints.recv()).await.unwrap()
     }
 
@@ -131,11 +131,11 @@ async fn a_message_crosses_once_and_does_not_come_back() {
 
     ada.bus.publish(&[message("red", 1)]);
     ada.bus.publish(&[message("red", 2), message("red", 3)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    assert_eq!(bob.hears().await, messages("red", &[2, 3]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2, 3]));
 
     bob.bus.publish(&[message("red", 4)]);
-    assert_eq!(ada.hears().await, messages("red", &[4]));
+    assert_eq!(ada.next_hint().await, messages("red", &[4]));
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn nodes_of_one_name_hear_each_other() {
     let ada = Node::start("same", &server).joined("red").await;
     let mut bob = Node::start("same", &server).joined("red").await;
     ada.bus.publish(&[message("red", 1)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
 }
 
 #[tokio::test]
@@ -155,16 +155,16 @@ async fn a_node_hears_only_of_the_rooms_it_wants() {
 
     ada.bus.publish(&[message("red", 1), message("blue", 1), message("red", 2)]);
     ada.bus.publish(&[message("red", 3)]);
-    assert_eq!(bob.hears().await, messages("red", &[1, 2]));
-    assert_eq!(bob.hears().await, messages("red", &[3]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1, 2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[3]));
 
     bob.bus.unsubscribe(&"red".parse().unwrap());
     // Redis gets the commands in the order of the calls.
     let mut bob = bob.joined("blue").await;
     ada.bus.publish(&[message("red", 4), message("blue", 2)]);
     ada.bus.publish(&[message("red", 5), message("blue", 3)]);
-    assert_eq!(bob.hears().await, messages("blue", &[2]));
-    assert_eq!(bob.hears().await, messages("blue", &[3]));
+    assert_eq!(bob.next_hint().await, messages("blue", &[2]));
+    assert_eq!(bob.next_hint().await, messages("blue", &[3]));
 }
 
 #[tokio::test]
@@ -178,11 +178,11 @@ async fn many_rooms_are_followed_at_once() {
     // The hub gets a hint for each of them, although its channel holds only one at a time.
     let mut gaps = std::collections::HashSet::<RoomName>::new();
     while gaps.len() < 2_000 {
-        let Hint::Gap(room) = bob.hears().await else { panic!("nothing was published") };
+        let Hint::Gap(room) = bob.next_hint().await else { panic!("nothing was published") };
         gaps.insert(room);
     }
     ada.bus.publish(&[message("room-1999", 1)]);
-    assert_eq!(bob.hears().await, messages("room-1999", &[1]));
+    assert_eq!(bob.next_hint().await, messages("room-1999", &[1]));
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn what_is_too_large_comes_as_the_new_head() {
     let mut bob = Node::start("bob", &server).joined("red").await;
     let batch: Vec<_> = (1..=9).map(|seq| message_of("red", seq, &"x".repeat(8_000))).collect();
     ada.bus.publish(&batch);
-    assert_eq!(bob.hears().await, Hint::Head("red".parse().unwrap(), Seq(9)));
+    assert_eq!(bob.next_hint().await, Hint::Head("red".parse().unwrap(), Seq(9)));
 }
 
 #[tokio::test]
@@ -210,23 +210,23 @@ async fn what_another_log_or_a_stranger_says_is_dropped() {
     let mut spy = redis::Client::open(server.url()).unwrap().get_async_pubsub().await.unwrap();
     spy.psubscribe("*").await.unwrap();
     ada.bus.publish(&[message("red", 1)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    let heard = within("the spy hears", spy.on_message().next()).await.unwrap();
-    let (channel, frame) = (heard.get_channel_name().to_owned(), heard.get_payload_bytes().to_owned());
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    let captured = within("the spy receives a frame", spy.on_message().next()).await.unwrap();
+    let (channel, frame) = (captured.get_channel_name().to_owned(), captured.get_payload_bytes().to_owned());
     restored.bus.publish(&[message("red", 2)]);
-    let heard = within("the spy hears", spy.on_message().next()).await.unwrap();
-    assert_ne!(heard.get_channel_name(), channel);
+    let captured = within("the spy receives a frame", spy.on_message().next()).await.unwrap();
+    assert_ne!(captured.get_channel_name(), channel);
 
     let mut eve = server.client().await;
     let last = frame.len() - 1;
     let newer = [&[u8::MAX], &frame[1..]].concat();
     let altered = [&frame[..last], &[frame[last] ^ 1]].concat();
-    for bytes in [heard.get_payload_bytes(), &newer, &altered, &frame[..20], b""] {
+    for bytes in [captured.get_payload_bytes(), &newer, &altered, &frame[..20], b""] {
         let () = redis::cmd("PUBLISH").arg(&channel).arg(bytes).query_async(&mut eve).await.unwrap();
     }
     keyless.bus.publish(&[message("red", 3)]);
     ada.bus.publish(&[message("red", 4)]);
-    assert_eq!(bob.hears().await, messages("red", &[4]));
+    assert_eq!(bob.next_hint().await, messages("red", &[4]));
     // Ada and Bob dropped each of them.
     until("all was dropped", || dropped(&counters, "forged") == 4).await;
     let reasons = ["foreign", "version", "corrupt"].map(|reason| dropped(&counters, reason));
@@ -249,11 +249,11 @@ async fn a_killed_redis_is_found_again_with_all_rooms() {
     ada.is_up().await;
     bob.is_up().await;
 
-    let mut gaps = [bob.hears().await, bob.hears().await];
+    let mut gaps = [bob.next_hint().await, bob.next_hint().await];
     gaps.sort_by_key(|gap| format!("{gap:?}"));
     assert_eq!(gaps, [gap("green"), gap("red")]);
     ada.bus.publish(&[message("blue", 2), message("red", 2)]);
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -279,8 +279,8 @@ async fn a_frozen_redis_is_noticed_and_found_again() {
     bob.is_up().await;
     ada.bus.publish(&[message("red", 2)]);
     // What Redis had received before it froze may arrive as well.
-    while bob.hears().await != gap("red") {}
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    while bob.next_hint().await != gap("red") {}
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -298,9 +298,9 @@ async fn each_half_comes_back_if_only_its_connection_is_lost() {
         ada.is_down().await;
         ada.is_up().await;
     }
-    assert_eq!(ada.hears().await, gap("red"));
+    assert_eq!(ada.next_hint().await, gap("red"));
     bob.bus.publish(&[message("red", 1)]);
-    assert_eq!(ada.hears().await, messages("red", &[1]));
+    assert_eq!(ada.next_hint().await, messages("red", &[1]));
 }
 
 #[tokio::test]
@@ -324,9 +324,9 @@ async fn a_bus_starts_without_redis_and_is_up_when_it_appears() {
     assert!(!ada.bus.is_up());
     server.start().await;
     ada.is_up().await;
-    assert_eq!(bob.hears().await, gap("red"));
+    assert_eq!(bob.next_hint().await, gap("red"));
     ada.bus.publish(&[message("red", 2)]);
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -356,10 +356,10 @@ async fn a_full_hub_loses_messages_and_no_more() {
         ada.bus.publish(&[message("red", seq)]);
     }
     until("the hub is full", || dropped(&counters, "hints_full") == 3).await;
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
     ada.bus.publish(&[message("red", 6)]);
-    assert_eq!(bob.hears().await, messages("red", &[6]));
+    assert_eq!(bob.next_hint().await, messages("red", &[6]));
     assert_eq!(count(&counters, "chorus_bus_received_total"), 3);
     assert_eq!(count(&counters, "chorus_bus_published_total"), 6);
 }
@@ -373,7 +373,7 @@ async fn a_stopping_bus_sends_what_waits_and_ends() {
     ada.stop.cancel();
     ada.tracker.close();
     within("its tasks end", ada.tracker.wait()).await;
-    assert_eq!(bob.hears().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
     ada.bus.publish(&[message("red", 2)]);
 }
 

@@ -44,8 +44,8 @@ fn from_the_start() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     others.map(|(name, label, values)| (*name, *label, values.to_vec())).chain([refused]).collect()
 }
 
-/// Scrapes a node and adds the metrics that are not 0 to `moved`. Checks that each is declared with its labels, and that
-/// a counter of known label values has no others.
+/// Scrapes a node and adds the metrics that are not 0 to `moved`. Checks that each is declared with its labels, and
+/// that a counter with known label values has no others.
 async fn scrape(node: &Node, moved: &mut BTreeSet<String>) {
     let text = node.get("/metrics").await.body;
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {

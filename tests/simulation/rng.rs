@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A random number generator: splitmix64. Each part of a simulation has its own, so that no part's draws shift another's.
+/// A random number generator: splitmix64. Each part of a simulation has its own, so that no part's draws shift those
+/// of another.
 #[derive(Clone, Debug)]
 pub(crate) struct SeededRng(u64);
 

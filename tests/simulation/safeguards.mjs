@@ -22,7 +22,9 @@ const WALL_CLOCK =
 const SAFEGUARDS = [
   {
     name: "the sweep",
-    edits: [["src/chat/fanout/hub.rs", "self.learn_by_sweep(changes);", "let _ = (Self::learn_by_sweep, changes.heads);"]],
+    edits: [
+      ["src/chat/fanout/hub.rs", "self.learn_by_sweep(changes);", "let _ = (Self::learn_by_sweep, changes.heads);"],
+    ],
   },
   {
     // The reorder buffer and the tail both check it, so that either one would do.

@@ -50,8 +50,8 @@ const MESSAGES_MIN: u64 = 500;
 pub(crate) fn run(seed: u64, file: Option<File>) -> Outcome {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without threads").block_on(async {
-        // From here on, times are whole milliseconds apart. Before its first tick, a paused clock is off by the time that
-        // the machine took to create it.
+        // From here on, times are whole milliseconds apart. Before its first tick, a paused clock is off by the time
+        // that the machine took to create it.
         sleep(Duration::from_millis(1)).await;
         Simulation::new(seed, file).run().await
     })
