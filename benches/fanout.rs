@@ -1,23 +1,30 @@
-//! What one delivery costs, from the log to a socket's JSON, and how much of it is being watched.
+//! Measures what one delivery costs, from the log to a socket's JSON, and how much of that is observation.
 //!
 //!     cargo bench --bench fanout --no-run
 //!     valgrind --tool=callgrind target/release/deps/fanout-… watched
 //!
-//! Callgrind counts instructions, which are the same in each run; the difference between `watched`
-//! and `unwatched`, by [`DELIVERIES`], is the cost of the metrics and of tracing that is off.
-//! Kernel and websocket are not in it: a real delivery costs more, and the share is less.
+//! Callgrind counts instructions, which are the same in each run. The difference between `watched` and `unwatched`,
+//! divided by [`DELIVERIES`], is the cost of the metrics and of disabled tracing. Kernel and websocket are not
+//! included: a real delivery costs more, and observation is a smaller share of it.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        delivery::session::Outlet,
-        fanout::{cursor::Pace, hub::Hub, tail::TailLimit},
+        delivery::session::MessageSink,
+        fanout::{
+            cursor::Pace,
+            hub::{Hub, HubParts},
+            tail::TailLimit,
+        },
         model::{Author, Epoch, Message, MessageText, NodeId, RoomName, Seq},
-        ports::{Clock as _, DeliveryObserver},
-        publish::post::{Post, PostBody},
-        service::{ChatService, Rules, Start},
+        ports::{Clock as _, DeliveryObserver, Unobserved},
+        publish::{
+            appender::Appender,
+            post::{Post, PostBody},
+        },
+        service::{ChatService, ServiceLimits, Start},
         stats::Stats,
     },
     clock::SystemClock,
@@ -33,11 +40,11 @@ const SESSIONS: usize = 100;
 const MESSAGES: usize = 1_000;
 const DELIVERIES: usize = SESSIONS * MESSAGES;
 
-/// A socket that encodes each message, as real ones do, and sends it nowhere.
+/// A socket that encodes each message as a real one does, and sends it nowhere.
 struct Encoder(mpsc::UnboundedSender<usize>);
 
 #[async_trait]
-impl Outlet for Encoder {
+impl MessageSink for Encoder {
     fn capacity(&self, _pace: Pace) -> usize {
         48
     }
@@ -50,7 +57,7 @@ impl Outlet for Encoder {
         messages.len()
     }
 
-    fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+    fn history_truncated(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
         true
     }
 
@@ -63,26 +70,33 @@ impl Outlet for Encoder {
 async fn main() {
     let watched = std::env::args().any(|argument| argument == "watched");
     let (clock, node) = (Arc::new(SystemClock), "bench".parse::<NodeId>().expect("a name"));
-    let observer =
-        watched.then(|| Arc::new(Deliveries::new(node.clone(), clock.clone())) as Arc<dyn DeliveryObserver>);
-    let stats = Arc::new(Stats { observer, ..Stats::default() });
+    let observer: Arc<dyn DeliveryObserver> =
+        if watched { Arc::new(Deliveries::new(node.clone(), clock.clone())) } else { Arc::new(Unobserved) };
+    let stats = Arc::new(Stats::default());
     let (to_commits, commits) = mpsc::channel(1_024);
     let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let tail = TailLimit { messages: 1_024, bytes: 1_048_576 };
-    let bus = Arc::new(MemoryCluster::default().join(mpsc::channel(1).0));
-    let hub = Hub::new(log.clone(), bus, stats.clone(), tail, tasks.clone(), stop.clone());
-    let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
-    let chat = ChatService::new(log.clone(), hub.clone(), clock.clone(), node, stats, rules);
+    let hub = Hub::new(HubParts {
+        log: log.clone(),
+        bus: Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)),
+        observer,
+        stats: stats.clone(),
+        tail: TailLimit { messages: 1_024, bytes: 1_048_576 },
+        tracker: tasks.clone(),
+        stop: stop.clone(),
+    });
+    let appender = Appender::new(log.clone(), clock.clone(), node, stats.clone());
+    let limits = ServiceLimits { rooms_per_session: 1, messages_per_second: 0 };
+    let chat = ChatService::new(appender, hub.clone(), stats, limits);
     tasks.spawn(hub.take_commits(commits));
 
     let (to_wire, mut wire) = mpsc::unbounded_channel();
     let lobby = RoomName::lobby();
     for _ in 0..SESSIONS {
-        let session = chat.session(stop.child_token());
+        let session = chat.session(None, stop.child_token());
         chat.join(&session, &lobby, Start::Newest(0)).await.expect("the log is in memory").follow();
-        let (log, outlet) = (log.clone(), Encoder(to_wire.clone()));
-        tasks.spawn(async move { session.pump(log.as_ref(), &outlet, Duration::from_secs(60)).await });
+        let (log, sink) = (log.clone(), Encoder(to_wire.clone()));
+        tasks.spawn(async move { session.pump(log.as_ref(), &sink, Duration::from_secs(60)).await });
     }
     let text = MessageText::new("a line of the usual length, as people write them", 100).expect("a text");
     for _ in 0..MESSAGES {

@@ -1,4 +1,4 @@
-//! What the parts cost alone, in time: cursor and hub, who is in a room, the log's append, the wire, an event's JSON.
+//! Times the parts by themselves: cursor, hub, a room's member list, the log's append, the wire, an event's JSON.
 //!
 //!     cargo bench --bench parts
 //!     cargo bench --bench parts -- append
@@ -8,22 +8,23 @@ use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chorus::{
     chat::{
-        delivery::session::Outlet,
+        delivery::session::MessageSink,
         fanout::{
             cursor::{Cursor, Pace},
-            hub::Hub,
+            hub::{Hub, HubParts},
             reorder_buffer::ReorderBuffer,
             tail::{Tail, TailLimit},
         },
         model::{Author, Draft, Epoch, Kind, Message, MessageText, NodeId, RoomName, Seq, UnixMs},
-        ports::MessageLog,
-        presence::{subscription::PresenceSubscription, tracker::PresenceTracker},
-        service::{ChatService, Rules, Start},
+        ports::{MessageLog, Unobserved},
+        presence::{participant::Participant, tracker::PresenceTracker},
+        publish::appender::Appender,
+        service::{ChatService, ServiceLimits, Start},
         stats::Stats,
     },
     clock::SystemClock,
     cluster::{
-        memory::bus::{MemoryCluster, presence::MemoryPresenceCluster},
+        memory::{bus::MemoryCluster, presence::MemoryPresenceCluster},
         wire::Wire,
     },
     config,
@@ -39,8 +40,8 @@ const TAIL: TailLimit = TailLimit { messages: 1_024, bytes: 1_048_576 };
 fn draft() -> Draft {
     Draft {
         room: RoomName::lobby(),
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author::anonymous(),
         nonce: None,
         text: MessageText::new("a line of the usual length, as people write them", 100).expect("a text"),
@@ -76,11 +77,11 @@ fn cursor(c: &mut Criterion) {
     group.finish();
 }
 
-/// A socket that takes everything, and counts it.
+/// A socket that takes everything and counts it.
 struct Counter(mpsc::UnboundedSender<usize>);
 
 #[async_trait]
-impl Outlet for Counter {
+impl MessageSink for Counter {
     fn capacity(&self, _pace: Pace) -> usize {
         48
     }
@@ -90,7 +91,7 @@ impl Outlet for Counter {
         messages.len()
     }
 
-    fn lost(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
+    fn history_truncated(&self, _room: &RoomName, _after: Seq, _upto: Seq) -> bool {
         true
     }
 
@@ -99,7 +100,41 @@ impl Outlet for Counter {
     fn cut(&self) {}
 }
 
-/// Ten messages that come at once, to all sessions of a room. In a large one most of the time is its wait for more.
+/// A node in memory, and the receiver of its log's commits.
+struct Node {
+    log: Arc<MemoryLog>,
+    commits: mpsc::Receiver<Vec<Arc<Message>>>,
+    hub: Arc<Hub>,
+    chat: Arc<ChatService>,
+    stats: Arc<Stats>,
+}
+
+fn node_id() -> NodeId {
+    "bench".parse().expect("a name")
+}
+
+impl Node {
+    fn new(tracker: TaskTracker, stop: CancellationToken) -> Self {
+        let (to_commits, commits) = mpsc::channel(1_024);
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
+        let stats = Arc::new(Stats::default());
+        let hub = Hub::new(HubParts {
+            log: log.clone(),
+            bus: Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)),
+            observer: Arc::new(Unobserved),
+            stats: stats.clone(),
+            tail: TAIL,
+            tracker,
+            stop,
+        });
+        let appender = Appender::new(log.clone(), Arc::new(SystemClock), node_id(), stats.clone());
+        let limits = ServiceLimits { rooms_per_session: 1, messages_per_second: 0 };
+        let chat = ChatService::new(appender, hub.clone(), stats.clone(), limits);
+        Self { log, commits, hub, chat, stats }
+    }
+}
+
+/// A burst of ten messages to all sessions of a room. In a large room most of the time is the wake throttle's pause.
 fn hub(c: &mut Criterion) {
     const BURST: usize = 10;
     let mut group = c.benchmark_group("hub");
@@ -107,24 +142,16 @@ fn hub(c: &mut Criterion) {
     for sessions in [1, 100, 10_000] {
         let runtime = Runtime::new().expect("a runtime");
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (to_commits, commits) = mpsc::channel(1_024);
-        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], to_commits));
-        let (stats, bus) =
-            (Arc::new(Stats::default()), Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)));
-        let hub = Hub::new(log.clone(), bus, stats.clone(), TAIL, tasks.clone(), stop.clone());
-        let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
-        let node: NodeId = "bench".parse().expect("a name");
-        let chat = ChatService::new(log.clone(), hub.clone(), Arc::new(SystemClock), node, stats, rules);
+        let Node { log, commits, hub, chat, .. } = Node::new(tasks.clone(), stop.clone());
         let (to_wire, mut wire) = mpsc::unbounded_channel();
         runtime.block_on(async {
             tasks.spawn(hub.take_commits(commits));
             for _ in 0..sessions {
-                let session = chat.session(stop.child_token());
+                let session = chat.session(None, stop.child_token());
                 let entered = chat.join(&session, &RoomName::lobby(), Start::Newest(0)).await;
                 entered.expect("the log is in memory").follow();
-                let (log, outlet) = (log.clone(), Counter(to_wire.clone()));
-                tasks
-                    .spawn(async move { session.pump(log.as_ref(), &outlet, Duration::from_secs(60)).await });
+                let (log, sink) = (log.clone(), Counter(to_wire.clone()));
+                tasks.spawn(async move { session.pump(log.as_ref(), &sink, Duration::from_secs(60)).await });
             }
         });
         group.throughput(Throughput::Elements((sessions * BURST) as u64));
@@ -144,29 +171,15 @@ fn hub(c: &mut Criterion) {
     group.finish();
 }
 
-/// Who is in a room that someone has just come to.
-fn who(c: &mut Criterion) {
-    let mut group = c.benchmark_group("who");
-    for people in [1, 100, 10_000] {
+/// The member list of a room that someone has just joined.
+fn members(c: &mut Criterion) {
+    let mut group = c.benchmark_group("members");
+    for members in [1, 100, 10_000] {
         let runtime = Runtime::new().expect("a runtime");
-        let (log, stats) = (
-            Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0)),
-            Arc::new(Stats::default()),
-        );
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let hub = Hub::new(
-            log.clone(),
-            Arc::new(MemoryCluster::default().join(mpsc::channel(1).0)),
-            stats.clone(),
-            TAIL,
-            tasks,
-            stop.clone(),
-        );
-        let rules = Rules { rooms_per_session: 1, messages_per_second: 0 };
-        let node: NodeId = "bench".parse().expect("a name");
-        let chat = ChatService::new(log, hub, Arc::new(SystemClock), node.clone(), stats.clone(), rules);
+        let stop = CancellationToken::new();
+        let Node { chat, stats, commits: _commits, .. } = Node::new(TaskTracker::new(), stop.clone());
         let store = Arc::new(MemoryPresenceCluster::default().join(mpsc::channel(1).0));
-        let company = PresenceTracker::new(store, Arc::new(SystemClock), stats, node);
+        let presence = PresenceTracker::new(store, Arc::new(SystemClock), stats, node_id());
         let join = |n: u64| {
             let name = format!("u{n}");
             let author = Author {
@@ -174,18 +187,18 @@ fn who(c: &mut Criterion) {
                 name: name.parse().expect("a name"),
                 color: None,
             };
-            let session = chat.session_of(PresenceSubscription::new(&company, author), stop.child_token());
+            let session = chat.session(Some(Participant::new(&presence, author)), stop.child_token());
             let entered = runtime.block_on(chat.join(&session, &RoomName::lobby(), Start::Newest(0)));
             entered.expect("the log is in memory").follow();
             session
         };
-        let sessions: Vec<_> = (1..people).map(join).collect();
-        group.bench_function(BenchmarkId::from_parameter(people), |b| {
+        let sessions: Vec<_> = (1..members).map(join).collect();
+        group.bench_function(BenchmarkId::from_parameter(members), |b| {
             b.iter(|| {
                 let last = join(0);
-                let who = company.known(&RoomName::lobby());
+                let listed = presence.known_members(&RoomName::lobby());
                 last.leave(&RoomName::lobby());
-                who
+                listed
             });
         });
         drop(sessions);
@@ -237,5 +250,5 @@ fn json(c: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, cursor, hub, who, append, wire, json);
+criterion_group!(parts, cursor, hub, members, append, wire, json);
 criterion_main!(parts);

@@ -1,9 +1,9 @@
-//! Several processes on one log: real ones, killed and frozen for real.
+//! Tests several real processes on one log, which are killed and frozen.
 //!
-//! A helper process is this test binary again, told by its environment which
-//! part to play ([`Helper`]); it reports on its standard output.
+//! A helper process ([`Helper`]) is this test binary again. Its environment says what to do, and it reports on its
+//! standard output.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on panics as the test does")]
+#![expect(clippy::unwrap_used, reason = "a helper function panics as its test would")]
 
 use std::{
     collections::HashSet,
@@ -27,8 +27,8 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
-/// What a helper process is to do, and on which file.
-const PART: &str = "CHORUS_TEST_PART";
+/// Environment variables: a helper process's command, and the log's file.
+const COMMAND: &str = "CHORUS_TEST_COMMAND";
 const FILE: &str = "CHORUS_TEST_FILE";
 
 struct FixedClock;
@@ -55,8 +55,8 @@ fn draft(text: &str) -> Draft {
 fn draft_to(room: RoomName, text: &str) -> Draft {
     Draft {
         room,
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author { id: "ada".parse().unwrap(), name: "Ada".parse().unwrap(), color: None },
         nonce: Some(text.parse().unwrap()),
         text: MessageText::new(text, 8_192).unwrap(),
@@ -66,11 +66,11 @@ fn draft_to(room: RoomName, text: &str) -> Draft {
     }
 }
 
-async fn all(log: &SqliteLog) -> Vec<Arc<Message>> {
-    all_of(log, &RoomName::lobby()).await
+async fn read_all(log: &SqliteLog) -> Vec<Arc<Message>> {
+    read_room(log, &RoomName::lobby()).await
 }
 
-async fn all_of(log: &SqliteLog, room: &RoomName) -> Vec<Arc<Message>> {
+async fn read_room(log: &SqliteLog, room: &RoomName) -> Vec<Arc<Message>> {
     let mut messages = Vec::new();
     loop {
         let after = messages.last().map_or(Seq::ZERO, |message: &Arc<Message>| message.seq);
@@ -82,28 +82,28 @@ async fn all_of(log: &SqliteLog, room: &RoomName) -> Vec<Arc<Message>> {
     }
 }
 
-/// A process of its own on the same log. It is killed when this is dropped.
+/// Another process on the same log, killed when this is dropped.
 struct Helper {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Helper {
-    fn start(part: &str, file: &Path, environment: &[(&str, &str)]) -> Self {
+    fn start(task: &str, file: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "helper", "--nocapture", "--test-threads=1"]);
-        command.env(PART, part).env(FILE, file).envs(environment.iter().copied());
+        command.env(COMMAND, task).env(FILE, file).envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
-    /// The next line that the part has said, without the test harness's own.
-    fn says(&mut self) -> Option<String> {
+    /// The next line that the helper has reported, without the test harness's own.
+    fn next_line(&mut self) -> Option<String> {
         self.lines
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| line.split_once("> ").map(|(_, said)| said.to_owned()))
+            .find_map(|line| line.split_once("> ").map(|(_, text)| text.to_owned()))
     }
 
     fn signal(&self, signal: Signal) {
@@ -118,14 +118,14 @@ impl Drop for Helper {
     }
 }
 
-/// Plays the part that the environment names; as a test of its own it does nothing.
+/// The helper process: runs the command that the environment names. Run as an ordinary test, it does nothing.
 #[tokio::test]
 async fn helper() {
-    let (Ok(part), Some(file)) = (std::env::var(PART), std::env::var_os(FILE)) else { return };
+    let (Ok(command), Some(file)) = (std::env::var(COMMAND), std::env::var_os(FILE)) else { return };
     let log = open(&PathBuf::from(file));
-    let (verb, name) = part.split_once(' ').unwrap();
+    let (verb, name) = command.split_once(' ').unwrap();
     match verb {
-        // Says each text once it is acked, without end.
+        // Appends texts for ever, and reports each once it is acked.
         "ack" => {
             for n in 0.. {
                 let text = format!("{name}-{n}");
@@ -134,17 +134,17 @@ async fn helper() {
                 }
             }
         }
-        // Writes a set number of texts from several tasks, and says how long the slowest took.
+        // Appends a fixed number of texts from several tasks, and reports how long the slowest took.
         "write" => {
             let slowest = join_all((0..WRITERS).map(|writer| write(&log, format!("{name}-{writer}")))).await;
             println!("> {}", slowest.into_iter().max().unwrap().as_millis());
         }
-        // Writes to two rooms from several tasks without end, and says what is acked.
+        // Appends to two rooms from several tasks for ever, and reports what is acked.
         "race" => {
             join_all((0..WRITERS).map(|writer| race(&log, format!("{name}-{writer}")))).await;
         }
-        // Does what a janitor does to the write-ahead log, all the time.
-        "tidy" => loop {
+        // Checkpoints the write-ahead log for ever, as a janitor does.
+        "checkpoint" => loop {
             let connection = Connection::open(std::env::var_os(FILE).unwrap()).unwrap();
             connection.busy_timeout(Duration::from_millis(20)).unwrap();
             for mode in ["PASSIVE", "PASSIVE", "TRUNCATE"] {
@@ -152,9 +152,9 @@ async fn helper() {
                 println!("> {mode}");
             }
         },
-        // Writes its name once and says what came of it.
-        "say" => println!("> {:?}", log.append(vec![draft(name)]).await),
-        _ => unreachable!("no part {part}"),
+        // Appends its name once and reports the outcome.
+        "append" => println!("> {:?}", log.append(vec![draft(name)]).await),
+        _ => unreachable!("no command {command}"),
     }
 }
 
@@ -162,7 +162,7 @@ const PROCESSES: usize = 3;
 const WRITERS: usize = 4;
 const EACH: usize = 50;
 
-/// Writes [`EACH`] texts one after the other; none may fail. Returns the longest wait.
+/// Appends [`EACH`] texts one after the other; none may fail. Returns the longest wait.
 async fn write(log: &SqliteLog, name: String) -> Duration {
     let mut slowest = Duration::ZERO;
     for n in 0..EACH {
@@ -178,15 +178,15 @@ async fn write(log: &SqliteLog, name: String) -> Duration {
 async fn processes_that_write_at_once_make_one_sequence_and_none_starves() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
-    // They also make the log at once.
+    // They also create the log at the same time.
     let mut helpers: Vec<_> =
         (0..PROCESSES).map(|process| Helper::start(&format!("write p{process}"), &file, &[])).collect();
     for helper in &mut helpers {
-        let slowest_ms: u64 = helper.says().expect("it wrote all").parse().unwrap();
+        let slowest_ms: u64 = helper.next_line().expect("it wrote all").parse().unwrap();
         assert!(slowest_ms < 2_000, "one write took {slowest_ms} ms");
     }
 
-    let messages = all(&open(&file)).await;
+    let messages = read_all(&open(&file)).await;
     assert_eq!(messages.len(), PROCESSES * WRITERS * EACH);
     assert!(messages.iter().zip(1..).all(|(message, seq)| message.seq == Seq(seq)), "there is a hole");
     for process in 0..PROCESSES {
@@ -205,16 +205,16 @@ async fn what_was_acked_outlives_its_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
     let mut acked = Vec::new();
-    for life in 0..3 {
-        let mut helper = Helper::start(&format!("ack {life}"), &file, &[]);
-        acked.extend((0..20).map(|_| helper.says().unwrap()));
+    for round in 0..3 {
+        let mut helper = Helper::start(&format!("ack {round}"), &file, &[]);
+        acked.extend((0..20).map(|_| helper.next_line().unwrap()));
         helper.signal(Signal::KILL);
-        acked.extend(std::iter::from_fn(|| helper.says()));
+        acked.extend(std::iter::from_fn(|| helper.next_line()));
     }
 
     let log = open(&file);
     let texts: Vec<_> =
-        all(&log).await.iter().map(|message| message.draft.text.as_str().to_owned()).collect();
+        read_all(&log).await.iter().map(|message| message.draft.text.as_str().to_owned()).collect();
     for text in &acked {
         let times = texts.iter().filter(|stored| *stored == text).count();
         assert_eq!(times, 1, "{text}");
@@ -223,13 +223,13 @@ async fn what_was_acked_outlives_its_process() {
     assert!(matches!(repeated[..], [Appended::Known(_)]), "{repeated:?}");
 }
 
-/// Appends runs of up to three drafts without end, and says each text that is acked, with its room.
+/// Appends batches of up to three drafts for ever, and reports each acked text with its room.
 async fn race(log: &SqliteLog, name: String) {
     for n in 0.. {
         let room = ROOMS[n % ROOMS.len()];
         let texts: Vec<_> = (0..=n % 3).map(|part| format!("{name}-{n}-{part}")).collect();
-        let run = texts.iter().map(|text| draft_to(room.parse().unwrap(), text)).collect();
-        if log.append(run).await.is_ok() {
+        let batch = texts.iter().map(|text| draft_to(room.parse().unwrap(), text)).collect();
+        if log.append(batch).await.is_ok() {
             texts.iter().for_each(|text| println!("> {room} {text}"));
         }
     }
@@ -237,25 +237,25 @@ async fn race(log: &SqliteLog, name: String) {
 
 const ROOMS: [&str; 2] = ["lobby", "den"];
 
-/// Kills of one file's life in the next test; `KILLS=5000` has more files.
+/// Kills per file in the next test. `KILLS=5000` uses more files.
 const KILLS: usize = 200;
 
-/// The same numbers in each run: splitmix64.
-struct Dice(u64);
+/// A seeded random number generator: splitmix64.
+struct SeededRng(u64);
 
-impl Dice {
-    fn roll(&mut self, bound: u64) -> u64 {
+impl SeededRng {
+    fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (mixed ^ (mixed >> 27)) % bound
     }
 }
 
-/// Expects that the file is whole, each room dense, and each acked text there once, and none twice.
+/// Checks that the file is intact, that no room has a hole or a duplicate, and that every acked text is stored.
 async fn check(file: &Path, acked: &[HashSet<String>; 2], round: usize) -> Connection {
     let log = open(file);
     for (room, acked) in ROOMS.iter().zip(acked) {
-        let messages = all_of(&log, &room.parse().unwrap()).await;
+        let messages = read_room(&log, &room.parse().unwrap()).await;
         let dense = messages.iter().zip(1..).all(|(message, seq)| message.seq == Seq(seq));
         assert!(dense, "round {round}: {room} has a hole");
         let texts: HashSet<_> = messages.iter().map(|message| message.draft.text.as_str()).collect();
@@ -274,34 +274,34 @@ async fn check(file: &Path, acked: &[HashSet<String>; 2], round: usize) -> Conne
 async fn a_log_is_whole_and_holds_every_ack_after_hundreds_of_kills_at_any_moment() {
     let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().expect("KILLS is a number"));
     for seed in 1..=kills.div_ceil(KILLS) {
-        kill(seed as u64).await;
+        kill_processes(seed as u64).await;
     }
 }
 
-/// The life of one file.
-async fn kill(seed: u64) {
+/// Kills the processes on one file again and again, and checks the file after each round.
+async fn kill_processes(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
-    let (mut dice, mut acked) = (Dice(seed), [HashSet::new(), HashSet::new()]);
+    let (mut rng, mut acked) = (SeededRng(seed), [HashSet::new(), HashSet::new()]);
     let mut kept = None;
     for round in 0..KILLS.div_ceil(PROCESSES + 1) {
-        let parts = (0..PROCESSES).map(|process| format!("race {round}-{process}"));
-        let parts: Vec<_> = parts.chain(["tidy up".to_owned()]).collect();
-        let mut helpers: Vec<_> = parts.iter().map(|part| Helper::start(part, &file, &[])).collect();
-        let mut said = Vec::new();
+        let commands = (0..PROCESSES).map(|process| format!("race {round}-{process}"));
+        let commands: Vec<_> = commands.chain(["checkpoint log".to_owned()]).collect();
+        let mut helpers: Vec<_> = commands.iter().map(|command| Helper::start(command, &file, &[])).collect();
+        let mut reported = Vec::new();
         for helper in &mut helpers {
-            said.extend((0..dice.roll(40)).map(|_| helper.says().expect("it lives")));
-            std::thread::sleep(Duration::from_micros(dice.roll(3_000)));
+            reported.extend((0..rng.below(40)).map(|_| helper.next_line().expect("it lives")));
+            std::thread::sleep(Duration::from_micros(rng.below(3_000)));
             helper.signal(Signal::KILL);
         }
         for helper in &mut helpers {
-            said.extend(std::iter::from_fn(|| helper.says()));
+            reported.extend(std::iter::from_fn(|| helper.next_line()));
         }
-        for (room, text) in said.iter().filter_map(|said| said.split_once(' ')) {
+        for (room, text) in reported.iter().filter_map(|line| line.split_once(' ')) {
             acked[usize::from(room == ROOMS[1])].insert(text.to_owned());
         }
-        // A connection that stays open keeps the write-ahead log for the next round to find.
-        kept = Some(check(&file, &acked, round).await).filter(|_| dice.roll(2) == 0);
+        // A connection that stays open keeps the write-ahead log for the next round.
+        kept = Some(check(&file, &acked, round).await).filter(|_| rng.below(2) == 0);
     }
     drop(kept);
     assert!(acked.iter().all(|acked| KILLS < acked.len()), "little was written between the kills");
@@ -313,9 +313,9 @@ async fn a_frozen_process_hinders_the_others_at_most_until_it_is_killed() {
     let file = folder.path().join("chat.db");
     let log = open(&file);
     let mut helper = Helper::start("ack frozen", &file, &[]);
-    helper.says().unwrap();
+    helper.next_line().unwrap();
 
-    // Wherever the freeze hits it: stored or surely not, and readable all the time.
+    // Wherever the freeze hits it, an append is stored or surely not, and the log stays readable.
     for n in 0..5 {
         helper.signal(Signal::STOP);
         let text = format!("other-{n}");
@@ -324,9 +324,9 @@ async fn a_frozen_process_hinders_the_others_at_most_until_it_is_killed() {
             Err(AppendError::Busy | AppendError::Unavailable(_)) => false,
             Err(AppendError::Unknown(error)) => panic!("{error:#}"),
         };
-        assert_eq!(all(&log).await.iter().any(|message| message.draft.text.as_str() == text), stored);
+        assert_eq!(read_all(&log).await.iter().any(|message| message.draft.text.as_str() == text), stored);
         helper.signal(Signal::CONT);
-        helper.says().unwrap();
+        helper.next_line().unwrap();
     }
     helper.signal(Signal::STOP);
     helper.signal(Signal::KILL);
@@ -341,11 +341,11 @@ async fn a_process_that_dies_between_commit_and_ack_leaves_a_message_that_its_re
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
     let fail = [("CHORUS_FAILPOINT", "abort_after_commit")];
-    let mut helper = Helper::start("say abort_after_commit", &file, &fail);
-    assert_eq!(helper.says(), None, "it dies before it can say anything");
+    let mut helper = Helper::start("append abort_after_commit", &file, &fail);
+    assert_eq!(helper.next_line(), None, "it dies before it can report anything");
 
     let log = open(&file);
-    assert_eq!(all(&log).await.len(), 1);
+    assert_eq!(read_all(&log).await.len(), 1);
     let retried = log.append(vec![draft("abort_after_commit")]).await.unwrap();
     assert!(matches!(retried[..], [Appended::Known(_)]), "{retried:?}");
 }
@@ -356,7 +356,7 @@ async fn a_process_that_freezes_in_its_commit_makes_the_others_refuse_until_it_g
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chat.db");
     let log = open(&file);
-    let mut helper = Helper::start("say stop_in_commit", &file, &[("CHORUS_FAILPOINT", "stop_in_commit")]);
+    let mut helper = Helper::start("append stop_in_commit", &file, &[("CHORUS_FAILPOINT", "stop_in_commit")]);
     let stat = format!("/proc/{}/stat", helper.child.id());
     while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -365,11 +365,11 @@ async fn a_process_that_freezes_in_its_commit_makes_the_others_refuse_until_it_g
     let refused = log.append(vec![draft("refused")]).await;
     assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
     assert!(!log.is_writable());
-    assert!(all(&log).await.is_empty());
-    assert!(all(&open(&file)).await.is_empty(), "a node can start meanwhile");
+    assert!(read_all(&log).await.is_empty());
+    assert!(read_all(&open(&file)).await.is_empty(), "a node can start meanwhile");
 
     helper.signal(Signal::CONT);
-    assert!(helper.says().unwrap().contains("Stored"));
+    assert!(helper.next_line().unwrap().contains("Stored"));
     let appended = log.append(vec![draft("refused")]).await.unwrap();
     assert!(matches!(appended[..], [Appended::Stored(receipt)] if receipt.seq == Seq(2)), "{appended:?}");
 }

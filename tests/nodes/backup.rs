@@ -1,4 +1,4 @@
-//! Backups of a log that is written meanwhile, and what clients see when one is restored.
+//! Backups of a log under writes, and what clients see after one is restored.
 
 use std::{
     cell::Cell, fs, os::unix::process::ExitStatusExt as _, path::Path, process::Output, sync::Arc,
@@ -23,15 +23,15 @@ use crate::common::{
     until_async,
 };
 
-/// Gives a log so much history that a backup of it takes a while.
+/// Fills the log, so that a backup of it takes a while.
 async fn with_history(cluster: &Cluster, messages: usize) {
     let url = format!("sqlite://{}", cluster.file("chat.db").display());
     let settings = config::Log { url, ..config::Log::default() };
     let log = SqliteLog::open(&settings, Arc::new(SystemClock), mpsc::channel(1).0).unwrap();
     let draft = Draft {
         room: "archive".parse::<RoomName>().unwrap(),
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author::anonymous(),
         nonce: None,
         text: MessageText::new(&"x".repeat(8_000), 8_192).unwrap(),
@@ -45,21 +45,21 @@ async fn with_history(cluster: &Cluster, messages: usize) {
     log.close().await;
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned()
 }
 
-fn ask<T: rusqlite::types::FromSql>(file: &Path, question: &str) -> T {
-    Connection::open(file).unwrap().query_row(question, [], |row| row.get(0)).unwrap()
+fn query<T: rusqlite::types::FromSql>(file: &Path, sql: &str) -> T {
+    Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// Expects a copy that is whole, without a hole in any room.
+/// Checks that a copy passes SQLite's integrity check and that no room has a hole.
 fn check_copy(file: &Path) {
-    assert_eq!(ask::<String>(file, "PRAGMA integrity_check"), "ok");
+    assert_eq!(query::<String>(file, "PRAGMA integrity_check"), "ok");
     let holes =
         "SELECT COUNT(*) FROM room WHERE head != (SELECT COUNT(*) FROM message WHERE room_id = room.id)
         OR head != (SELECT MAX(seq) FROM message WHERE room_id = room.id)";
-    assert_eq!(ask::<i64>(file, holes), 0);
+    assert_eq!(query::<i64>(file, holes), 0);
 }
 
 const EPOCH: &str = "SELECT value FROM meta WHERE key = 'epoch'";
@@ -88,7 +88,7 @@ async fn a_backup_under_traffic_is_whole_and_holds_all_that_was_acked_before_it(
         let output = output.await.unwrap().unwrap();
         let after = acked.each_ref().map(Cell::get);
         done.set(true);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", text_of(&output));
         assert!(
             before.iter().sum::<usize>() < after.iter().sum(),
             "{before:?} {after:?}: nobody could write"
@@ -100,7 +100,7 @@ async fn a_backup_under_traffic_is_whole_and_holds_all_that_was_acked_before_it(
     check_copy(&file);
     for (number, count) in before.into_iter().enumerate() {
         let there = format!("SELECT COUNT(DISTINCT text) FROM message WHERE text GLOB 'p{number}-*'");
-        let there = ask::<i64>(&file, &there) as usize;
+        let there = query::<i64>(&file, &there) as usize;
         assert!(
             count <= there && there <= total[number],
             "p{number}: {count} <= {there} <= {}",
@@ -108,7 +108,7 @@ async fn a_backup_under_traffic_is_whole_and_holds_all_that_was_acked_before_it(
         );
     }
     let log = cluster.file("chat.db");
-    assert_ne!(ask::<String>(&file, EPOCH), ask::<String>(&log, EPOCH));
+    assert_ne!(query::<String>(&file, EPOCH), query::<String>(&log, EPOCH));
     assert!(!cluster.file("backup.db.partial").exists());
 }
 
@@ -124,7 +124,7 @@ async fn a_backup_that_is_killed_is_none_and_the_next_one_is() {
         while !is_half_way() && process.try_wait().unwrap().is_none() {}
         process.kill().unwrap();
         let killed = process.wait().unwrap().signal().is_some() && !file.exists();
-        // Else it was faster than the kill.
+        // Otherwise it finished before the kill.
         assert!(killed || fs::remove_file(&file).is_ok());
         killed
     };
@@ -136,16 +136,16 @@ async fn a_backup_that_is_killed_is_none_and_the_next_one_is() {
     assert!(!partial.exists());
     let again = cluster.chorus().args(["backup", "backup.db"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("is there already"), "{}", said(&again));
+    assert!(text_of(&again).contains("is there already"), "{}", text_of(&again));
     let nowhere = cluster.chorus().args(["backup"]).output().unwrap();
-    assert_eq!(nowhere.status.code(), Some(2), "{}", said(&nowhere));
+    assert_eq!(nowhere.status.code(), Some(2), "{}", text_of(&nowhere));
     let absent = cluster.chorus().env("DATABASE_URL", "sqlite://absent.db").args(["backup", "b.db"]).output();
     let absent = absent.unwrap();
-    assert!(!absent.status.success() && said(&absent).contains("there is no log"), "{}", said(&absent));
+    assert!(!absent.status.success() && text_of(&absent).contains("there is no log"), "{}", text_of(&absent));
     assert!(!cluster.file("absent.db").exists());
 }
 
-/// Puts a backup in the log's place, as OPERATIONS says, and starts a node on it.
+/// Replaces the log with a backup, as OPERATIONS describes, and starts a node on it.
 async fn restore(cluster: &mut Cluster) {
     cluster.nodes.iter().for_each(|node| node.terminate());
     for node in &mut cluster.nodes {
@@ -159,7 +159,8 @@ async fn restore(cluster: &mut Cluster) {
     cluster.add_node().await;
 }
 
-/// A log of 10 messages that was restored after 20, and a `/chat` client's token and place of before.
+/// A cluster restored from a backup of 10 messages after 20 were posted, and a `/chat` client's session and seq from
+/// before.
 async fn restored() -> (Cluster, Value, Value) {
     let drain = [("drain.delay", "0s"), ("drain.spread", "10ms")];
     let plan = drain.iter().fold(Cluster::of(2).without_redis(), |plan, (key, value)| plan.set(key, value));
@@ -172,7 +173,7 @@ async fn restored() -> (Cluster, Value, Value) {
     };
     say(1).await;
     let backup = cluster.chorus().args(["backup", "backup.db"]).output().unwrap();
-    assert!(backup.status.success(), "{}", said(&backup));
+    assert!(backup.status.success(), "{}", text_of(&backup));
     say(11).await;
     let session = ada.session.clone();
     drop(ada);
@@ -184,8 +185,8 @@ async fn restored() -> (Cluster, Value, Value) {
 async fn after_a_restore_clients_of_chat_are_told_and_start_with_what_there_is() {
     let (cluster, before, seq) = restored().await;
     let node = &cluster.nodes[0];
-    let place = json!({ "epoch": before["epoch"], "seq": seq });
-    let auth = json!({ "token": before["token"], "rooms": { "lobby": place } });
+    let position = json!({ "epoch": before["epoch"], "seq": seq });
+    let auth = json!({ "token": before["token"], "rooms": { "lobby": position } });
     let mut ada = node.native(auth.clone()).await;
     assert_eq!(ada.session["user"], before["user"], "tokens stay valid");
     let epoch = ada.session["epoch"].clone();
@@ -193,10 +194,10 @@ async fn after_a_restore_clients_of_chat_are_told_and_start_with_what_there_is()
     let joined = json!({ "head": 10, "epoch": epoch, "recovered": false });
     assert_eq!(ada.session["rooms"]["lobby"], joined);
     assert_eq!(seqs(&ada.messages(10).await), (1..=10).collect::<Vec<_>>());
-    assert_eq!(ada.ask("join", json!({ "room": "lobby", "after": place })).await["ok"], joined);
+    assert_eq!(ada.ask("join", json!({ "room": "lobby", "after": position })).await["ok"], joined);
     ada.messages(10).await;
 
-    // What the backup holds is known; what it lacks is a new message, if someone still has it.
+    // A retry of a message in the backup is known; one of a message that was lost stores it again.
     let again = ada.try_say("m5", "m5").await.unwrap();
     assert_eq!(again[0]["ok"]["seq"], 5, "{again:?}");
     let lost = ada.try_say("m15", "m15").await.unwrap();
@@ -218,7 +219,7 @@ async fn after_a_restore_clients_of_the_tutorial_are_told_while_their_offset_is_
     let shown = eve.messages(10).await;
     assert_eq!(texts(&shown), ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10"]);
 
-    // The documented limit: once the new log has grown past the offset, nothing tells it from its own.
+    // The documented limit: an offset names no log, so that it counts once the new log has grown past it.
     for n in 11..=25 {
         eve.say(&format!("after {n}")).await;
     }

@@ -1,4 +1,4 @@
-//! Bad input: its sender is told, or it is ignored as the protocol says; nobody else notices.
+//! Bad input is refused, ignored or ends the connection, as the protocol says, and affects nobody else.
 
 use serde_json::{Value, json};
 use tokio::{
@@ -16,14 +16,14 @@ use crate::common::{
     until_async,
 };
 
-/// What comes of a bad packet.
+/// The expected outcome of a bad packet.
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
-    /// Its ack, which has number 1, says this code.
+    /// Ack 1 carries this error code.
     Refused(&'static str),
-    /// Nothing; the socket works on.
+    /// No response; the socket still works.
     Ignored,
-    /// The connection ends.
+    /// The connection is closed.
     Closed,
 }
 
@@ -31,12 +31,12 @@ fn text(packet: impl Into<String>) -> Vec<Message> {
     vec![Message::text(packet.into())]
 }
 
-/// An event with a request of `/chat`.
+/// A request on `/chat`.
 fn native(event: &str, request: &Value) -> Vec<Message> {
     text(format!(r#"42/chat,1["{event}",{request}]"#))
 }
 
-/// A `post` of which some fields are other ones.
+/// A valid `post` with some fields replaced.
 fn post(fields: &Value) -> Vec<Message> {
     let mut request = json!({ "room": "lobby", "nonce": "n", "text": "x" });
     for (name, value) in fields.as_object().unwrap() {
@@ -45,8 +45,8 @@ fn post(fields: &Value) -> Vec<Message> {
     native("post", &request)
 }
 
-/// A `chat message` of `/`.
-fn said(args: &Value) -> Vec<Message> {
+/// A `chat message` on `/`.
+fn chat_message(args: &Value) -> Vec<Message> {
     let mut args = args.as_array().unwrap().clone();
     args.insert(0, "chat message".into());
     text(format!("421{}", Value::Array(args)))
@@ -57,7 +57,8 @@ fn long(bytes: usize) -> String {
 }
 
 fn bad_on_chat() -> Vec<(Vec<Message>, Outcome)> {
-    let place = |epoch: &Value, seq: &Value| json!({ "room": "r", "after": { "epoch": epoch, "seq": seq } });
+    let join_after =
+        |epoch: &Value, seq: &Value| json!({ "room": "r", "after": { "epoch": epoch, "seq": seq } });
     let epoch = json!("0".repeat(32));
     vec![
         (native("nonsense", &json!({})), Refused("unknown_event")),
@@ -102,11 +103,11 @@ fn bad_on_chat() -> Vec<(Vec<Message>, Outcome)> {
         (native("join", &json!({ "room": "a/b" })), Refused("bad_room")),
         (native("join", &json!({ "room": "r", "after": 7 })), Refused("bad_request")),
         (native("join", &json!({ "room": "r", "after": {} })), Refused("bad_request")),
-        (native("join", &place(&json!("x"), &json!(1))), Refused("bad_epoch")),
-        (native("join", &place(&json!(7), &json!(1))), Refused("bad_request")),
-        (native("join", &place(&epoch, &json!(-1))), Refused("bad_request")),
-        (native("join", &place(&epoch, &json!(1.5))), Refused("bad_request")),
-        (native("join", &place(&epoch, &json!("1"))), Refused("bad_request")),
+        (native("join", &join_after(&json!("x"), &json!(1))), Refused("bad_epoch")),
+        (native("join", &join_after(&json!(7), &json!(1))), Refused("bad_request")),
+        (native("join", &join_after(&epoch, &json!(-1))), Refused("bad_request")),
+        (native("join", &join_after(&epoch, &json!(1.5))), Refused("bad_request")),
+        (native("join", &join_after(&epoch, &json!("1"))), Refused("bad_request")),
         (native("join", &json!({ "room": "r", "history": -1 })), Refused("bad_request")),
         (native("join", &json!({ "room": "r", "history": "all" })), Refused("bad_request")),
         (native("leave", &json!({ "room": [] })), Refused("bad_request")),
@@ -114,7 +115,7 @@ fn bad_on_chat() -> Vec<(Vec<Message>, Outcome)> {
         (native("history", &json!({ "room": "lobby", "limit": 1.5 })), Refused("bad_request")),
         (native("rooms", &json!({ "after": "a b" })), Refused("bad_room")),
         (native("rooms", &json!({ "limit": {} })), Refused("bad_request")),
-        // An ack of what was never sent.
+        // An ack of an event that was never sent.
         (text("43/chat,7[]"), Ignored),
     ]
 }
@@ -125,21 +126,21 @@ fn bad_on_root() -> Vec<(Vec<Message>, Outcome)> {
         (text(r#"42["nonsense"]"#), Ignored),
         (text(format!(r#"421["{}","x","o"]"#, long(50_000))), Ignored),
         (text(r#"42["chat message",7]"#), Ignored),
-        (said(&json!([])), Refused("bad_text")),
-        (said(&json!([null])), Refused("bad_text")),
-        (said(&json!([7, "o"])), Refused("bad_text")),
-        (said(&json!([{}, "o"])), Refused("bad_text")),
-        (said(&json!([["x"], "o"])), Refused("bad_text")),
-        (said(&json!(["", "o"])), Refused("bad_text")),
-        (said(&json!(["bell \u{7}", "o"])), Refused("bad_text")),
-        (said(&json!([long(8_193), "o"])), Refused("bad_text")),
-        (said(&json!([{ "_placeholder": true, "num": 0 }, "o"])), Refused("bad_text")),
-        (said(&json!(["x", long(129)])), Refused("bad_nonce")),
+        (chat_message(&json!([])), Refused("bad_text")),
+        (chat_message(&json!([null])), Refused("bad_text")),
+        (chat_message(&json!([7, "o"])), Refused("bad_text")),
+        (chat_message(&json!([{}, "o"])), Refused("bad_text")),
+        (chat_message(&json!([["x"], "o"])), Refused("bad_text")),
+        (chat_message(&json!(["", "o"])), Refused("bad_text")),
+        (chat_message(&json!(["bell \u{7}", "o"])), Refused("bad_text")),
+        (chat_message(&json!([long(8_193), "o"])), Refused("bad_text")),
+        (chat_message(&json!([{ "_placeholder": true, "num": 0 }, "o"])), Refused("bad_text")),
+        (chat_message(&json!(["x", long(129)])), Refused("bad_nonce")),
         (text("437[]"), Ignored),
     ]
 }
 
-/// What breaks the protocol below events; `p` is what a packet's namespace is written as.
+/// Packets that break the protocol below the level of events; `p` is the namespace's prefix in a packet.
 fn malformed(p: &str) -> Vec<(Vec<Message>, Outcome)> {
     let binary = |packet: String| vec![Message::text(packet), Message::binary(vec![1, 2, 3])];
     let (ignored, code) =
@@ -173,7 +174,7 @@ fn malformed(p: &str) -> Vec<(Vec<Message>, Outcome)> {
     ]
 }
 
-/// Sends the frames on a socket of their own and expects what comes of them.
+/// Sends the frames on a socket of their own and checks the outcome.
 async fn expect(node: &Node, namespace: &'static str, frames: &[Message], outcome: Outcome) {
     let what = format!("{namespace} {:.150?}", frames[0]);
     let mut client = Client::connect(node.addr(), namespace, json!({})).await.expect("it is let in");
@@ -183,16 +184,16 @@ async fn expect(node: &Node, namespace: &'static str, frames: &[Message], outcom
     match outcome {
         Refused(code) => assert_eq!(client.ack(1).await[0]["error"]["code"], code, "{what}"),
         Ignored => {
-            // An answer would come before the one to this.
+            // A response to the packet would come before this one's.
             let number = client.post("", "works").await.unwrap();
-            let answer = client.try_ack(number).await.unwrap_or_else(|Gone| panic!("{what}: it is closed"));
-            assert_eq!(answer[0]["error"]["code"], "bad_text", "{what}");
+            let response = client.try_ack(number).await.unwrap_or_else(|Gone| panic!("{what}: it is closed"));
+            assert_eq!(response[0]["error"]["code"], "bad_text", "{what}");
         }
         Closed => client.closed(&what).await,
     }
 }
 
-/// Sends one packet over polling and expects the same.
+/// Sends one packet over polling and checks the outcome.
 async fn expect_polling(node: &Node, namespace: &'static str, packet: &str, outcome: Outcome) {
     let what = format!("{namespace} {packet:.150}");
     let prefix = if namespace == "/" { "" } else { "/chat," };
@@ -201,7 +202,7 @@ async fn expect_polling(node: &Node, namespace: &'static str, packet: &str, outc
     let (number, code) = match outcome {
         Refused(code) => (1, code),
         Ignored => {
-            // An answer would come before the one to this.
+            // A response to the packet would come before this one's.
             let event = if namespace == "/" {
                 r#""chat message","""#
             } else {
@@ -212,12 +213,12 @@ async fn expect_polling(node: &Node, namespace: &'static str, packet: &str, outc
         }
         Closed => unreachable!("such rows are for websockets"),
     };
-    let answer = session.ack(prefix).await;
-    assert_eq!((answer.0, answer.1[0]["error"]["code"].as_str()), (number, Some(code)), "{what}");
+    let response = session.ack(prefix).await;
+    assert_eq!((response.0, response.1[0]["error"]["code"].as_str()), (number, Some(code)), "{what}");
     session.send("1").await;
 }
 
-/// All rows on a node that is left as it was.
+/// Runs all cases on one node and checks that it still works afterwards.
 async fn expect_all(namespace: &'static str, rows: Vec<(Vec<Message>, Outcome)>) {
     let cluster = Cluster::of(1).without_redis().start().await;
     let node = &cluster.nodes[0];
@@ -227,7 +228,7 @@ async fn expect_all(namespace: &'static str, rows: Vec<(Vec<Message>, Outcome)>)
         expect(node, namespace, frames, *outcome).await;
     }
     for (frames, outcome) in &rows {
-        // Malformed packets are for the transport they were made for.
+        // Some malformed packets exist on one transport only.
         if let ([Message::Text(packet)], Refused(_) | Ignored) = (&frames[..], outcome) {
             expect_polling(node, namespace, packet, *outcome).await;
         }
@@ -262,7 +263,7 @@ async fn malformed_packets_end_their_connection_and_no_other() {
 async fn a_bad_auth_is_refused_with_a_code() {
     let cluster = Cluster::of(1).without_redis().start().await;
     let node = &cluster.nodes[0];
-    let place = json!({ "epoch": "0".repeat(32), "seq": 1 });
+    let position = json!({ "epoch": "0".repeat(32), "seq": 1 });
     for (auth, code) in [
         (json!("text"), "bad_request"),
         (json!([1]), "bad_request"),
@@ -271,7 +272,7 @@ async fn a_bad_auth_is_refused_with_a_code() {
         (json!({ "name": "a\u{7}" }), "bad_name"),
         (json!({ "name": long(65) }), "bad_name"),
         (json!({ "rooms": ["lobby"] }), "bad_request"),
-        (json!({ "rooms": { "a b": place } }), "bad_room"),
+        (json!({ "rooms": { "a b": position } }), "bad_room"),
         (json!({ "rooms": { "lobby": 7 } }), "bad_request"),
         (json!({ "rooms": { "lobby": { "epoch": "x", "seq": 1 } } }), "bad_epoch"),
         (json!({ "rooms": { "lobby": { "epoch": "0".repeat(32), "seq": -1 } } }), "bad_request"),
@@ -356,8 +357,8 @@ async fn bad_requests_of_the_transport_are_refused() {
         ("POST", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", "40"),
         ("GET", "?EIO=4&transport=websocket", ""),
     ] {
-        let answer = request(addr, method, &format!("/socket.io/{query}"), &[], body).await.unwrap();
-        assert!((400..500).contains(&answer.status), "{method} {query}: {answer:?}");
+        let response = request(addr, method, &format!("/socket.io/{query}"), &[], body).await.unwrap();
+        assert!((400..500).contains(&response.status), "{method} {query}: {response:?}");
     }
     let opened = request(addr, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await.unwrap();
     let sid = opened.body.split('"').nth(3).unwrap().to_owned();
@@ -371,17 +372,17 @@ async fn a_connection_over_which_a_websocket_was_refused_serves_another_session_
     let cluster = Cluster::of(1).without_redis().start().await;
     let addr = cluster.nodes[0].addr();
     let mut tcp = TcpStream::connect(addr).await.unwrap();
-    // Without `EIO`, and of a session that nobody has; a balancer keeps such a connection for the next client.
+    // Without `EIO`, and with an unknown session. A load balancer reuses such a connection for its next client.
     let bad = "GET /socket.io/?transport=websocket&sid=AAAAAAAAAAAAAAAA HTTP/1.1\r\nHost: x\r\n\
         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     tcp.write_all(bad.as_bytes()).await.unwrap();
-    let mut answer = [0; 4_096];
-    let length = tcp.read(&mut answer).await.unwrap();
+    let mut response = [0; 4_096];
+    let length = tcp.read(&mut response).await.unwrap();
     assert!(
-        answer[..length].starts_with(b"HTTP/1.1 400"),
+        response[..length].starts_with(b"HTTP/1.1 400"),
         "{:?}",
-        String::from_utf8_lossy(&answer[..length])
+        String::from_utf8_lossy(&response[..length])
     );
 
     let mut eve = Client::connect_over(tcp, "/", json!({ "serverOffset": 0 })).await.expect("it is let in");
@@ -389,6 +390,6 @@ async fn a_connection_over_which_a_websocket_was_refused_serves_another_session_
     for n in 1..=200 {
         ada.say(&n.to_string()).await;
     }
-    // More than are in the engine's buffer at a time: each is seen to leave it.
+    // More than the engine's buffer holds at a time: each must leave it.
     assert_eq!(seqs(&eve.messages(200).await), (1..=200).collect::<Vec<_>>());
 }

@@ -1,4 +1,4 @@
-//! The bus over a real Redis: what crosses, what does not, and how it comes back.
+//! The bus over a real Redis: what it carries, what it drops, and how it reconnects.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,10 @@ use chorus::{
         model::{Author, Draft, Epoch, Kind, Message, MessageText, RoomName, Seq, UnixMs},
         ports::{ClusterBus as _, Hint},
     },
-    cluster::redis::bus::{BusSenders, RedisBus},
+    cluster::redis::{
+        bus::{RedisBus, RedisParts},
+        subscriber::BusSenders,
+    },
     config,
 };
 use futures_util::StreamExt as _;
@@ -22,7 +25,7 @@ use crate::common::{redis::RedisServer, until, within};
 
 const KEY: [u8; 32] = [7; 32];
 
-/// One node's bus and what its hub hears.
+/// One node's bus, and the hints that its hub would get.
 struct Node {
     bus: Arc<RedisBus>,
     hints: mpsc::Receiver<Hint>,
@@ -38,22 +41,27 @@ impl Node {
     fn start_with(name: &str, settings: &config::Bus, epoch: u128, key: &[u8; 32], hints_max: usize) -> Self {
         let (to_hub, hints) = mpsc::channel(hints_max);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (node, epoch) = (name.parse().unwrap(), Epoch::from_random(epoch));
-        let ears = BusSenders { hints: to_hub, presence_updates: mpsc::channel(1).0 };
-        let started = RedisBus::start(settings, &node, epoch, key, ears, &tracker, stop.clone());
-        let (bus, _) = started.unwrap();
+        let parts = RedisParts {
+            node: name.parse().unwrap(),
+            epoch: Epoch::from_random(epoch),
+            log_key: key,
+            senders: BusSenders { hints: to_hub, presence_updates: mpsc::channel(1).0 },
+            tracker: &tracker,
+            stop: stop.clone(),
+        };
+        let (bus, _) = RedisBus::start(settings, parts).unwrap();
         Self { bus, hints, tracker, stop }
     }
 
-    /// Waits until the bus is up and hears of this room.
+    /// Waits until the bus is up and subscribed to this room.
     async fn joined(mut self, room: &str) -> Self {
         self.bus.subscribe(&room.parse().unwrap());
-        assert_eq!(self.hears().await, gap(room));
+        assert_eq!(self.next_hint().await, gap(room));
         self.is_up().await;
         self
     }
 
-    async fn hears(&mut self) -> Hint {
+    async fn next_hint(&mut self) -> Hint {
         within("a hint comes", self.hints.recv()).await.unwrap()
     }
 
@@ -73,14 +81,14 @@ impl Drop for Node {
 }
 
 fn message(room: &str, seq: u64) -> Arc<Message> {
-    said(room, seq, "hello")
+    message_of(room, seq, "hello")
 }
 
-fn said(room: &str, seq: u64, text: &str) -> Arc<Message> {
+fn message_of(room: &str, seq: u64, text: &str) -> Arc<Message> {
     let draft = Draft {
         room: room.parse().unwrap(),
-        kind: Kind::text(),
-        of: None,
+        kind: Kind::Text,
+        target: None,
         author: Author { id: "u-1".parse().unwrap(), name: "Ada".parse().unwrap(), color: None },
         nonce: None,
         text: MessageText::new(text, text.len()).unwrap(),
@@ -99,7 +107,7 @@ fn gap(room: &str) -> Hint {
     Hint::Gap(room.parse().unwrap())
 }
 
-/// Counts what this test's buses count: its runtime has one thread, and tests do not share it.
+/// Records the metrics of this test's buses. The recorder is the thread's, and each test has a thread of its own.
 fn counted() -> (PrometheusHandle, metrics::LocalRecorderGuard<'static>) {
     let recorder = Box::leak(Box::new(PrometheusBuilder::new().build_recorder()));
     (recorder.handle(), metrics::set_default_local_recorder(recorder))
@@ -123,11 +131,11 @@ async fn a_message_crosses_once_and_does_not_come_back() {
 
     ada.bus.publish(&[message("red", 1)]);
     ada.bus.publish(&[message("red", 2), message("red", 3)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    assert_eq!(bob.hears().await, messages("red", &[2, 3]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2, 3]));
 
     bob.bus.publish(&[message("red", 4)]);
-    assert_eq!(ada.hears().await, messages("red", &[4]));
+    assert_eq!(ada.next_hint().await, messages("red", &[4]));
 }
 
 #[tokio::test]
@@ -136,7 +144,7 @@ async fn nodes_of_one_name_hear_each_other() {
     let ada = Node::start("same", &server).joined("red").await;
     let mut bob = Node::start("same", &server).joined("red").await;
     ada.bus.publish(&[message("red", 1)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
 }
 
 #[tokio::test]
@@ -147,16 +155,16 @@ async fn a_node_hears_only_of_the_rooms_it_wants() {
 
     ada.bus.publish(&[message("red", 1), message("blue", 1), message("red", 2)]);
     ada.bus.publish(&[message("red", 3)]);
-    assert_eq!(bob.hears().await, messages("red", &[1, 2]));
-    assert_eq!(bob.hears().await, messages("red", &[3]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1, 2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[3]));
 
     bob.bus.unsubscribe(&"red".parse().unwrap());
-    // Redis is told in the order of the calls.
+    // Redis gets the commands in the order of the calls.
     let mut bob = bob.joined("blue").await;
     ada.bus.publish(&[message("red", 4), message("blue", 2)]);
     ada.bus.publish(&[message("red", 5), message("blue", 3)]);
-    assert_eq!(bob.hears().await, messages("blue", &[2]));
-    assert_eq!(bob.hears().await, messages("blue", &[3]));
+    assert_eq!(bob.next_hint().await, messages("blue", &[2]));
+    assert_eq!(bob.next_hint().await, messages("blue", &[3]));
 }
 
 #[tokio::test]
@@ -167,14 +175,14 @@ async fn many_rooms_are_followed_at_once() {
     for n in 0..2_000 {
         bob.bus.subscribe(&format!("room-{n}").parse().unwrap());
     }
-    // Each is told, though the hub takes one hint at a time.
-    let mut told = std::collections::HashSet::<RoomName>::new();
-    while told.len() < 2_000 {
-        let Hint::Gap(room) = bob.hears().await else { panic!("nobody has said anything") };
-        told.insert(room);
+    // The hub gets a hint for each of them, although its channel holds only one at a time.
+    let mut gaps = std::collections::HashSet::<RoomName>::new();
+    while gaps.len() < 2_000 {
+        let Hint::Gap(room) = bob.next_hint().await else { panic!("nothing was published") };
+        gaps.insert(room);
     }
     ada.bus.publish(&[message("room-1999", 1)]);
-    assert_eq!(bob.hears().await, messages("room-1999", &[1]));
+    assert_eq!(bob.next_hint().await, messages("room-1999", &[1]));
 }
 
 #[tokio::test]
@@ -182,9 +190,9 @@ async fn what_is_too_large_comes_as_the_new_head() {
     let server = RedisServer::started().await;
     let ada = Node::start("ada", &server).joined("red").await;
     let mut bob = Node::start("bob", &server).joined("red").await;
-    let batch: Vec<_> = (1..=9).map(|seq| said("red", seq, &"x".repeat(8_000))).collect();
+    let batch: Vec<_> = (1..=9).map(|seq| message_of("red", seq, &"x".repeat(8_000))).collect();
     ada.bus.publish(&batch);
-    assert_eq!(bob.hears().await, Hint::Head("red".parse().unwrap(), Seq(9)));
+    assert_eq!(bob.next_hint().await, Hint::Head("red".parse().unwrap(), Seq(9)));
 }
 
 #[tokio::test]
@@ -198,28 +206,28 @@ async fn what_another_log_or_a_stranger_says_is_dropped() {
     restored.is_up().await;
     keyless.is_up().await;
 
-    // Overheard by a plain client, with the channels' names.
+    // A plain client captures the frames and the channels' names.
     let mut spy = redis::Client::open(server.url()).unwrap().get_async_pubsub().await.unwrap();
     spy.psubscribe("*").await.unwrap();
     ada.bus.publish(&[message("red", 1)]);
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    let heard = within("the spy hears", spy.on_message().next()).await.unwrap();
-    let (channel, frame) = (heard.get_channel_name().to_owned(), heard.get_payload_bytes().to_owned());
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    let captured = within("the spy receives a frame", spy.on_message().next()).await.unwrap();
+    let (channel, frame) = (captured.get_channel_name().to_owned(), captured.get_payload_bytes().to_owned());
     restored.bus.publish(&[message("red", 2)]);
-    let heard = within("the spy hears", spy.on_message().next()).await.unwrap();
-    assert_ne!(heard.get_channel_name(), channel);
+    let captured = within("the spy receives a frame", spy.on_message().next()).await.unwrap();
+    assert_ne!(captured.get_channel_name(), channel);
 
     let mut eve = server.client().await;
     let last = frame.len() - 1;
     let newer = [&[u8::MAX], &frame[1..]].concat();
     let altered = [&frame[..last], &[frame[last] ^ 1]].concat();
-    for bytes in [heard.get_payload_bytes(), &newer, &altered, &frame[..20], b""] {
+    for bytes in [captured.get_payload_bytes(), &newer, &altered, &frame[..20], b""] {
         let () = redis::cmd("PUBLISH").arg(&channel).arg(bytes).query_async(&mut eve).await.unwrap();
     }
     keyless.bus.publish(&[message("red", 3)]);
     ada.bus.publish(&[message("red", 4)]);
-    assert_eq!(bob.hears().await, messages("red", &[4]));
-    // By ada and bob each.
+    assert_eq!(bob.next_hint().await, messages("red", &[4]));
+    // Ada and Bob dropped each of them.
     until("all was dropped", || dropped(&counters, "forged") == 4).await;
     let reasons = ["foreign", "version", "corrupt"].map(|reason| dropped(&counters, reason));
     assert_eq!(reasons, [2, 2, 4]);
@@ -241,11 +249,11 @@ async fn a_killed_redis_is_found_again_with_all_rooms() {
     ada.is_up().await;
     bob.is_up().await;
 
-    let mut gaps = [bob.hears().await, bob.hears().await];
+    let mut gaps = [bob.next_hint().await, bob.next_hint().await];
     gaps.sort_by_key(|gap| format!("{gap:?}"));
     assert_eq!(gaps, [gap("green"), gap("red")]);
     ada.bus.publish(&[message("blue", 2), message("red", 2)]);
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -257,7 +265,7 @@ async fn a_frozen_redis_is_noticed_and_found_again() {
 
     let frozen = Instant::now();
     server.freeze();
-    // Published into a connection that is open and silent.
+    // This is published into a connection that is open and silent.
     ada.bus.publish(&[message("red", 1)]);
     ada.is_down().await;
     bob.is_down().await;
@@ -270,9 +278,9 @@ async fn a_frozen_redis_is_noticed_and_found_again() {
     ada.is_up().await;
     bob.is_up().await;
     ada.bus.publish(&[message("red", 2)]);
-    // What Redis had taken before it froze may come, too.
-    while bob.hears().await != gap("red") {}
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    // What Redis had received before it froze may arrive as well.
+    while bob.next_hint().await != gap("red") {}
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -290,9 +298,9 @@ async fn each_half_comes_back_if_only_its_connection_is_lost() {
         ada.is_down().await;
         ada.is_up().await;
     }
-    assert_eq!(ada.hears().await, gap("red"));
+    assert_eq!(ada.next_hint().await, gap("red"));
     bob.bus.publish(&[message("red", 1)]);
-    assert_eq!(ada.hears().await, messages("red", &[1]));
+    assert_eq!(ada.next_hint().await, messages("red", &[1]));
 }
 
 #[tokio::test]
@@ -316,9 +324,9 @@ async fn a_bus_starts_without_redis_and_is_up_when_it_appears() {
     assert!(!ada.bus.is_up());
     server.start().await;
     ada.is_up().await;
-    assert_eq!(bob.hears().await, gap("red"));
+    assert_eq!(bob.next_hint().await, gap("red"));
     ada.bus.publish(&[message("red", 2)]);
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
 }
 
 #[tokio::test]
@@ -327,7 +335,7 @@ async fn a_full_queue_drops_and_never_waits() {
     let server = RedisServer::started().await;
     let ada = Node::start("ada", &server).joined("red").await;
     server.freeze();
-    // No await: the publisher's task cannot run meanwhile, however fast it is.
+    // There is no await in between, so the publisher's task cannot run.
     for seq in 1..=3_000 {
         ada.bus.publish(&[message("red", seq)]);
     }
@@ -348,10 +356,10 @@ async fn a_full_hub_loses_messages_and_no_more() {
         ada.bus.publish(&[message("red", seq)]);
     }
     until("the hub is full", || dropped(&counters, "hints_full") == 3).await;
-    assert_eq!(bob.hears().await, messages("red", &[1]));
-    assert_eq!(bob.hears().await, messages("red", &[2]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[2]));
     ada.bus.publish(&[message("red", 6)]);
-    assert_eq!(bob.hears().await, messages("red", &[6]));
+    assert_eq!(bob.next_hint().await, messages("red", &[6]));
     assert_eq!(count(&counters, "chorus_bus_received_total"), 3);
     assert_eq!(count(&counters, "chorus_bus_published_total"), 6);
 }
@@ -365,7 +373,7 @@ async fn a_stopping_bus_sends_what_waits_and_ends() {
     ada.stop.cancel();
     ada.tracker.close();
     within("its tasks end", ada.tracker.wait()).await;
-    assert_eq!(bob.hears().await, messages("red", &[1]));
+    assert_eq!(bob.next_hint().await, messages("red", &[1]));
     ada.bus.publish(&[message("red", 2)]);
 }
 
@@ -384,11 +392,15 @@ async fn only_an_address_that_cannot_be_used_stops_the_start() {
     for url in ["rediss://localhost", "redis://", "nonsense", "redis://localhost/nine"] {
         let settings = config::Bus { url: Some(url.into()), ..config::Bus::default() };
         let (hints, _) = mpsc::channel(1);
-        let node = "ada".parse().unwrap();
-        let epoch = Epoch::from_random(1);
-        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let ears = BusSenders { hints, presence_updates: mpsc::channel(1).0 };
-        let error = RedisBus::start(&settings, &node, epoch, &KEY, ears, &tracker, stop).err().unwrap();
+        let parts = RedisParts {
+            node: "ada".parse().unwrap(),
+            epoch: Epoch::from_random(1),
+            log_key: &KEY,
+            senders: BusSenders { hints, presence_updates: mpsc::channel(1).0 },
+            tracker: &TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let error = RedisBus::start(&settings, parts).err().unwrap();
         assert!(error.to_string().contains("bus.url"), "{error:#}");
     }
 }

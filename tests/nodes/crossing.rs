@@ -1,4 +1,4 @@
-//! What is said on one node is shown on the others: once, in order, also if its node dies.
+//! Messages posted on one node are shown on the others once and in order, even if the node dies.
 
 use std::time::Duration;
 
@@ -20,17 +20,17 @@ async fn a_post_reaches_another_node_once_and_in_order() {
     let mut eve = cluster.nodes[0].tutorial().await;
     let mut joe = cluster.nodes[1].tutorial().await;
 
-    let mut said = Vec::new();
+    let mut posted = Vec::new();
     for n in 0..20 {
         for (name, client) in [("ada", &mut ada), ("bob", &mut bob), ("eve", &mut eve), ("joe", &mut joe)] {
             let text = format!("{name} {n}");
             client.say(&text).await;
-            said.push(text);
+            posted.push(text);
         }
     }
     for client in [&mut ada, &mut bob, &mut eve, &mut joe] {
-        let shown = client.messages(said.len()).await;
-        assert_eq!(texts(&shown), said);
+        let shown = client.messages(posted.len()).await;
+        assert_eq!(texts(&shown), posted);
         assert_eq!(seqs(&shown), (1..=80).collect::<Vec<_>>());
         client.expect_silence(Duration::from_millis(50)).await;
     }
@@ -103,11 +103,11 @@ async fn clients_of_a_node_that_is_killed_under_traffic_move_and_miss_nothing() 
         nodes.remove(cluster.nodes[0].addr());
         cluster.nodes[0].kill();
     };
-    let run = async {
+    let traffic = async {
         tokio::join!(posters, kill);
         post_end(nodes.clone()).await;
     };
-    let (followed, ()) = tokio::join!(followers, run);
+    let (followed, ()) = tokio::join!(followers, traffic);
 
     let sequence = &followed[0].shown;
     assert_eq!(sequence.len(), 4 * 60 + 1, "each is stored once");

@@ -1,4 +1,4 @@
-//! A node that is asked to go: in stages, in time, and without a loss.
+//! A node drains in stages, within its time limit, and loses nothing.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn quick(plan: Plan) -> Plan {
 
 #[tokio::test]
 async fn a_drain_fails_readiness_then_closes_the_listener_then_cuts_the_sockets() {
-    // Long enough for what is looked at before the listener closes.
+    // Long enough for all checks before the listener closes.
     let plan = quick(Cluster::of(1)).set("drain.delay", "3s").set("drain.timeout", "10s");
     let mut cluster = plan.without_redis().start().await;
     let mut ada = cluster.nodes[0].in_lobby().await;
@@ -94,11 +94,11 @@ async fn fifty_clients_under_traffic_move_to_the_other_node_and_lose_nothing() {
         let exit = cluster.nodes[0].exit().await;
         assert_eq!(exit.code(), Some(0), "{exit:?}");
     };
-    let run = async {
+    let traffic = async {
         tokio::join!(posters, drain);
         post_end(nodes.clone()).await;
     };
-    let (followed, ()) = tokio::join!(followers, run);
+    let (followed, ()) = tokio::join!(followers, traffic);
 
     let expected: Vec<u64> = (1..=241).collect();
     for follower in &followed {
@@ -133,12 +133,12 @@ async fn rolling_through_all_nodes_loses_nothing() {
         }
         stop.set(true);
     };
-    let run = async {
+    let traffic = async {
         let (acked, ()) = tokio::join!(posters, roll);
         post_end(nodes.clone()).await;
         acked.iter().sum::<usize>() as u64
     };
-    let (followed, acked) = tokio::join!(followers, run);
+    let (followed, acked) = tokio::join!(followers, traffic);
     for follower in &followed {
         assert_eq!(seqs(&follower.shown), (1..=acked + 1).collect::<Vec<_>>());
         assert_eq!(follower.shown, followed[0].shown);

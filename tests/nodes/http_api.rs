@@ -1,4 +1,4 @@
-//! The HTTP API: rooms, pages, posts that may be repeated, and what it refuses.
+//! The HTTP API: rooms, pages, idempotent posts, and refusals.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::common::{
 const LOBBY: &str = "/api/rooms/lobby/messages";
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// A new guest's `Authorization`.
+/// The `Authorization` header of a new guest.
 async fn bearer(node: &Node) -> String {
     let session = node.post("/api/sessions", &[JSON], r#"{"name":"Ada"}"#).await;
     assert_eq!(session.status, 201, "{session:?}");
@@ -119,13 +119,13 @@ async fn bad_requests_are_refused_with_a_status_and_a_code() {
         ("GET", "/nothing.html", vec![], "", 404, "not_found"),
     ] {
         let what = format!("{method} {path} {headers:?} {:.80}", body);
-        let answer = request(node.addr(), method, path, &headers, body).await.expect("it is answered");
-        assert_eq!(answer.status, status, "{what}: {answer:?}");
-        assert_eq!(answer.code(), code, "{what}");
+        let response = request(node.addr(), method, path, &headers, body).await.expect("it is answered");
+        assert_eq!(response.status, status, "{what}: {response:?}");
+        assert_eq!(response.code(), code, "{what}");
     }
     for (method, path) in [("DELETE", LOBBY), ("POST", "/"), ("POST", "/healthz")] {
-        let answer = request(node.addr(), method, path, &[], "").await.expect("it is answered");
-        assert_eq!(answer.status, 405, "{method} {path}");
+        let response = request(node.addr(), method, path, &[], "").await.expect("it is answered");
+        assert_eq!(response.status, 405, "{method} {path}");
     }
     assert_eq!(node.get("/api/rooms").await.json()["rooms"], json!([]), "nothing was stored");
 }
@@ -136,8 +136,8 @@ async fn a_message_is_amended_over_http_by_its_author_and_reacted_to_by_all() {
     let node = &cluster.nodes[0];
     let (ada, bob) = (bearer(node).await, bearer(node).await);
     let post = async |bearer: &str, body| {
-        let answer = node.post(LOBBY, &[JSON, ("Authorization", bearer)], body).await;
-        (answer.status, answer.json()["seq"].as_u64())
+        let response = node.post(LOBBY, &[JSON, ("Authorization", bearer)], body).await;
+        (response.status, response.json()["seq"].as_u64())
     };
     assert_eq!(post(&ada, r#"{"text":"one"}"#).await, (201, Some(1)));
     assert_eq!(post(&bob, r#"{"kind":"edit","of":1,"text":"x"}"#).await, (403, None));
@@ -153,21 +153,25 @@ async fn a_user_who_posts_too_fast_over_http_is_refused_with_a_time() {
     let (ada, bob) = (bearer(node).await, bearer(node).await);
     let post =
         async |bearer: &str| node.post(LOBBY, &[JSON, ("Authorization", bearer)], r#"{"text":"x"}"#).await;
-    let answers = [post(&ada).await, post(&ada).await, post(&ada).await];
-    let refused = answers.iter().find(|answer| answer.status == 429).expect("three in a second are too many");
+    let responses = [post(&ada).await, post(&ada).await, post(&ada).await];
+    let refused =
+        responses.iter().find(|response| response.status == 429).expect("three in a second are too many");
     assert_eq!(refused.code(), "rate_limited");
     assert!(refused.json()["error"]["retryAfterMs"].as_u64().is_some_and(|ms| ms <= 1_000), "{refused:?}");
     assert!(refused.head.contains("retry-after: 1"), "{refused:?}");
-    assert_eq!(post(&bob).await.status, 201, "another's limit is another");
+    assert_eq!(post(&bob).await.status, 201, "each user has a limit of their own");
     until_async("it passes", async || post(&ada).await.status == 201).await;
 }
 
 #[tokio::test]
 async fn who_goes_elsewhere_loses_the_balancers_cookie() {
     let cluster = Cluster::of(1).without_redis().set("server.sticky_cookie", "lb").start().await;
-    let answer = cluster.nodes[0].post("/api/elsewhere", &[], "").await;
-    assert_eq!(answer.status, 204);
-    assert!(answer.head.contains("set-cookie: lb=; path=/; max-age=0; httponly; samesite=lax"), "{answer:?}");
+    let response = cluster.nodes[0].post("/api/elsewhere", &[], "").await;
+    assert_eq!(response.status, 204);
+    assert!(
+        response.head.contains("set-cookie: lb=; path=/; max-age=0; httponly; samesite=lax"),
+        "{response:?}"
+    );
 }
 
 #[tokio::test]
@@ -175,9 +179,9 @@ async fn the_page_its_scripts_and_the_probes_are_served() {
     let cluster = Cluster::of(1).without_redis().start().await;
     let node = &cluster.nodes[0];
     for (path, kind) in [("/", "text/html"), ("/js/main.js", "text/javascript"), ("/healthz", "text/plain")] {
-        let answer = node.get(path).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert!(answer.head.contains(&format!("content-type: {kind}")), "{path}: {}", answer.head);
+        let response = node.get(path).await;
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.head.contains(&format!("content-type: {kind}")), "{path}: {}", response.head);
     }
     assert!(node.get("/").await.head.contains("content-security-policy: default-src 'none'"));
     let metrics = node.get("/metrics").await.body;

@@ -1,4 +1,4 @@
-//! Edits, deletions and reactions: messages like all others, and only about what is there.
+//! Edits, deletions and reactions: ordinary messages in the log, whose target must exist.
 
 use serde_json::{Value, json};
 
@@ -7,14 +7,18 @@ use crate::common::{
     node::Cluster,
 };
 
-/// What one says about a message of the lobby; the answer's place or its code.
-async fn amend(client: &mut Client, nonce: &str, kind: &str, of: u64, text: &str) -> Value {
-    let post = json!({ "room": "lobby", "nonce": nonce, "kind": kind, "of": of, "text": text });
-    let answer = client.ask("post", post).await;
-    if answer["ok"]["seq"].is_u64() { answer["ok"]["seq"].clone() } else { answer["error"]["code"].clone() }
+/// Amends a message of the lobby; returns the response's seq or error code.
+async fn amend(client: &mut Client, nonce: &str, kind: &str, target: u64, text: &str) -> Value {
+    let post = json!({ "room": "lobby", "nonce": nonce, "kind": kind, "of": target, "text": text });
+    let response = client.ask("post", post).await;
+    if response["ok"]["seq"].is_u64() {
+        response["ok"]["seq"].clone()
+    } else {
+        response["error"]["code"].clone()
+    }
 }
 
-/// `3 edit of 1: text`.
+/// Renders messages as `3 edit of 1: text`.
 fn lines(messages: &Value) -> Vec<String> {
     let messages = messages.as_array().expect("an array of messages").iter();
     let line = |m: &Value| {
@@ -112,12 +116,12 @@ async fn a_message_is_amended_by_what_is_sent_right_behind_it() {
         post["nonce"] = nonce.to_string().into();
         asked.push(ada.emit("post", vec![post]).await.unwrap());
     }
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for number in asked {
-        let answer = ada.ack(number).await.remove(0);
-        answers.push(answer["ok"]["seq"].as_u64().ok_or(answer["error"]["code"].clone()));
+        let response = ada.ack(number).await.remove(0);
+        responses.push(response["ok"]["seq"].as_u64().ok_or(response["error"]["code"].clone()));
     }
-    assert_eq!(answers, [Ok(1), Ok(2), Err("no_such_message".into()), Ok(3), Ok(4), Ok(5)]);
+    assert_eq!(responses, [Ok(1), Ok(2), Err("no_such_message".into()), Ok(3), Ok(4), Ok(5)]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What is bounded: connections of any kind, and what their clients make the node hold.
+//! Limits: the number of connections, and the memory that their clients can make a node use.
 
 use std::time::Duration;
 
@@ -46,11 +46,11 @@ async fn sessions_that_begin_by_polling_have_places_which_are_free_again_at_thei
     assert!(beyond.head.contains("retry-after: 1"), "{beyond:?}");
 
     first.send("1").await;
-    until_async("there is a place again", async || begin().await.status == 200).await;
+    until_async("a connection is free again", async || begin().await.status == 200).await;
 }
 
-/// Sends so many events as one session that asks for answers and never takes one; returns by how many KiB the node grew.
-async fn changes_since(node: &Node, events: usize, event: impl Fn(usize) -> String) -> u64 {
+/// Sends events that ask for acks in one session that never polls for them. Returns by how many KiB the node grew.
+async fn growth_kib(node: &Node, events: usize, event: impl Fn(usize) -> String) -> u64 {
     let session = Polling::open(node.addr(), "40/chat,").await;
     let before = node.rss_kib();
     for number in 0..events {
@@ -63,7 +63,7 @@ async fn changes_since(node: &Node, events: usize, event: impl Fn(usize) -> Stri
 async fn events_with_endless_names_cost_no_memory_while_they_wait() {
     let cluster = Cluster::of(1).without_redis().set("limits.stall_timeout", "10m").start().await;
     let name = "x".repeat(900_000);
-    let grown = changes_since(&cluster.nodes[0], 150, |n| format!(r#"42/chat,{n}["{name}",{{}}]"#)).await;
+    let grown = growth_kib(&cluster.nodes[0], 150, |n| format!(r#"42/chat,{n}["{name}",{{}}]"#)).await;
     assert!(grown < 32 * 1_024, "150 events of 900 kB cost {grown} KiB");
 }
 
@@ -72,32 +72,32 @@ async fn the_events_of_a_socket_that_wait_are_bounded_in_bytes_and_the_rest_is_r
     let cluster = Cluster::of(1).without_redis().set("limits.stall_timeout", "10m").start().await;
     let node = &cluster.nodes[0];
     let filler = json!({ "filler": "x".repeat(50_000) });
-    // At most 48 are answered before nothing is taken; of the others 4 MiB wait, in less than 256 places.
-    let grown = changes_since(node, 400, |n| format!(r#"42/chat,{n}["nonsense",{filler}]"#)).await;
+    // At most 48 are answered before the sink is full. Of the others at most 4 MiB wait, in fewer than 256 queue slots.
+    let grown = growth_kib(node, 400, |n| format!(r#"42/chat,{n}["nonsense",{filler}]"#)).await;
     assert!(grown < 12 * 1_024, "400 events of 50 kB cost {grown} KiB");
     let refused = r#"chorus_messages_refused_total{code="overloaded"}"#;
     let refused = node.metric(refused).await;
     assert!((200.0..=400.0).contains(&refused), "{refused} were refused");
 }
 
-/// What a node answers to a head with so many bytes of one header, which ends so.
-async fn answer_to_head(node: &Node, bytes: usize, end: &str) -> String {
+/// The response to a request head with one header of `bytes` bytes, followed by `end`.
+async fn response_to_head(node: &Node, bytes: usize, end: &str) -> String {
     let mut tcp = TcpStream::connect(node.addr()).await.unwrap();
     let head =
         format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {}", "x".repeat(bytes));
     tcp.write_all(head.as_bytes()).await.unwrap();
     tcp.write_all(end.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    within("the connection is closed", tcp.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    within("the connection is closed", tcp.read_to_end(&mut response)).await.unwrap();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test]
 async fn a_head_is_refused_as_soon_as_it_is_too_long_and_a_body_may_be_longer() {
     let cluster = Cluster::of(1).without_redis().set("server.header_timeout", "10m").start().await;
     let node = &cluster.nodes[0];
-    assert!(answer_to_head(node, 24_000, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
-    assert!(answer_to_head(node, 40_000, "").await.starts_with("HTTP/1.1 431"));
+    assert!(response_to_head(node, 24_000, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    assert!(response_to_head(node, 40_000, "").await.starts_with("HTTP/1.1 431"));
 
     let json = ("Content-Type", "application/json");
     let session = node.post("/api/sessions", &[json], "{}").await.json();
@@ -121,10 +121,10 @@ async fn a_body_that_never_comes_holds_its_connection_for_so_long() {
             "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
         );
         tcp.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        within("the connection is closed", tcp.read_to_end(&mut answer)).await.unwrap();
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+        let mut response = Vec::new();
+        within("the connection is closed", tcp.read_to_end(&mut response)).await.unwrap();
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{path}: {response}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The promise under load: everyone has everything, once, in one order.
+//! Delivery under load: every client shows every message once, and all in the same order.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -18,12 +18,12 @@ use crate::common::{
 };
 
 const CLIENTS: usize = 300;
-/// Of these, one in ten is on `/`.
+/// One in this many is on `/`, the others on `/chat`.
 const TUTORIAL_EVERY: usize = 10;
-/// Each posts ten messages a second.
 const POSTERS: usize = 30;
+/// Pause between two posts of one poster: ten a second.
 const PAUSE: Duration = Duration::from_millis(100);
-/// For ten seconds.
+/// Posts of each poster: ten seconds of traffic.
 const EACH: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn three_hundred_clients_on_three_nodes_have_each_message_once_and_in_one_
     report(&followed, &sent, posting);
 }
 
-/// Posts in its time, whatever the answers do; all of them must be acked in the end.
+/// Posts at a fixed rate without waiting for acks; all posts must be acked in the end.
 async fn post_steadily(addr: SocketAddr, poster: usize) -> Vec<(String, Instant)> {
     let mut client = Client::connect(addr, "/chat", json!({})).await.expect("the node lets the client in");
     let mut ticks = tokio::time::interval(PAUSE);
@@ -76,13 +76,13 @@ async fn post_steadily(addr: SocketAddr, poster: usize) -> Vec<(String, Instant)
         sent.push((text, Instant::now()));
     }
     for number in numbers {
-        let answer = client.ack(number).await;
-        assert!(answer[0]["ok"].is_object(), "{answer:?}");
+        let response = client.ack(number).await;
+        assert!(response[0]["ok"].is_object(), "{response:?}");
     }
     sent
 }
 
-/// From a message's way into its socket to each client that shows it; this process' own work counts in.
+/// Prints the delays from sending a post to each client's receipt of it. They include this process's own work.
 fn report(followed: &[Followed], sent: &HashMap<String, Instant>, posting: Duration) {
     let delay = |(message, at): (&Shown, &Instant)| at.saturating_duration_since(sent[&message.text]);
     let mut delays: Vec<Duration> =

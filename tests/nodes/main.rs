@@ -1,4 +1,4 @@
-//! Whole nodes: real processes, real sockets, a real Redis, through the public protocol only.
+//! Tests whole nodes: real processes, real sockets and a real Redis, through the public protocols only.
 
 #![cfg(test)]
 

@@ -1,8 +1,11 @@
-//! Every metric moves under traffic of its kind, and there is none that is not declared.
+//! Every metric moves under its kind of traffic, and none is exported that is not declared.
 
 use std::collections::BTreeSet;
 
-use chorus::telemetry::metrics;
+use chorus::{
+    gateway::protocol::ErrorCode,
+    telemetry::metrics::{catalogue, preregistered},
+};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -14,38 +17,47 @@ use crate::common::{
     until_async, within,
 };
 
-/// Metrics that a test cannot move, and why.
+/// Metrics that this test cannot move, and why.
 const STILL: [(&str, &str); 3] = [
-    ("chorus_runtime_queued_tasks", "a node with time to spare has none"),
+    ("chorus_runtime_queued_tasks", "an idle node has none"),
     ("chorus_process_virtual_memory_max_bytes", "0 where the system sets no limit"),
     ("chorus_trace_spans_total", "tracing is off here; the tests of traces move it"),
 ];
 
-/// A line of `/metrics`: the metric, its labels but for a bucket's bound, and the value.
+/// Parses a line of `/metrics` into the metric's name, its labels (without a bucket's `le`) and the value.
 fn series(line: &str) -> (String, Vec<String>, f64) {
     let (series, value) = line.rsplit_once(' ').unwrap();
     let (name, labels) = series.split_once('{').unwrap_or((series, ""));
     let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
-    let is_known = |name: &&str| metrics::ALL.iter().any(|(known, ..)| known == name);
+    let is_known = |name: &&str| catalogue::ALL.iter().any(|(known, ..)| known == name);
     let name = histogram.filter(is_known).unwrap_or(name);
     let labels = labels.trim_end_matches('}').split(',').filter_map(|label| label.split_once('='));
     let labels = labels.map(|(label, _)| label.to_owned()).filter(|label| label != "le");
     (name.to_owned(), labels.collect(), value.parse().unwrap())
 }
 
-/// Notes which metrics are more than nothing, and checks that each is declared, with its labels.
-async fn look(node: &Node, moved: &mut BTreeSet<String>) {
+/// Counters that exist from the start: name, label and values. The values of refusals are the error codes.
+fn from_the_start() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    let codes = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let refused = ("chorus_messages_refused_total", "code", codes);
+    let others = preregistered::FROM_THE_START.iter();
+    others.map(|(name, label, values)| (*name, *label, values.to_vec())).chain([refused]).collect()
+}
+
+/// Scrapes a node and adds the metrics that are not 0 to `moved`. Checks that each is declared with its labels, and
+/// that a counter with known label values has no others.
+async fn scrape(node: &Node, moved: &mut BTreeSet<String>) {
     let text = node.get("/metrics").await.body;
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (name, labels, value) = series(line);
         let (_, _, declared, _) =
-            metrics::ALL.iter().find(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{line}"));
+            catalogue::ALL.iter().find(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(
             labels.iter().map(String::as_str).collect::<BTreeSet<_>>(),
             declared.iter().copied().collect(),
             "{line}"
         );
-        for (_, label, values) in metrics::FROM_THE_START.iter().filter(|(known, ..)| *known == name) {
+        for (_, label, values) in from_the_start().iter().filter(|(known, ..)| *known == name) {
             let is = |known: &&str| line.contains(&format!("{label}=\"{known}\""));
             assert!(values.iter().any(is), "it is not there from the start: {line}");
         }
@@ -56,7 +68,7 @@ async fn look(node: &Node, moved: &mut BTreeSet<String>) {
 }
 
 fn still(moved: &BTreeSet<String>) -> Vec<&'static str> {
-    let names = metrics::ALL.iter().map(|(name, ..)| *name);
+    let names = catalogue::ALL.iter().map(|(name, ..)| *name);
     names.filter(|name| !moved.contains(*name)).collect()
 }
 
@@ -68,12 +80,12 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
     let [here, there] = &cluster.nodes[..] else { unreachable!() };
     let (mut ada, mut bob) = (here.in_lobby().await, there.in_lobby().await);
 
-    // Posts: stored, known again, refused; here and there.
-    let mut asked = Vec::new();
+    // Posts that are stored, known and refused, seen on both nodes.
+    let mut acks = Vec::new();
     for n in 0..250 {
-        asked.push(ada.post(&format!("{n}"), &format!("{n}")).await.unwrap());
+        acks.push(ada.post(&format!("{n}"), &format!("{n}")).await.unwrap());
     }
-    for number in asked {
+    for number in acks {
         ada.ack(number).await;
     }
     ada.say("0").await;
@@ -95,44 +107,44 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
         assert!(node.metric(&format!("chorus_delivery_seconds_sum{{hop=\"{hop}\"}}")).await < 251.0 * 20.0);
     }
 
-    // People: who types, and one who takes no news.
+    // Presence: someone types.
     bob.ask("typing", json!({ "room": "lobby" })).await;
     assert_eq!(ada.next("typing").await.unwrap()[0]["room"], "lobby");
 
-    // A client that reads no page, and two that come back: from the log, and from another log.
+    // A client that reads no page, and two that resume: one from this log, and one from a position beyond its head.
     let mut slow = here.native(json!({})).await;
     slow.emit("join", vec![json!({ "room": "lobby", "history": 1_000 })]).await.unwrap();
     until_async("it is behind", async || here.metric("chorus_sessions_catching_up").await == 1.0).await;
-    look(here, &mut moved).await;
+    scrape(here, &mut moved).await;
     let epoch = slow.session["epoch"].clone();
     for (seq, recovered) in [(10, true), (10_000, false)] {
-        let place = json!({ "rooms": { "lobby": { "epoch": epoch, "seq": seq } } });
-        let back = here.native(place).await;
+        let auth = json!({ "rooms": { "lobby": { "epoch": epoch, "seq": seq } } });
+        let back = here.native(auth).await;
         assert_eq!(back.session["rooms"]["lobby"]["recovered"], recovered);
     }
     assert!(0.0 < here.metric("chorus_deliveries_total{path=\"log\"").await);
-    look(here, &mut moved).await;
-    look(there, &mut moved).await;
+    scrape(here, &mut moved).await;
+    scrape(there, &mut moved).await;
 
-    // Without Redis a hint is lost, and the sweep fills the hole.
+    // Without Redis a hint is lost, and the sweep finds the message.
     cluster.redis.kill();
     until_async("the loss is noticed", async || here.metric("chorus_bus_up").await == 0.0).await;
     ada.say("without Redis").await;
     ada.ask("typing", json!({ "room": "lobby" })).await;
     bob.messages(1).await;
-    look(here, &mut moved).await;
-    look(there, &mut moved).await;
+    scrape(here, &mut moved).await;
+    scrape(there, &mut moved).await;
 
-    // The processor's time is counted in whole seconds.
+    // CPU time is counted in whole seconds.
     until_async("a second of work is done", async || {
-        look(here, &mut moved).await;
+        scrape(here, &mut moved).await;
         moved.contains("chorus_process_cpu_seconds_total")
             && moved.contains("chorus_runtime_busy_seconds_total")
     })
     .await;
     here.terminate();
     until_async("the drain is seen", async || {
-        look(here, &mut moved).await;
+        scrape(here, &mut moved).await;
         moved.contains("chorus_drain_stage")
     })
     .await;
@@ -145,8 +157,8 @@ async fn every_metric_moves_under_traffic_of_its_kind() {
 async fn what_has_not_happened_yet_is_counted_as_none() {
     let cluster = Cluster::of(1).set("node.id", "seven").start().await;
     let text = cluster.nodes[0].get("/metrics").await.body;
-    for (name, label, values) in metrics::FROM_THE_START {
-        for value in *values {
+    for (name, label, values) in from_the_start() {
+        for value in values {
             assert!(text.contains(&format!("{name}{{{label}=\"{value}\"}} 0\n")), "{name} {value}");
         }
     }
@@ -183,8 +195,8 @@ async fn a_socket_counts_by_its_transport_and_moves_with_its_upgrade() {
     let tcp = TcpStream::connect(node.addr()).await.unwrap();
     let (mut ws, _) = tokio_tungstenite::client_async(url, tcp).await.unwrap();
     ws.send(Message::text("2probe")).await.unwrap();
-    let answer = within("the probe is answered", ws.next()).await.unwrap().unwrap();
-    assert_eq!(answer, Message::text("3probe"));
+    let response = within("the probe is answered", ws.next()).await.unwrap().unwrap();
+    assert_eq!(response, Message::text("3probe"));
     ws.send(Message::text("5")).await.unwrap();
     until_async("it is a websocket", async || count("websocket").await == 1.0).await;
     assert_eq!(count("polling").await, 0.0);
@@ -200,7 +212,7 @@ async fn a_session_counts_by_why_it_ended() {
     let ended = async |reason: &str| {
         node.metric(&format!("chorus_sessions_ended_total{{reason=\"{reason}\"}}")).await
     };
-    // It reads nothing, and so answers no ping.
+    // It reads nothing and so never answers a ping.
     let mute = node.native(json!({})).await;
     drop(node.tutorial().await);
     until_async("one has left", async || ended("left").await == 1.0).await;

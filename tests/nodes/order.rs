@@ -10,27 +10,28 @@ use crate::common::{
     node::Cluster,
 };
 
-fn answered(answer: &[Value]) -> &str {
-    answer[0]["error"]["code"].as_str().unwrap_or("ok")
+/// An ack's error code, or `ok`.
+fn code_of(ack: &[Value]) -> &str {
+    ack[0]["error"]["code"].as_str().unwrap_or("ok")
 }
 
-/// Posts these texts in a row, without waiting; then the codes of the answers. One that does not come in time is `lost`.
+/// Posts these texts without waiting in between, and returns each ack's code: `lost` if it does not come in time.
 async fn send_within(patience: Duration, client: &mut Client, texts: &[String]) -> Vec<String> {
     let mut numbers = Vec::new();
     for text in texts {
         numbers.push(client.post(text, text).await.unwrap());
     }
-    let answers = client.acks(&numbers, patience).await;
-    let code = |answer: &Option<Vec<Value>>| answer.as_deref().map_or("lost", answered).to_owned();
-    answers.iter().map(code).collect()
+    let acks = client.acks(&numbers, patience).await;
+    let code = |ack: &Option<Vec<Value>>| ack.as_deref().map_or("lost", code_of).to_owned();
+    acks.iter().map(code).collect()
 }
 
 async fn send(client: &mut Client, texts: &[String]) -> Vec<String> {
     send_within(Duration::from_secs(1), client, texts).await
 }
 
-/// As a client's outbox does: what was refused is sent again, in its order, until all is stored.
-/// Impatient: an answer that comes too late counts as a refusal, which the nonce makes safe.
+/// Like a client's outbox: repeats refused posts, in their order, until all are stored. A late ack counts as a refusal;
+/// the nonce makes that safe.
 async fn send_until_stored(client: &mut Client, mut texts: Vec<String>) {
     while !texts.is_empty() {
         let codes = send_within(Duration::from_millis(100), client, &texts).await;
@@ -92,7 +93,7 @@ async fn after_an_overflow_of_the_queue_the_order_is_kept() {
     assert!(codes.iter().any(|code| code == "overloaded"), "{codes:?}");
     let mut outcomes = codes.iter();
     let rest: Vec<_> = all.iter().filter(|_| outcomes.next().unwrap() != "ok").cloned().collect();
-    // The reader listens meanwhile, or its heartbeat would end.
+    // The reader reads at the same time, or its heartbeat would time out.
     let (shown, ()) = tokio::join!(reader.messages(300), send_until_stored(&mut ada, rest));
     assert_eq!(texts(&shown), all);
     reader.expect_silence(Duration::from_millis(50)).await;
@@ -116,7 +117,7 @@ async fn clients_of_the_tutorial_are_acked_after_the_limit_lets_them() {
     let mut eve = cluster.nodes[0].tutorial().await;
     for n in 0..6 {
         let text = format!("m{n}");
-        // Not stored and not acked: the client's own retry works.
+        // A refused post is neither stored nor acked, so that the client's own retry works.
         while timeout(Duration::from_millis(100), eve.try_say(&text, &text)).await.is_err() {}
     }
     assert_eq!(texts(&eve.messages(6).await), numbered(6));

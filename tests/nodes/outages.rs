@@ -1,4 +1,4 @@
-//! Redis is a hint: without it messages cross all the same, within a second.
+//! Redis only carries hints: without it, messages still reach the other nodes within a second.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::common::{
     until_async,
 };
 
-/// The promise: so late is a message at most whose hint was lost.
+/// The guarantee: a message whose hint was lost is at most this late.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Says something on one node and waits until the other shows it. Returns how long that took.
+/// Posts on one node, waits until the other shows it, and returns how long that took.
 async fn cross(from: &mut Client, to: &mut Client, text: &str) -> Duration {
     let started = Instant::now();
     from.say(text).await;
@@ -25,7 +25,7 @@ async fn cross(from: &mut Client, to: &mut Client, text: &str) -> Duration {
 async fn until_ready_is(node: &Node, word: &str) {
     until_async(&format!("the node is {word}"), async || {
         let ready = node.get("/readyz").await;
-        assert_eq!(ready.status, 200, "a bus that is down is no reason to go: {}", ready.body);
+        assert_eq!(ready.status, 200, "a bus that is down does not fail readiness: {}", ready.body);
         ready.json()["status"] == word
     })
     .await;
@@ -93,7 +93,7 @@ async fn redis_may_die_be_silent_and_come_back_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn hints_flow_once_redis_starts_late() {
-    // So rare a sweep that the hints are what is seen.
+    // The sweep is rare enough that hints arrive first.
     let mut cluster = Cluster::of(2).with_redis_down().set("log.sweep_interval", "500ms").start().await;
     let mut ada = cluster.nodes[0].in_lobby().await;
     let mut bob = cluster.nodes[1].in_lobby().await;

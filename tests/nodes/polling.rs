@@ -1,4 +1,4 @@
-//! Clients that poll.
+//! Clients on the polling transport.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ async fn a_polling_client_gets_a_long_history_and_then_what_is_new() {
     let mut numbers = Vec::new();
     for n in 1..=1_000 {
         numbers.push(ada.post(&n.to_string(), &n.to_string()).await.unwrap());
-        // Not more in flight than may be.
+        // Stays below the limit of requests in flight.
         if n % 100 == 0 {
             ada.ack(n).await;
         }
@@ -44,7 +44,7 @@ async fn a_polling_client_that_polls_no_more_is_cut_and_its_session_is_unknown()
     until_async("they are cut", async || node.metric(stalled).await == 2.0).await;
     until_async("their cursors are gone", async || node.metric("chorus_cursors").await == 0.0).await;
     for client in polling {
-        let answer = request(client.addr, "GET", &client.path, &[], "").await.unwrap();
-        assert_eq!(answer.status, 400, "what it would get is not all: {answer:?}");
+        let response = request(client.addr, "GET", &client.path, &[], "").await.unwrap();
+        assert_eq!(response.status, 400, "the session would have a hole: {response:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What every store of presence promises, as checks that each implementation runs: in memory, and over a real Redis.
+//! The contract of `PresenceStore`, as checks that each implementation passes: in memory, and over a real Redis.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,8 +8,11 @@ use chorus::{
         ports::{ClusterBus, NodeStatus, PresenceStore, PresenceUpdate, PresenceUpdateKind},
     },
     cluster::{
-        memory::bus::presence::MemoryPresenceCluster,
-        redis::bus::{BusSenders, RedisBus},
+        memory::presence::MemoryPresenceCluster,
+        redis::{
+            bus::{RedisBus, RedisParts},
+            subscriber::BusSenders,
+        },
     },
 };
 use tokio::sync::mpsc;
@@ -20,12 +23,12 @@ use crate::common::{redis::RedisServer, until, until_async, within};
 /// Long enough for any check.
 const LONG: Duration = Duration::from_secs(60);
 
-/// One node's way to a store, and what it hears.
+/// One node's handle to a store, and the updates that it receives.
 struct Node {
     store: Arc<dyn PresenceStore>,
-    presence_updates: mpsc::Receiver<PresenceUpdate>,
+    updates: mpsc::Receiver<PresenceUpdate>,
     status: NodeStatus,
-    /// Stops what runs for it.
+    /// Stops its tasks when it is dropped.
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -34,15 +37,15 @@ impl Node {
         self.store.renew(&self.status, lease).await.unwrap()
     }
 
-    async fn tell(&self, room: &str, names: &[&str]) {
-        self.store.tell(&[(room.parse().unwrap(), roster(names))]).await.unwrap();
+    async fn publish(&self, room: &str, names: &[&str]) {
+        self.store.publish(&[(room.parse().unwrap(), roster(names))]).await.unwrap();
     }
 
-    /// Who the others say is in a room.
-    async fn ask(&self, room: &str) -> Vec<String> {
-        let answers = self.store.ask(&[room.parse().unwrap()]).await.unwrap();
-        assert_eq!(answers.len(), 1);
-        answers[0].iter().flat_map(|(_, roster)| names(roster)).collect()
+    /// The names that the other nodes have published for a room.
+    async fn fetch(&self, room: &str) -> Vec<String> {
+        let rosters = self.store.fetch(&[room.parse().unwrap()]).await.unwrap();
+        assert_eq!(rosters.len(), 1);
+        rosters[0].iter().flat_map(|(_, roster)| names(roster)).collect()
     }
 
     async fn nodes(&self) -> Vec<String> {
@@ -50,9 +53,9 @@ impl Node {
         nodes.iter().map(|(_, status)| status.id.to_string()).collect()
     }
 
-    async fn hears(&mut self) -> (RoomName, PresenceUpdateKind) {
-        let whisper = within("a whisper comes", self.presence_updates.recv()).await.unwrap();
-        (whisper.room, whisper.said)
+    async fn next_update(&mut self) -> (RoomName, PresenceUpdateKind) {
+        let update = within("an update comes", self.updates.recv()).await.unwrap();
+        (update.room, update.kind)
     }
 }
 
@@ -62,7 +65,7 @@ fn author(name: &str) -> Author {
 
 fn roster(names: &[&str]) -> Roster {
     let people = names.iter().map(|name| Person { author: author(name), since: UnixMs(7) });
-    Roster::told(people.collect(), names.len())
+    Roster::new(people.collect(), names.len())
 }
 
 fn names(roster: &Roster) -> Vec<String> {
@@ -73,35 +76,41 @@ fn status(name: &str) -> NodeStatus {
     NodeStatus { id: name.parse().unwrap(), sessions: 3, since: UnixMs(1_790_000_000_000) }
 }
 
-/// Nodes of one store, two of them, both of whom listen to the room `red`.
+/// Two nodes of one store, both subscribed to the room `red`.
 async fn in_memory() -> ([Node; 2], Option<RedisServer>) {
     let all = MemoryPresenceCluster::default();
     let node = |name: &str| {
-        let (to_node, presence_updates) = mpsc::channel(64);
+        let (to_node, updates) = mpsc::channel(64);
         let store = Arc::new(all.join(to_node));
-        Node { store, presence_updates, status: status(name), _stop: CancellationToken::new().drop_guard() }
+        Node { store, updates, status: status(name), _stop: CancellationToken::new().drop_guard() }
     };
     (["one", "two"].map(node), None)
 }
 
+/// The same over a Redis server.
 async fn over_redis() -> ([Node; 2], Option<RedisServer>) {
     let server = RedisServer::started().await;
     let start = async |name: &str| {
         let (hints, _) = mpsc::channel(64);
-        let (to_node, presence_updates) = mpsc::channel(64);
-        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let ears = BusSenders { hints, presence_updates: to_node };
-        let (id, epoch) = (name.parse().unwrap(), Epoch::from_random(1));
-        let started = RedisBus::start(&server.settings(), &id, epoch, &[7; 32], ears, &tracker, stop.clone());
-        let (bus, store) = started.unwrap();
+        let (to_node, updates) = mpsc::channel(64);
+        let stop = CancellationToken::new();
+        let parts = RedisParts {
+            node: name.parse().unwrap(),
+            epoch: Epoch::from_random(1),
+            log_key: &[7; 32],
+            senders: BusSenders { hints, presence_updates: to_node },
+            tracker: &TaskTracker::new(),
+            stop: stop.clone(),
+        };
+        let (bus, store) = RedisBus::start(&server.settings(), parts).unwrap();
         bus.subscribe(&"red".parse().unwrap());
         until("the bus is up", || bus.is_up()).await;
-        Node { store, presence_updates, status: status(name), _stop: stop.drop_guard() }
+        Node { store, updates, status: status(name), _stop: stop.drop_guard() }
     };
     ([start("one").await, start("two").await], Some(server))
 }
 
-/// Makes each check a test of both stores.
+/// Makes each check a test of either store.
 macro_rules! tests {
     ($($check:ident)*) => {
         mod memory {
@@ -136,38 +145,41 @@ tests! {
 
 async fn what_one_node_tells_the_others_may_ask_for_and_hear([one, mut two]: [Node; 2]) {
     one.renew(LONG).await;
-    one.tell("red", &["Ada", "Bob"]).await;
-    one.tell("blue", &["Eve"]).await;
-    assert_eq!(two.ask("red").await, ["Ada", "Bob"]);
-    assert_eq!(two.ask("nowhere").await, [""; 0]);
-    assert_eq!(one.ask("red").await, [""; 0], "its own people it knows");
-    let both = two.store.ask(&["blue", "red"].map(|room| room.parse().unwrap())).await.unwrap();
-    assert_eq!(both.iter().map(|of| names(&of[0].1).concat()).collect::<Vec<_>>(), ["Eve", "AdaBob"]);
+    one.publish("red", &["Ada", "Bob"]).await;
+    one.publish("blue", &["Eve"]).await;
+    assert_eq!(two.fetch("red").await, ["Ada", "Bob"]);
+    assert_eq!(two.fetch("nowhere").await, [""; 0]);
+    assert_eq!(one.fetch("red").await, [""; 0], "it knows its own members");
+    let both = two.store.fetch(&["blue", "red"].map(|room| room.parse().unwrap())).await.unwrap();
     assert_eq!(
-        two.hears().await,
+        both.iter().map(|rosters| names(&rosters[0].1).concat()).collect::<Vec<_>>(),
+        ["Eve", "AdaBob"]
+    );
+    assert_eq!(
+        two.next_update().await,
         ("red".parse().unwrap(), PresenceUpdateKind::Roster(roster(&["Ada", "Bob"])))
     );
 
-    one.tell("red", &["Bob"]).await;
-    one.tell("red", &[]).await;
-    assert_eq!(two.ask("red").await, [""; 0]);
-    let mut heard = Vec::new();
-    while heard.len() < 2 {
-        if let (room, PresenceUpdateKind::Roster(roster)) = two.hears().await
+    one.publish("red", &["Bob"]).await;
+    one.publish("red", &[]).await;
+    assert_eq!(two.fetch("red").await, [""; 0]);
+    let mut received = Vec::new();
+    while received.len() < 2 {
+        if let (room, PresenceUpdateKind::Roster(roster)) = two.next_update().await
             && room.as_str() == "red"
         {
-            heard.push(names(&roster));
+            received.push(names(&roster));
         }
     }
-    assert_eq!(heard, [vec!["Bob"], vec![]]);
+    assert_eq!(received, [vec!["Bob"], vec![]]);
 }
 
 async fn who_types_is_whispered_to_the_others([mut one, mut two]: [Node; 2]) {
     let red: RoomName = "red".parse().unwrap();
-    one.store.type_in(&red, &author("Ada"));
-    assert_eq!(two.hears().await, (red.clone(), PresenceUpdateKind::Typing(author("Ada"))));
-    two.store.type_in(&red, &author("Bob"));
-    assert_eq!(one.hears().await, (red, PresenceUpdateKind::Typing(author("Bob"))), "and not one's own");
+    one.store.publish_typing(&red, &author("Ada"));
+    assert_eq!(two.next_update().await, (red.clone(), PresenceUpdateKind::Typing(author("Ada"))));
+    two.store.publish_typing(&red, &author("Bob"));
+    assert_eq!(one.next_update().await, (red, PresenceUpdateKind::Typing(author("Bob"))), "and not its own");
 }
 
 async fn a_node_is_there_while_its_lease_holds([one, two]: [Node; 2]) {
@@ -187,17 +199,17 @@ async fn a_node_is_there_while_its_lease_holds([one, two]: [Node; 2]) {
 
 async fn what_a_node_said_goes_with_its_lease([one, two]: [Node; 2]) {
     one.renew(Duration::from_millis(100)).await;
-    one.tell("red", &["Ada"]).await;
-    until_async("the lease is over", async || two.ask("red").await.is_empty()).await;
-    assert!(!one.renew(LONG).await, "so that it tells all anew");
-    assert_eq!(two.ask("red").await, [""; 0]);
+    one.publish("red", &["Ada"]).await;
+    until_async("the lease is over", async || two.fetch("red").await.is_empty()).await;
+    assert!(!one.renew(LONG).await, "so that it publishes everything again");
+    assert_eq!(two.fetch("red").await, [""; 0]);
 }
 
 async fn a_node_that_withdraws_is_gone_at_once([one, two]: [Node; 2]) {
     one.renew(LONG).await;
-    one.tell("red", &["Ada"]).await;
+    one.publish("red", &["Ada"]).await;
     one.store.withdraw().await.unwrap();
-    assert_eq!((two.nodes().await, two.ask("red").await), (vec![], vec![]));
+    assert_eq!((two.nodes().await, two.fetch("red").await), (vec![], vec![]));
 }
 
 async fn a_whole_roster_crosses([one, two]: [Node; 2]) {
@@ -206,11 +218,11 @@ async fn a_whole_roster_crosses([one, two]: [Node; 2]) {
         author: Author { id: format!("u{}", &name[..3]).parse().unwrap(), ..author_named(name) },
         since: UnixMs(u64::MAX),
     };
-    let roster = Roster::told(people.iter().map(person).collect(), 5_000);
+    let roster = Roster::new(people.iter().map(person).collect(), 5_000);
     one.renew(LONG).await;
-    one.store.tell(&[("red".parse().unwrap(), roster.clone())]).await.unwrap();
-    let answers = two.store.ask(&["red".parse().unwrap()]).await.unwrap();
-    assert_eq!(answers[0][0].1, roster);
+    one.store.publish(&[("red".parse().unwrap(), roster.clone())]).await.unwrap();
+    let fetched = two.store.fetch(&["red".parse().unwrap()]).await.unwrap();
+    assert_eq!(fetched[0][0].1, roster);
 }
 
 fn author_named(name: &str) -> Author {
@@ -222,11 +234,11 @@ async fn what_redis_lost_is_noticed_and_what_is_not_there_cannot_be_asked() {
     let ([one, two], server) = over_redis().await;
     let mut server = server.unwrap();
     assert!(!one.renew(LONG).await);
-    one.tell("red", &["Ada"]).await;
+    one.publish("red", &["Ada"]).await;
     let mut client = server.client().await;
     ::redis::cmd("FLUSHALL").exec_async(&mut client).await.unwrap();
-    // What is told after that does not hide the loss.
-    one.tell("blue", &["Ada"]).await;
+    // Publishing after that does not hide the loss.
+    one.publish("blue", &["Ada"]).await;
     assert!(!one.renew(LONG).await);
     assert!(one.renew(LONG).await);
 
@@ -236,10 +248,10 @@ async fn what_redis_lost_is_noticed_and_what_is_not_there_cannot_be_asked() {
     for key in forged.iter().filter(|key| !key.ends_with("nodes")) {
         ::redis::cmd("HSET").arg(key).arg("red").arg("nonsense").exec_async(&mut client).await.unwrap();
     }
-    assert_eq!(two.ask("red").await, [""; 0], "what is not sealed is not believed");
+    assert_eq!(two.fetch("red").await, [""; 0], "an entry without a valid seal is ignored");
 
     server.kill();
-    assert!(two.store.ask(&[red]).await.is_err());
+    assert!(two.store.fetch(&[red]).await.is_err());
     assert!(two.store.nodes().await.is_err());
     assert!(one.store.renew(&one.status, LONG).await.is_err());
     server.start().await;

@@ -1,4 +1,4 @@
-//! Joining, leaving, reading back, and coming back with a place.
+//! Joining and leaving rooms, reading history, and resuming at a position.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::common::{
     until_async,
 };
 
-/// A node, and a lobby of so many messages.
+/// A node whose lobby has this many messages.
 async fn node_with(messages: usize) -> Cluster {
     let cluster = Cluster::of(1).without_redis().start().await;
     say(&cluster.nodes[0], messages).await;
@@ -117,7 +117,11 @@ async fn a_join_brings_so_much_history_and_a_leave_ends_the_room() {
     }
     say(node, 1).await;
     bob.expect_silence(Duration::from_millis(400)).await;
-    assert_eq!(bob.ask("leave", json!({ "room": "lobby" })).await, json!({ "ok": {} }), "twice is as good");
+    assert_eq!(
+        bob.ask("leave", json!({ "room": "lobby" })).await,
+        json!({ "ok": {} }),
+        "a second leave changes nothing"
+    );
 }
 
 #[tokio::test]
@@ -158,8 +162,8 @@ async fn a_session_is_in_so_many_rooms_at_most() {
     ada.ask("leave", json!({ "room": "b" })).await;
     assert!(ada.ask("join", json!({ "room": "d" })).await["ok"].is_object());
 
-    let place = json!({ "epoch": ada.session["epoch"], "seq": 0 });
-    let auth = json!({ "rooms": { "a": place, "b": place, "c": place, "d": place } });
+    let position = json!({ "epoch": ada.session["epoch"], "seq": 0 });
+    let auth = json!({ "rooms": { "a": position, "b": position, "c": position, "d": position } });
     let refused = Client::connect(node.addr(), "/chat", auth).await.err().expect("it is refused");
     assert!(refused["message"].as_str().unwrap().starts_with("too_many_rooms"), "{refused}");
 }

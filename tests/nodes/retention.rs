@@ -1,4 +1,4 @@
-//! A log whose beginning moves: nobody misses a message unless they are told.
+//! Retention: no client misses a pruned message without being told.
 
 use std::{fs::File, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::common::{
 
 const LOBBY: &str = "/api/rooms/lobby/messages";
 
-/// The places that are left in the lobby, as HTTP gives them, and whether it says that there are more.
+/// The seqs of a page of the lobby over HTTP, and its `more`.
 async fn left(node: &Node, query: &str) -> (Vec<u64>, bool) {
     let page = node.get(&format!("{LOBBY}{query}")).await.json();
     let seqs = page["messages"].as_array().unwrap().iter().map(|message| message["seq"].as_u64().unwrap());
@@ -34,18 +34,18 @@ async fn live_clients_see_all_that_is_said_while_the_beginning_goes() {
         for node in &cluster.nodes {
             until_async("all follow", async || node.metric("chorus_cursors").await == 2.0).await;
         }
-        // So long that the janitor prunes meanwhile.
+        // Long enough that the janitor prunes meanwhile.
         let (begun, pause) = (Instant::now(), Duration::from_millis(5));
         let more = |_| begun.elapsed() < Duration::from_secs(6);
-        let said = post_while(nodes.clone(), 0, "m".to_owned(), pause, more).await;
+        let posted = post_while(nodes.clone(), 0, "m".to_owned(), pause, more).await;
         let first = left(&cluster.nodes[1], "?after=0&limit=1").await.0;
         assert!(first.first().is_none_or(|first| 1 < *first), "nothing was pruned: {first:?}");
         post_end(nodes.clone()).await;
-        said as u64
+        posted as u64
     };
-    let (said, followed) = tokio::join!(traffic, futures_util::future::join_all(followers));
+    let (posted, followed) = tokio::join!(traffic, futures_util::future::join_all(followers));
     for followed in followed {
-        let expected: Vec<_> = (1..=said + 1).collect();
+        let expected: Vec<_> = (1..=posted + 1).collect();
         assert_eq!(seqs(&followed.shown), expected);
         assert_eq!(followed.reconnects, 0);
     }
@@ -68,23 +68,23 @@ async fn who_comes_back_below_the_cut_is_told_and_gets_what_is_left() {
     until_async("the old ones are pruned", async || left(node, "?after=0&limit=1").await.0 != [1]).await;
 
     let mut bob = cluster.nodes[1].native(back_at(0)).await;
-    let place = &bob.session["rooms"]["lobby"];
-    assert_eq!((&place["recovered"], &place["head"]), (&json!(false), &json!(9)));
+    let joined = &bob.session["rooms"]["lobby"];
+    assert_eq!((&joined["recovered"], &joined["head"]), (&json!(false), &json!(9)));
     ada.say("end").await;
-    let mut run = seqs(&bob.messages(1).await);
-    assert!(1 < run[0], "{run:?}");
-    while run.last() != Some(&10) {
-        run.extend(seqs(&bob.messages(1).await));
+    let mut shown = seqs(&bob.messages(1).await);
+    assert!(1 < shown[0], "{shown:?}");
+    while shown.last() != Some(&10) {
+        shown.extend(seqs(&bob.messages(1).await));
     }
-    assert_eq!(run, (run[0]..=10).collect::<Vec<_>>());
+    assert_eq!(shown, (shown[0]..=10).collect::<Vec<_>>());
     let (kept, more) = left(node, "?limit=200").await;
-    assert!(!more && kept.first().is_none_or(|kept| run[0] <= *kept), "nothing is before {kept:?}");
+    assert!(!more && kept.first().is_none_or(|kept| shown[0] <= *kept), "nothing is before {kept:?}");
 
     until_all_is_pruned(node).await;
     for seq in [1, 8] {
         let back = node.native(back_at(seq)).await;
-        let place = &back.session["rooms"]["lobby"];
-        assert_eq!((&place["recovered"], &place["head"]), (&json!(false), &json!(10)), "{seq}");
+        let joined = &back.session["rooms"]["lobby"];
+        assert_eq!((&joined["recovered"], &joined["head"]), (&json!(false), &json!(10)), "{seq}");
     }
     let level = node.native(back_at(10)).await;
     assert_eq!(level.session["rooms"]["lobby"]["recovered"], true);
@@ -94,7 +94,7 @@ async fn who_comes_back_below_the_cut_is_told_and_gets_what_is_left() {
     assert_eq!(page["ok"], json!({ "messages": [], "more": false, "amendments": [] }));
     assert_eq!(heads(&node.get("/api/rooms").await.json()), ["lobby 10"]);
 
-    // A retry of what was pruned is known, and the next message has the next place.
+    // A retry of a pruned message is known, and the next message gets the next seq.
     let known = ada.try_say("old 2", "old 2").await.unwrap();
     assert_eq!(known[0]["ok"]["seq"], 2, "{known:?}");
     let next = ada.try_say("new", "new").await.unwrap();
@@ -120,7 +120,7 @@ async fn a_retry_of_a_reaction_is_known_though_its_message_was_pruned_meanwhile(
     assert_eq!(heads(&cluster.nodes[1].get("/api/rooms").await.json()), ["lobby 2"], "nothing was stored");
 }
 
-/// Freezes a node where it holds neither of the locks that the others need.
+/// Freezes a node at a moment when it holds neither of the locks that the others need.
 async fn freeze_outside_of_locks(cluster: &Cluster, node: &Node) {
     loop {
         node.freeze();
@@ -151,7 +151,7 @@ async fn what_was_pruned_while_a_node_stood_still_is_told_to_its_clients() {
     frozen.thaw();
     let notice: Value = json!({ "code": "history_pruned", "room": "lobby", "after": 1, "upto": 4 });
     for client in [&mut bob, &mut eve] {
-        assert_eq!(client.next("notice").await.unwrap()[0], notice, "though nothing new is said");
+        assert_eq!(client.next("notice").await.unwrap()[0], notice, "although nothing new was posted");
     }
     ada.say("new").await;
     assert_eq!((seqs(&bob.messages(1).await), seqs(&eve.messages(1).await)), (vec![5], vec![5]));

@@ -1,4 +1,4 @@
-//! What was said is found by its words: on every node, at once, and as it is now.
+//! Search finds messages by their words, on every node, at once, and with their current text.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::common::{
     until_async,
 };
 
-/// What a node finds in the lobby: `2:text`, and `…` if there is more.
+/// A node's search results in the lobby, as `2:text`, with `…` if there are more.
 async fn find(node: &Node, query: &str) -> String {
     let page = node.get(&format!("/api/rooms/lobby/search?{query}")).await.json();
     let line = |m: &serde_json::Value| format!("{}:{}", m["seq"], m["text"].as_str().unwrap());
@@ -20,9 +20,9 @@ async fn find(node: &Node, query: &str) -> String {
     lines.join(" ")
 }
 
-async fn amend(client: &mut Client, kind: &str, of: u64, text: &str) {
-    let nonce = format!("{kind} {of} {text}");
-    let post = json!({ "room": "lobby", "nonce": nonce, "kind": kind, "of": of, "text": text });
+async fn amend(client: &mut Client, kind: &str, target: u64, text: &str) {
+    let nonce = format!("{kind} {target} {text}");
+    let post = json!({ "room": "lobby", "nonce": nonce, "kind": kind, "of": target, "text": text });
     assert!(client.ask("post", post).await["ok"]["seq"].is_u64());
 }
 
@@ -72,8 +72,8 @@ async fn a_query_without_a_word_is_refused() {
         ("lobby/search?q=x&before=-1", 400, "bad_request"),
         ("a%20b/search?q=x", 400, "bad_room"),
     ] {
-        let answer = node.get(&format!("/api/rooms/{path}")).await;
-        assert_eq!((answer.status, answer.code()), (status, code.to_owned()), "{path}");
+        let response = node.get(&format!("/api/rooms/{path}")).await;
+        assert_eq!((response.status, response.code()), (status, code.to_owned()), "{path}");
     }
     assert_eq!(find(node, "q=x").await, "");
 }

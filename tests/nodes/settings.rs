@@ -1,4 +1,4 @@
-//! Settings and the command line: a bad one stops the start and says which and why.
+//! Settings and the command line: a bad one stops the start with a message that names it and its rule.
 
 use std::{
     path::Path,
@@ -17,7 +17,7 @@ fn run(command: &mut Command) -> Output {
     command.output().unwrap()
 }
 
-/// Runs `chorus config` with these variables and this chorus.toml.
+/// Runs `chorus config` with these environment variables and this chorus.toml.
 fn config(dir: &Path, variables: &[(&str, &str)], file: &str) -> Output {
     std::fs::write(dir.join("chorus.toml"), file).unwrap();
     let variables: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -71,11 +71,11 @@ fn a_bad_setting_stops_the_start_and_names_its_key_and_its_rule() {
         ("DATABASE_URL", "mysql://x", &["log.url", "sqlite://"]),
         ("REDIS_URL", "http://x", &["bus.url", "redis://"]),
     ];
-    for (name, value, said) in cases {
+    for (name, value, words) in cases {
         let output = config(dir.path(), &[(name, value)], "");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{name}={value}");
-        for word in *said {
+        for word in *words {
             assert!(stderr.contains(word), "{name}={value}: {word:?} is not in\n{stderr}");
         }
     }
@@ -92,11 +92,11 @@ fn a_bad_file_stops_the_start_and_is_named() {
         ("drain = 3", &["drain", "chorus.toml"]),
         ("[drain", &["settings file", "line 1"]),
     ];
-    for (file, said) in cases {
+    for (file, words) in cases {
         let output = config(dir.path(), &[], file);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{file}");
-        for word in *said {
+        for word in *words {
             assert!(stderr.contains(word), "{file}: {word:?} is not in\n{stderr}");
         }
     }
@@ -117,7 +117,7 @@ fn what_config_prints_is_read_again_and_shows_no_secret() {
     assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
 
     let file = "[drain]\ndelay = '1500ms'\n[limits]\ntail_bytes = 77\n[node]\nid = 'n'\n";
-    // The environment wins over the file, and a name of digits stays what it is.
+    // The environment overrides the file, and an id of digits stays a string.
     let printed = config(dir.path(), &[("CHORUS_NODE__ID", "007"), ("PORT", "4000")], file).stdout;
     let printed = String::from_utf8(printed).unwrap();
     for line in ["delay = \"1s 500ms\"", "tail_bytes = 77", "id = \"007\"", "port = 4000"] {
@@ -140,11 +140,11 @@ fn the_version_names_the_commit() {
 async fn a_healthcheck_says_whether_the_node_lives() {
     let mut cluster = Cluster::of(1).without_redis().start().await;
     let port = cluster.nodes[0].addr().port().to_string();
-    let ask = |cluster: &Cluster| run(cluster.chorus().env("PORT", &port).arg("healthcheck"));
-    let alive = ask(&cluster);
+    let healthcheck = |cluster: &Cluster| run(cluster.chorus().env("PORT", &port).arg("healthcheck"));
+    let alive = healthcheck(&cluster);
     assert!(alive.status.success(), "{alive:?}");
     cluster.nodes[0].kill();
-    let dead = ask(&cluster);
+    let dead = healthcheck(&cluster);
     assert!(!dead.status.success());
     assert!(String::from_utf8_lossy(&dead.stderr).contains(&port), "{dead:?}");
 }
@@ -157,9 +157,9 @@ async fn a_start_fails_where_the_address_is_taken_or_the_log_cannot_be_opened() 
     assert!(!taken.status.success());
     assert!(String::from_utf8_lossy(&taken.stderr).contains("server.port"), "{taken:?}");
     std::fs::write(cluster.file("text.db"), "this is no database, by far").unwrap();
-    let foreign = run(cluster.chorus().env("DATABASE_URL", "sqlite://text.db"));
-    assert!(!foreign.status.success());
-    assert!(String::from_utf8_lossy(&foreign.stderr).contains("text.db"), "{foreign:?}");
+    let no_log = run(cluster.chorus().env("DATABASE_URL", "sqlite://text.db"));
+    assert!(!no_log.status.success());
+    assert!(String::from_utf8_lossy(&no_log.stderr).contains("text.db"), "{no_log:?}");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_seed_database_is_imported_and_its_clients_go_on_where_they_were() {
     let shown = eve.messages(3).await;
     assert_eq!(seqs(&shown), [18, 19, 20]);
     assert_eq!(texts(&shown), ["seed 18", "seed 19", "seed 20"]);
-    // A retry that the old system stored before it was stopped.
+    // A retry of a message that the old system had stored.
     eve.try_say("seed 20", "abc-20").await.unwrap();
     eve.try_say("new", "abc-21").await.unwrap();
     assert_eq!(seqs(&eve.messages(1).await), [21]);

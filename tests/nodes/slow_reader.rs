@@ -1,4 +1,4 @@
-//! Clients that stop reading: they cost nobody anything, and get all in the end.
+//! Clients that stop reading: they hold up nobody, cost little memory, and miss nothing.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use crate::common::{
 
 const MESSAGES: usize = 2_000;
 const TEXT_BYTES: usize = 8_192;
-/// Posts that wait for their ack at one time.
+/// Posts without an ack at any time.
 const WINDOW: usize = 50;
-/// Three on each namespace.
+/// Slow clients, half of them on each namespace.
 const SLOW: usize = 6;
-/// What they have not read is about 100 MB. In the node they may cost at most two runs of 48 packets
-/// each, 5 MB in all; beside that there are the tail (1 MB), what the poster has in flight,
-/// SQLite's page caches (2 MB a connection), and what the allocator keeps.
+/// The slow clients leave about 100 MB unread. In the node each may cost at most two batches of 48 packets, 5 MB in
+/// all. The rest is the tail (1 MB), the poster's requests in flight, SQLite's page caches (2 MB a connection), and
+/// what the allocator keeps.
 const GROWTH_MAX_KIB: u64 = 40 * 1_024;
 
-/// Says all messages, each of them as long as may be.
+/// Posts all messages, each as long as allowed.
 async fn say_all(poster: &mut Client) {
     let mut waiting = std::collections::VecDeque::new();
     for n in 0..MESSAGES {
         let text = format!("{n:0>TEXT_BYTES$}");
         waiting.push_back(poster.post(&text, &n.to_string()).await.unwrap());
         if WINDOW <= waiting.len() {
-            let answer = poster.ack(waiting.pop_front().unwrap()).await;
-            assert!(answer[0]["ok"].is_object(), "{answer:?}");
+            let response = poster.ack(waiting.pop_front().unwrap()).await;
+            assert!(response[0]["ok"].is_object(), "{response:?}");
         }
     }
     for number in waiting {
@@ -44,7 +44,7 @@ async fn read_all(mut client: Client) -> Vec<Shown> {
     client.messages(MESSAGES).await
 }
 
-/// Connected clients whose kernel takes little; they read nothing from now on.
+/// Connected clients with small receive buffers, which read nothing until asked to.
 async fn slow_clients(node: &Node) -> Vec<Client> {
     let mut clients = Vec::new();
     for n in 0..SLOW {
@@ -60,8 +60,8 @@ async fn slow_clients(node: &Node) -> Vec<Client> {
     clients
 }
 
-/// All messages go over the node while the slow clients read nothing.
-async fn run(node: &Node) {
+/// Posts all messages while the slow clients read nothing, and checks the node's memory.
+async fn run_traffic(node: &Node) {
     let before = node.rss_kib();
     let readers = vec![node.in_lobby().await, node.tutorial().await];
     let mut poster = node.native(json!({})).await;
@@ -85,23 +85,23 @@ async fn run(node: &Node) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_stops_reading_stands_still_and_reads_on_where_it_was() {
-    // The machine may be slow: nothing but the cursors is to act on the clients' silence.
+    // On a slow machine, no timeout may end the silent clients.
     let patient =
         ["server.write_timeout", "limits.stall_timeout", "socketio.ping_interval", "socketio.ping_timeout"];
     let plan = patient.iter().fold(Cluster::of(1), |plan, setting| plan.set(setting, "2m"));
     let cluster = plan.start().await;
     let node = &cluster.nodes[0];
     let slow = slow_clients(node).await;
-    run(node).await;
+    run_traffic(node).await;
 
-    // The cursors of those that do not read are behind, and nothing more is emitted to them.
+    // The slow clients' cursors are behind, and nothing more is emitted to them.
     until_async("only the slow ones are behind", async || {
         node.metric("chorus_sessions_catching_up").await == SLOW as f64
     })
     .await;
     let emitted = node.metric("chorus_deliveries_total").await;
     let to_slow = emitted as usize - 2 * MESSAGES;
-    assert!(to_slow < SLOW * MESSAGES * 3 / 4, "{to_slow} messages were emitted to who does not read");
+    assert!(to_slow < SLOW * MESSAGES * 3 / 4, "{to_slow} messages were emitted to clients that do not read");
     sleep(Duration::from_millis(300)).await;
     assert_eq!(node.metric("chorus_deliveries_total").await, emitted);
     assert_eq!(node.metric("chorus_sessions_catching_up").await, SLOW as f64);
@@ -109,7 +109,7 @@ async fn a_client_that_stops_reading_stands_still_and_reads_on_where_it_was() {
     for shown in join_all(slow.into_iter().map(read_all)).await {
         assert_eq!(seqs(&shown), (1..=MESSAGES as u64).collect::<Vec<_>>());
     }
-    // A message is counted just after it was emitted.
+    // A message is counted just after its emit.
     until_async("each message was emitted once to each", async || {
         node.metric("chorus_deliveries_total").await as usize == (SLOW + 2) * MESSAGES
     })
@@ -123,7 +123,7 @@ async fn a_client_that_stops_reading_is_cut_and_resumes_on_another_node() {
     let cluster = plan.start().await;
     let [node, other] = &cluster.nodes[..] else { unreachable!() };
     let slow = slow_clients(node).await;
-    run(node).await;
+    run_traffic(node).await;
 
     until_async("the slow ones are cut", async || node.metric("chorus_connections").await == 0.0).await;
     for mut client in slow {
@@ -133,8 +133,8 @@ async fn a_client_that_stops_reading_is_cut_and_resumes_on_another_node() {
         let mut again = if client.session.is_null() {
             other.tutorial_after(json!({ "serverOffset": seq })).await
         } else {
-            let place = json!({ "epoch": client.session["epoch"], "seq": seq });
-            let again = other.native(json!({ "rooms": { "lobby": place } })).await;
+            let position = json!({ "epoch": client.session["epoch"], "seq": seq });
+            let again = other.native(json!({ "rooms": { "lobby": position } })).await;
             assert_eq!(again.session["rooms"]["lobby"]["recovered"], true);
             again
         };
@@ -158,18 +158,18 @@ async fn a_client_that_asks_and_does_not_read_the_answers_is_cut_and_others_are_
     let before = node.rss_kib();
     let path =
         format!("/socket.io/?EIO=4&transport=polling&sid={}", greedy.session["session"].as_str().unwrap());
-    // A poll of a session that is a websocket takes nothing, and makes no room for more.
+    // Polling a session that is a websocket drains nothing and frees no capacity.
     let poll = async {
         loop {
-            let answer = request(node.addr(), "GET", &path, &[], "").await.unwrap();
-            assert_eq!(answer.status, 400);
+            let response = request(node.addr(), "GET", &path, &[], "").await.unwrap();
+            assert_eq!(response.status, 400);
             sleep(Duration::from_millis(20)).await;
         }
     };
     let ask = async {
         loop {
             let asked = greedy.emit("history", vec![json!({ "room": "lobby" })]);
-            // A write that waits is the node's way to say enough.
+            // A write that blocks shows that the node has stopped reading.
             if !matches!(timeout(Duration::from_secs(5), asked).await, Ok(Ok(_))) {
                 return;
             }
@@ -177,7 +177,7 @@ async fn a_client_that_asks_and_does_not_read_the_answers_is_cut_and_others_are_
     };
     tokio::select! { () = ask => {}, () = poll => {} }
     let grown = node.rss_kib().saturating_sub(before);
-    // Two runs of three answers of 330 KB, which take 21 places each, and 256 requests that wait.
+    // Two batches of three responses of 330 KB, which take 21 slots each, and 256 queued requests.
     assert!(grown < 16 * 1_024, "the node grew by {grown} KiB");
     ada.say("still served").await;
     until_async("the greedy one is cut", async || node.metric("chorus_connections").await == 1.0).await;

@@ -1,4 +1,4 @@
-//! One message, one trace: from its receipt to its last emit on every node.
+//! Tracing: one trace per message, from its receipt to its last emit on every node.
 
 use std::net::TcpListener;
 
@@ -14,7 +14,7 @@ use crate::common::{
 
 const PARENT: [u8; 8] = [0x5a; 8];
 
-/// A header `traceparent` of the trace whose id repeats this byte.
+/// A `traceparent` header of the trace whose id repeats this byte.
 fn traceparent(trace: u8, flags: &str) -> String {
     format!("00-{}-{}-{flags}", format!("{trace:02x}").repeat(16), "5a".repeat(8))
 }
@@ -27,7 +27,7 @@ async fn post(node: &Node, headers: &[(&str, &str)], text: &str) -> Response {
     node.post("/api/rooms/lobby/messages", &all, &json!({ "text": text }).to_string()).await
 }
 
-/// The spans of a trace, once so many have come.
+/// The spans of a trace, once there are `count`.
 async fn trace(collector: &Collector, trace_id: &[u8], count: usize) -> Vec<Received> {
     let spans = || -> Vec<_> {
         collector.spans().into_iter().filter(|received| received.span.trace_id == trace_id).collect()
@@ -36,13 +36,13 @@ async fn trace(collector: &Collector, trace_id: &[u8], count: usize) -> Vec<Rece
     spans()
 }
 
-/// `name of node under name of node`, for each span, in the order of the alphabet.
+/// Renders each span as `name node under name node`, sorted.
 fn tree(spans: &[Received], names: &[&str]) -> Vec<String> {
     let node = |name: &str| names.iter().position(|known| *known == name).expect("a node of the cluster");
-    let told = |received: &Received| format!("{} {}", received.span.name, node(&received.node));
+    let label = |received: &Received| format!("{} {}", received.span.name, node(&received.node));
     let line = |received: &Received| {
         let parent = spans.iter().find(|other| other.span.span_id == received.span.parent_span_id);
-        format!("{} under {}", told(received), parent.map_or("none".to_owned(), told))
+        format!("{} under {}", label(received), parent.map_or("none".to_owned(), label))
     };
     let mut lines: Vec<_> = spans.iter().map(line).collect();
     lines.sort();
@@ -64,7 +64,7 @@ async fn a_message_is_one_trace_from_its_receipt_to_its_last_emit_on_both_nodes(
     let (mut ada, mut bob) = (here.in_lobby().await, there.in_lobby().await);
     let mut eve = there.tutorial().await;
 
-    // A hint that comes before the subscription does is lost, and so is its trace.
+    // A hint that comes before the subscription is lost, and its trace context with it.
     let mut before = 0;
     until_async("hints cross", async || {
         before += 1;
@@ -73,8 +73,8 @@ async fn a_message_is_one_trace_from_its_receipt_to_its_last_emit_on_both_nodes(
     })
     .await;
 
-    let answer = post(here, &[("traceparent", &traceparent(0xab, "01"))], "by HTTP").await;
-    assert_eq!(answer.status, 201, "{answer:?}");
+    let response = post(here, &[("traceparent", &traceparent(0xab, "01"))], "by HTTP").await;
+    assert_eq!(response.status, 201, "{response:?}");
     ada.say("by a socket").await;
     for client in [&mut ada, &mut bob, &mut eve] {
         let shown = client.messages(before + 2).await;
@@ -133,7 +133,7 @@ async fn what_is_traced_is_what_its_caller_says_or_else_a_share() {
     assert_eq!(post(all, &[("traceparent", "nonsense")], "in the share").await.status, 201);
 
     let posts = || collector.spans().into_iter().filter(|received| received.span.name == "post");
-    until("both are here", || posts().count() == 2).await;
+    until("both have come", || posts().count() == 2).await;
     let is_known = |received: &Received| received.span.trace_id == [2; 16];
     assert_eq!(posts().filter(is_known).count(), 1);
     let own = posts().find(|received| !is_known(received)).unwrap();
@@ -144,7 +144,7 @@ async fn what_is_traced_is_what_its_caller_says_or_else_a_share() {
 async fn nothing_is_exported_while_no_endpoint_is_set() {
     let collector = Collector::start().await;
     let mut cluster = Cluster::of(0).without_redis().start().await;
-    // What exporters go by when nobody tells them.
+    // The variable that exporters read by default.
     let endpoint = collector.endpoint();
     let node = cluster.add_node_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]).await;
     assert_eq!(post(node, &[("traceparent", &traceparent(1, "01"))], "hello").await.status, 201);
@@ -167,7 +167,7 @@ async fn a_drain_sends_the_last_spans() {
     assert!(collector.spans().iter().any(|received| received.span.name == "post"));
 }
 
-/// Whoever listens, spans are lost and nothing else.
+/// With a collector that does not response at `endpoint`, spans are lost and nothing else.
 async fn goes_on_without(endpoint: String) {
     let plan = Cluster::of(2).set("telemetry.otlp_endpoint", endpoint);
     let mut cluster = plan.set("telemetry.trace_sample_ratio", 1).start().await;
@@ -181,10 +181,10 @@ async fn goes_on_without(endpoint: String) {
         here.metric("chorus_trace_spans_total{outcome=\"failed\"}").await > 0.0
     })
     .await;
-    until("it is said", || here.log().contains("spans cannot be sent")).await;
+    until("it is logged", || here.log().contains("spans cannot be sent")).await;
     here.terminate();
     assert_eq!(cluster.nodes[0].exit().await.code(), Some(0), "the drain took no longer than it may");
-    assert_eq!(cluster.nodes[0].log().matches("spans cannot be sent").count(), 1, "once is enough");
+    assert_eq!(cluster.nodes[0].log().matches("spans cannot be sent").count(), 1, "it is logged once");
 }
 
 #[tokio::test]
@@ -208,8 +208,8 @@ async fn a_log_line_about_a_sampled_message_names_its_trace() {
     let mut other = rusqlite::Connection::open(cluster.file("chat.db")).unwrap();
     let writing = rusqlite::TransactionBehavior::Immediate;
     let held = other.transaction_with_behavior(writing).unwrap();
-    let answer = post(node, &[("traceparent", &traceparent(0xcd, "01"))], "not now").await;
-    assert_eq!((answer.status, answer.code()), (503, "unavailable".to_owned()));
+    let response = post(node, &[("traceparent", &traceparent(0xcd, "01"))], "not now").await;
+    assert_eq!((response.status, response.code()), (503, "unavailable".to_owned()));
     drop(held);
 
     let is_about_it = |line: &Value| line["message"] == "messages were not stored";

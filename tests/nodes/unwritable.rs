@@ -1,4 +1,4 @@
-//! A log that cannot be written: nodes say so, ack nothing, read on, and go on by themselves.
+//! A log that cannot be written: nodes report it, ack nothing, still serve reads, and recover by themselves.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
@@ -12,27 +12,27 @@ use crate::common::{
     until_async,
 };
 
-/// Refusals of a log that takes nothing now.
+/// The error codes while the log takes no messages.
 const REFUSALS: [&str; 3] = ["busy", "unavailable", "unknown"];
 
-/// Waits until the node says in each of its ways whether it can write. It stays ready for traffic.
+/// Waits until readiness and metrics both report whether the log is writable. The node stays ready either way.
 pub(crate) async fn until_writable(node: &Node, writable: bool) {
     let (word, level) = if writable { ("ready", 1.0) } else { ("degraded", 0.0) };
     until_async(&format!("the node is {word}"), async || {
         let ready = node.get("/readyz").await;
         assert_eq!(ready.status, 200, "{ready:?}");
-        let said = ready.json();
-        assert_eq!(said["log"]["readable"], true, "{said}");
-        said["status"] == word
-            && said["log"]["writable"] == writable
+        let status = ready.json();
+        assert_eq!(status["log"]["readable"], true, "{status}");
+        status["status"] == word
+            && status["log"]["writable"] == writable
             && node.metric("chorus_log_writable").await == level
     })
     .await;
 }
 
-/// Whether an answer to a post is a refusal; then it is one that says to come back.
-fn is_refusal(answer: &[Value]) -> bool {
-    let error = &answer[0]["error"];
+/// Whether the ack of a post is a refusal, which must then be a retryable one.
+fn is_refusal(ack: &[Value]) -> bool {
+    let error = &ack[0]["error"];
     if error.is_null() {
         return false;
     }
@@ -44,14 +44,14 @@ fn is_refusal(answer: &[Value]) -> bool {
 /// Posts until it is stored, as a client does.
 async fn say_until_stored(client: &mut Client, text: &str, nonce: &str) {
     until_async("the message is stored", async || match client.try_say(text, nonce).await {
-        Ok(answer) if answer.is_empty() => true,
-        Ok(answer) => !is_refusal(&answer),
+        Ok(ack) if ack.is_empty() => true,
+        Ok(ack) => !is_refusal(&ack),
         Err(Gone) => panic!("the connection holds"),
     })
     .await;
 }
 
-/// Clients of a node that refuses: one of each namespace posts, and both read on.
+/// Clients of a node that refuses posts, one of each namespace; both can still read.
 struct Refused {
     ada: Client,
     eve: Client,
@@ -59,16 +59,16 @@ struct Refused {
 }
 
 impl Refused {
-    /// Clients that have seen all of `shown`, of whom neither may be acked for `text` now.
+    /// Connects both, checks that they see `shown`, and that neither can post `text`.
     async fn on(node: &Node, shown: &[String], text: String) -> Self {
         let (mut ada, mut eve) = (node.in_lobby().await, node.tutorial().await);
         for client in [&mut ada, &mut eve] {
             assert_eq!(texts(&client.messages(shown.len()).await), shown);
         }
-        let answer = ada.try_say(&format!("ada: {text}"), "refused").await.expect("the connection holds");
-        assert!(is_refusal(&answer), "{answer:?}");
+        let ack = ada.try_say(&format!("ada: {text}"), "refused").await.expect("the connection holds");
+        assert!(is_refusal(&ack), "{ack:?}");
         let post = eve.post(&format!("eve: {text}"), "refused").await.expect("the connection holds");
-        // Longer than any of the log's own waits in these tests.
+        // Longer than any of the log's own timeouts in these tests.
         assert_eq!(eve.acks(&[post], Duration::from_millis(2_500)).await, [None], "there is no ack");
         let page = node.get("/api/rooms/lobby/messages?limit=1").await;
         assert_eq!(
@@ -78,20 +78,20 @@ impl Refused {
         Self { ada, eve, text }
     }
 
-    /// Both retry and are stored once, as all of `shown` was.
+    /// Both retry, and every message is stored exactly once: theirs and all of `shown`.
     async fn goes_on(mut self, other: &Node, mut shown: Vec<String>) {
-        let said = ["ada", "eve"].map(|who| format!("{who}: {}", self.text));
-        say_until_stored(&mut self.ada, &said[0], "refused").await;
-        say_until_stored(&mut self.eve, &said[1], "refused").await;
-        shown.extend(said);
-        // What was refused with "unknown", or not acked, may have been stored first.
+        let retried = ["ada", "eve"].map(|name| format!("{name}: {}", self.text));
+        say_until_stored(&mut self.ada, &retried[0], "refused").await;
+        say_until_stored(&mut self.eve, &retried[1], "refused").await;
+        shown.extend(retried);
+        // A post that was refused as "unknown", or never acked, may have been stored at once, so the order may differ.
         let mut bob = other.in_lobby().await;
         let read = bob.messages(shown.len()).await;
         assert_eq!(seqs(&read), (1..=shown.len() as u64).collect::<Vec<_>>());
         let mut read: Vec<_> = read.into_iter().map(|message| message.text).collect();
         read.sort();
         shown.sort();
-        assert!(read == shown, "each is there once");
+        assert!(read == shown, "each is stored once");
         bob.expect_silence(Duration::from_millis(300)).await;
     }
 }
@@ -115,11 +115,11 @@ async fn a_full_disk_costs_no_acked_message_and_the_nodes_go_on_when_there_is_ro
         ada.say(&large(n)).await;
     }
     disk.fill();
-    // What the write-ahead log has room for is still stored.
+    // The write-ahead log has room for a few more.
     let first = loop {
         let text = large(acked.len());
-        let answer = ada.try_say(&text, &acked.len().to_string()).await.expect("the connection holds");
-        if is_refusal(&answer) {
+        let ack = ada.try_say(&text, &acked.len().to_string()).await.expect("the connection holds");
+        if is_refusal(&ack) {
             break text;
         }
         acked.push(text);
@@ -129,8 +129,8 @@ async fn a_full_disk_costs_no_acked_message_and_the_nodes_go_on_when_there_is_ro
     let refused = Refused::on(node, &acked, large(1_000_000)).await;
     assert!(node.log().contains("disk is full"), "the cause is logged");
     let backup = cluster.chorus().args(["backup", "backup.db"]).output().unwrap();
-    let said = String::from_utf8_lossy(&backup.stderr);
-    assert!(!backup.status.success() && said.contains("are free there"), "{said}");
+    let stderr = String::from_utf8_lossy(&backup.stderr);
+    assert!(!backup.status.success() && stderr.contains("are free there"), "{stderr}");
     assert!(!cluster.file("backup.db.partial").exists());
 
     disk.empty();
@@ -156,7 +156,7 @@ async fn a_log_that_is_read_only_is_read_until_it_may_be_written_again() {
         cluster.add_node().await;
     }
     for node in &cluster.nodes {
-        // Unasked: nobody has posted yet.
+        // The node notices by itself: nobody has posted yet.
         until_writable(node, false).await;
         assert!(node.log().contains("readonly database"), "the cause is logged");
     }
@@ -208,7 +208,7 @@ async fn while_another_program_writes_to_the_file_nothing_is_acked_and_then_all_
     refused.goes_on(&cluster.nodes[1], shown.into()).await;
 }
 
-/// A cluster whose last node is frozen in the commit of one message.
+/// A cluster whose last node is frozen during the commit of a post, that node's client, and the post's ack number.
 #[cfg(feature = "failpoints")]
 async fn frozen_in_commit() -> (Cluster, Client, u64) {
     let mut cluster = Cluster::of(2).without_redis().set("log.append_timeout", "500ms").start().await;
@@ -230,9 +230,9 @@ async fn a_node_frozen_in_its_commit_holds_the_others_until_it_goes_on() {
     cluster.add_node().await.in_lobby().await.messages(1).await;
 
     cluster.nodes[2].thaw();
-    // It took longer than its own limit, or it was acked: the nonce settles it.
-    let answer = client.ack(post).await;
-    if is_refusal(&answer) {
+    // The commit has exceeded its own timeout, or it was acked: a retry with the nonce settles which.
+    let ack = client.ack(post).await;
+    if is_refusal(&ack) {
         say_until_stored(&mut client, "stop_in_commit", "frozen").await;
     }
     until_writable(&cluster.nodes[0], true).await;

@@ -1,5 +1,4 @@
-//! The load generator's verdict on real nodes: clean where they keep their promises, and not where a
-//! delivery was falsified.
+//! The load generator's verdict on real nodes: clean as they are, and not clean after a delivery was tampered with.
 
 use std::net::SocketAddr;
 
@@ -25,7 +24,7 @@ async fn report(addrs: &[SocketAddr], args: &str) -> Report {
     run(options(addrs, args), &Notify::new()).await.expect("a run comes to its end")
 }
 
-/// The names of what was found, of the things that one delivery can be.
+/// The kinds of violations that were found.
 fn found(violations: &Violations) -> Vec<&'static str> {
     let Violations { lost, doubled, inverted, disagreements, ghosts, holes, unacked, nodes } = violations;
     let named = [
@@ -63,7 +62,7 @@ async fn a_delivery_that_is_lost_repeated_or_swapped_fails_the_verdict() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_all_kinds_miss_nothing_when_their_node_is_killed() {
     let mut cluster = Cluster::start(3).await;
-    // They stay away for so long that what they missed takes more pages than may be unacked.
+    // They stay away long enough to miss more pages than may be unacked.
     let args = "--clients 24 --rate 200 --duration 4s --namespace mixed --transport mixed \
                 --backoff-min 2s --backoff-max 2s";
     let addrs = cluster.addrs();
@@ -84,7 +83,7 @@ async fn clients_of_all_kinds_miss_nothing_when_their_node_is_killed() {
 async fn what_others_say_is_counted_and_judged_by_nobody() {
     let cluster = Cluster::start(2).await;
     let addrs = cluster.addrs();
-    // What was said before is no one's to show.
+    // Messages from before the run belong to no client's expectations.
     let before = report(&addrs, "--clients 2 --rate 20 --duration 500ms").await;
     let one = report(&addrs, "--clients 4 --senders 2 --in-flight 2 --duration 1s --namespace mixed");
     let other = report(&addrs, "--clients 3 --rate 40 --duration 1s --transport polling");

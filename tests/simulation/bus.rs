@@ -1,4 +1,4 @@
-//! The bus between the nodes: it loses, delays, repeats and is down.
+//! The bus between the nodes, which loses, delays and repeats hints, and fails.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,130 +12,134 @@ use chorus::chat::{
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use crate::{dice::Dice, history::History, life::Life, tally::Effect, weather::Weather};
+use crate::{
+    active_faults::ActiveFaults, effects::Effect, history::History, instance::Instance, rng::SeededRng,
+};
 
-/// What lies between the nodes.
+/// The network between the nodes.
 pub(crate) struct Network {
-    places: Mutex<Vec<Place>>,
-    weather: Arc<Weather>,
+    endpoints: Mutex<Vec<Endpoint>>,
+    faults: Arc<ActiveFaults>,
     history: Arc<History>,
-    dice: Mutex<Dice>,
+    rng: Mutex<SeededRng>,
     tracker: TaskTracker,
 }
 
-/// A node, as the network sees it.
+/// A node as the network sees it.
 #[derive(Default)]
-struct Place {
-    /// Which of its lives this is.
-    number: u64,
+struct Endpoint {
+    /// Counts the node's instances: this is the current one.
+    generation: u64,
     hints: Option<Hints>,
-    /// The rooms that it wants hints of.
+    /// The rooms that it has subscribed to.
     wanted: BTreeSet<RoomName>,
-    /// Those of them whose subscription has taken effect.
-    heard: BTreeSet<RoomName>,
+    /// Those of them whose subscription is in effect.
+    subscribed: BTreeSet<RoomName>,
 }
 
 impl Network {
     pub(crate) fn new(
         nodes: usize,
-        weather: Arc<Weather>,
+        faults: Arc<ActiveFaults>,
         history: Arc<History>,
-        dice: Dice,
+        rng: SeededRng,
         tracker: TaskTracker,
     ) -> Arc<Self> {
-        let places = Mutex::new((0..nodes).map(|_| Place::default()).collect());
-        Arc::new(Self { places, weather, history, dice: Mutex::new(dice), tracker })
+        let endpoints = Mutex::new((0..nodes).map(|_| Endpoint::default()).collect());
+        Arc::new(Self { endpoints, faults, history, rng: Mutex::new(rng), tracker })
     }
 
-    /// A node's bus for one life, which hears through `hints`.
-    pub(crate) fn join(self: &Arc<Self>, node: usize, life: Arc<Life>, hints: Hints) -> Bus {
-        let place = &mut self.places()[node];
-        *place = Place { number: place.number + 1, hints: Some(hints), ..Place::default() };
-        Bus { network: self.clone(), node, number: place.number, life }
+    /// Connects an instance of a node, which receives through `hints`.
+    pub(crate) fn join(self: &Arc<Self>, node: usize, instance: Arc<Instance>, hints: Hints) -> Bus {
+        let endpoint = &mut self.endpoints()[node];
+        *endpoint =
+            Endpoint { generation: endpoint.generation + 1, hints: Some(hints), ..Endpoint::default() };
+        Bus { network: self.clone(), node, generation: endpoint.generation, instance }
     }
 
-    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn endpoints(&self) -> MutexGuard<'_, Vec<Endpoint>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dice(&self) -> MutexGuard<'_, Dice> {
-        self.dice.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rng(&self) -> MutexGuard<'_, SeededRng> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_up(&self, node: usize) -> bool {
-        !self.weather.rages(Effect::BusDown, node)
+        !self.faults.is_active(Effect::BusDown, node)
     }
 
-    fn strikes(&self, what: Effect, node: usize, percent: u64) -> bool {
-        let strikes = self.weather.rages(what, node) && self.dice().percent(percent);
-        if strikes {
-            self.history.struck(what, node);
+    fn applies(&self, effect: Effect, node: usize, percent: u64) -> bool {
+        let applies = self.faults.is_active(effect, node) && self.rng().percent(percent);
+        if applies {
+            self.history.took_effect(effect, node);
         }
-        strikes
+        applies
     }
 
-    /// Cuts a node off, until [`reconnect`](Self::reconnect).
+    /// Drops a node's subscriptions until [`reconnect`](Self::reconnect).
     pub(crate) fn disconnect(&self, node: usize) {
-        self.places()[node].heard.clear();
+        self.endpoints()[node].subscribed.clear();
     }
 
-    /// Takes a node's subscriptions up again.
+    /// Renews a node's subscriptions.
     pub(crate) fn reconnect(self: &Arc<Self>, node: usize) {
-        let (wanted, number) = {
-            let place = &self.places()[node];
-            (place.wanted.clone(), place.number)
+        let (wanted, generation) = {
+            let endpoint = &self.endpoints()[node];
+            (endpoint.wanted.clone(), endpoint.generation)
         };
-        wanted.into_iter().for_each(|room| self.subscribe(node, number, room));
+        wanted.into_iter().for_each(|room| self.subscribe(node, generation, room));
     }
 
-    /// A subscription takes a while; its node then compares the room with the log.
-    fn subscribe(self: &Arc<Self>, node: usize, number: u64, room: RoomName) {
-        let (network, pause) = (self.clone(), self.dice().ms(0, 5));
+    /// Subscribes after a while; the node must then compare the room with the log.
+    fn subscribe(self: &Arc<Self>, node: usize, generation: u64, room: RoomName) {
+        let (network, pause) = (self.clone(), self.rng().ms(0, 5));
         self.tracker.spawn(async move {
             sleep(pause).await;
-            let mut places = network.places();
-            let place = &mut places[node];
-            if network.is_up(node) && place.number == number && place.wanted.contains(&room) {
-                place.heard.insert(room.clone());
-                place.tell(Hint::Gap(room));
+            let mut endpoints = network.endpoints();
+            let endpoint = &mut endpoints[node];
+            if network.is_up(node) && endpoint.generation == generation && endpoint.wanted.contains(&room) {
+                endpoint.subscribed.insert(room.clone());
+                endpoint.deliver(Hint::Gap(room));
             }
         });
     }
 
-    /// Sends a hint on its way to a node.
+    /// Sends a hint to a node, subject to the active faults.
     fn send(self: &Arc<Self>, to: usize, hint: Hint) {
         if !self.is_up(to) {
-            return self.history.struck(Effect::BusDown, to);
+            return self.history.took_effect(Effect::BusDown, to);
         }
-        if self.strikes(Effect::HintLost, to, 60) {
+        if self.applies(Effect::HintLost, to, 60) {
             return;
         }
-        if self.strikes(Effect::HintRepeated, to, 60) {
-            self.carry(to, hint.clone(), 500);
+        if self.applies(Effect::HintRepeated, to, 60) {
+            self.deliver_later(to, hint.clone(), 500);
         }
-        let late = self.strikes(Effect::HintLate, to, 60);
-        self.carry(to, hint, if late { 2_000 } else { 2 });
+        let late = self.applies(Effect::HintLate, to, 60);
+        self.deliver_later(to, hint, if late { 2_000 } else { 2 });
     }
 
-    fn carry(self: &Arc<Self>, to: usize, hint: Hint, ms_max: u64) {
-        let (network, number) = (self.clone(), self.places()[to].number);
-        let pause = self.dice().ms(0, ms_max);
+    /// Delivers a hint after at most `ms_max` milliseconds, if its node is then still subscribed.
+    fn deliver_later(self: &Arc<Self>, to: usize, hint: Hint, ms_max: u64) {
+        let (network, generation) = (self.clone(), self.endpoints()[to].generation);
+        let pause = self.rng().ms(0, ms_max);
         self.tracker.spawn(async move {
             sleep(pause).await;
-            let places = network.places();
-            let place = &places[to];
-            let wants = hint_room(&hint).is_some_and(|room| place.heard.contains(room));
-            if wants && place.number == number {
-                place.tell(hint);
+            let endpoints = network.endpoints();
+            let endpoint = &endpoints[to];
+            let wants = hint_room(&hint).is_some_and(|room| endpoint.subscribed.contains(room));
+            if wants && endpoint.generation == generation {
+                endpoint.deliver(hint);
             }
         });
     }
 }
 
-impl Place {
-    fn tell(&self, hint: Hint) {
+impl Endpoint {
+    fn deliver(&self, hint: Hint) {
         if let Some(hints) = &self.hints {
-            // A full channel drops, as the contract says.
+            // A full channel drops the hint, as the contract says.
             let _ = hints.try_send(hint);
         }
     }
@@ -148,29 +152,29 @@ fn hint_room(hint: &Hint) -> Option<&RoomName> {
     }
 }
 
-/// One node's bus, for one life.
+/// The bus of one node instance.
 pub(crate) struct Bus {
     network: Arc<Network>,
     node: usize,
-    number: u64,
-    life: Arc<Life>,
+    generation: u64,
+    instance: Arc<Instance>,
 }
 
 impl ClusterBus for Bus {
     fn publish(&self, messages: &[Arc<Message>]) {
-        self.life.published();
+        self.instance.published();
         if !self.is_up() {
-            return self.network.history.struck(Effect::BusDown, self.node);
+            return self.network.history.took_effect(Effect::BusDown, self.node);
         }
         let mut rooms: BTreeMap<&RoomName, Vec<Arc<Message>>> = BTreeMap::new();
         for message in messages {
             rooms.entry(&message.draft.room).or_default().push(message.clone());
         }
         for (room, batch) in rooms {
-            let places = self.network.places().len();
-            for to in (0..places).filter(|to| *to != self.node) {
-                // Now and then a batch is too large to travel whole.
-                let whole = !self.network.dice().percent(10);
+            let endpoints = self.network.endpoints().len();
+            for to in (0..endpoints).filter(|to| *to != self.node) {
+                // Some batches are too large to be sent whole.
+                let whole = !self.network.rng().percent(10);
                 let last = batch.last().expect("a batch is not empty").seq;
                 let hint = if whole { Hint::Messages(batch.clone()) } else { Hint::Head(room.clone(), last) };
                 self.network.send(to, hint);
@@ -179,16 +183,16 @@ impl ClusterBus for Bus {
     }
 
     fn subscribe(&self, room: &RoomName) {
-        self.network.places()[self.node].wanted.insert(room.clone());
-        self.network.subscribe(self.node, self.number, room.clone());
+        self.network.endpoints()[self.node].wanted.insert(room.clone());
+        self.network.subscribe(self.node, self.generation, room.clone());
     }
 
     fn unsubscribe(&self, room: &RoomName) {
-        let place = &mut self.network.places()[self.node];
-        // What a dead node still held is dropped after it has begun another life.
-        if place.number == self.number {
-            place.wanted.remove(room);
-            place.heard.remove(room);
+        let endpoint = &mut self.network.endpoints()[self.node];
+        // A killed instance may drop its rooms after the next one has started.
+        if endpoint.generation == self.generation {
+            endpoint.wanted.remove(room);
+            endpoint.subscribed.remove(room);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Clients: each keeps its places and what is not answered yet, and comes back wherever a node is.
+//! Clients: each keeps its positions and its unacked posts, and reconnects to any node.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,93 +23,94 @@ use tokio::{
 
 use crate::{
     connection::{ClientEnd, Packet, Post},
-    dice::Dice,
     history::{Event, History},
     node::Cluster,
-    server::{Dialect, Hello},
+    rng::SeededRng,
+    server::{ConnectRequest, Protocol},
 };
 
-/// A post that is not answered for so long is sent again.
+/// How long a client waits for an ack before it repeats a post.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A client that is to vanish, and for how long.
+/// Makes a client drop its connection and stay away for a while.
 #[derive(Clone, Copy)]
-pub(crate) struct Vanishing {
+pub(crate) struct Vanish {
     pub(crate) away: Duration,
-    /// Its node learns that the connection is gone.
+    /// Its node learns that the connection is closed.
     pub(crate) noticed: bool,
 }
 
-/// Where a client is told to vanish.
+/// Tells a client to vanish.
 #[derive(Default)]
-pub(crate) struct Orders {
-    vanishing: Mutex<Option<Vanishing>>,
-    given: Notify,
+pub(crate) struct VanishSignal {
+    pending: Mutex<Option<Vanish>>,
+    sent: Notify,
 }
 
-impl Orders {
-    pub(crate) fn vanish(&self, vanishing: Vanishing) {
-        *self.vanishing.lock().unwrap_or_else(PoisonError::into_inner) = Some(vanishing);
-        self.given.notify_one();
+impl VanishSignal {
+    pub(crate) fn send(&self, vanish: Vanish) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(vanish);
+        self.sent.notify_one();
     }
 
-    fn take(&self) -> Option<Vanishing> {
-        self.vanishing.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take(&self) -> Option<Vanish> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// A client in one of its rooms: to the judge, a member.
-pub(crate) struct Seat {
+/// A client's state in one of its rooms. To the judge it is a member.
+pub(crate) struct RoomState {
     pub(crate) member: usize,
-    pub(crate) room: RoomName,
+    pub(crate) name: RoomName,
     shown: Seq,
     outbox: Outbox,
-    /// How often the first of the outbox was sent: who posts one at a time may give up a first try.
+    /// How often the first post of the outbox was sent. A client that posts one at a time may give up after the first
+    /// try.
     tries: u32,
-    /// The newest of its own messages, to be edited.
+    /// The newest of its own messages, for edits.
     own: Option<Seq>,
-    /// Those of its messages that are edits, by their numbers, and of what.
+    /// The targets of those of its messages that are edits, by number.
     edits: BTreeMap<u32, Seq>,
 }
 
-impl Seat {
-    /// A seat that sends so many posts at one time.
-    pub(crate) fn new(member: usize, room: RoomName, window: usize) -> Self {
+impl RoomState {
+    /// A room in which the client has at most `window` posts in flight.
+    pub(crate) fn new(member: usize, name: RoomName, window: usize) -> Self {
         let outbox = Outbox::new(window, ACK_TIMEOUT);
-        Self { member, room, shown: Seq::ZERO, outbox, tries: 0, own: None, edits: BTreeMap::new() }
+        Self { member, name, shown: Seq::ZERO, outbox, tries: 0, own: None, edits: BTreeMap::new() }
     }
 }
 
 /// One client.
 pub(crate) struct Client {
     pub(crate) number: usize,
-    pub(crate) dialect: Dialect,
-    pub(crate) seats: Vec<Seat>,
-    /// When it says something, and on which seat.
+    pub(crate) protocol: Protocol,
+    pub(crate) rooms: Vec<RoomState>,
+    /// When it posts, and in which of its rooms.
     pub(crate) plan: VecDeque<(Instant, usize)>,
     pub(crate) connects_at: Instant,
     pub(crate) end: Option<ClientEnd>,
     pub(crate) epoch: Epoch,
     pub(crate) texts: Texts,
-    pub(crate) orders: Arc<Orders>,
+    pub(crate) vanish_signal: Arc<VanishSignal>,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) dice: Dice,
+    pub(crate) rng: SeededRng,
 }
 
 impl Client {
-    /// Lives as long as the world.
-    pub(crate) async fn live(mut self) {
-        let orders = self.orders.clone();
+    /// Runs until the simulation ends.
+    pub(crate) async fn run(mut self) {
+        let vanish_signal = self.vanish_signal.clone();
         loop {
-            self.speak();
+            self.queue_due_posts();
             self.connect();
             self.send();
             let wake = self.wake_at();
             tokio::select! {
                 biased;
-                () = orders.given.notified() => self.vanish(),
+                () = vanish_signal.sent.notified() => self.vanish(),
                 packets = receive(self.end.as_ref()) => match packets {
-                    Some(packets) => packets.into_iter().for_each(|packet| self.take(packet)),
+                    Some(packets) => packets.into_iter().for_each(|packet| self.handle(packet)),
                     None => self.disconnected(),
                 },
                 () = sleep_until(wake) => {}
@@ -117,25 +118,26 @@ impl Client {
         }
     }
 
-    /// It will be in its rooms at the end, and wants to know who else is. Tutorial clients are told of nobody.
-    pub(crate) fn expect_company(&self) {
-        let seats = self.seats.iter().filter(|_| self.dialect != Dialect::Tutorial);
-        seats.for_each(|seat| self.cluster.ground().roll.expect(self.number, &seat.room, self.author().id));
+    /// Tells the oracle that it will be in its rooms at the end. Tutorial clients take no part in presence.
+    pub(crate) fn expect_presence(&self) {
+        let rooms = self.rooms.iter().filter(|_| self.protocol != Protocol::Tutorial);
+        let oracle = &self.cluster.environment().oracle;
+        rooms.for_each(|room| oracle.expect(self.number, &room.name, self.author().id));
     }
 
     fn history(&self) -> &History {
-        &self.cluster.ground().history
+        &self.cluster.environment().history
     }
 
-    /// Puts what is due into the outbox.
-    fn speak(&mut self) {
+    /// Puts due posts into the outboxes.
+    fn queue_due_posts(&mut self) {
         let now = Instant::now();
-        while let Some((_, seat)) = self.plan.pop_front_if(|(due, _)| *due <= now) {
-            let id = self.history().offer(self.seats[seat].member);
-            let edits = self.dialect != Dialect::Tutorial && self.dice.percent(20);
-            let seat = &mut self.seats[seat];
-            seat.edits.extend(seat.own.filter(|_| edits).map(|own| (id.number, own)));
-            seat.outbox.push(Said { id, due_us: 0 });
+        while let Some((_, room)) = self.plan.pop_front_if(|(due, _)| *due <= now) {
+            let id = self.history().offer(self.rooms[room].member);
+            let edits = self.protocol != Protocol::Tutorial && self.rng.percent(20);
+            let state = &mut self.rooms[room];
+            state.edits.extend(state.own.filter(|_| edits).map(|own| (id.number, own)));
+            state.outbox.push(Said { id, due_us: 0 });
         }
     }
 
@@ -143,17 +145,17 @@ impl Client {
         if self.end.is_some() || Instant::now() < self.connects_at {
             return;
         }
-        let node = self.dice.below(self.cluster.count());
-        let rooms = self.seats.iter().map(|seat| (seat.room.clone(), self.epoch, seat.shown)).collect();
-        let hello = Hello { dialect: self.dialect, author: self.author(), rooms };
-        self.end = self.cluster.connect(node, self.number, hello, self.dice.fork());
+        let node = self.rng.below(self.cluster.count());
+        let rooms = self.rooms.iter().map(|room| (room.name.clone(), self.epoch, room.shown)).collect();
+        let request = ConnectRequest { protocol: self.protocol, author: self.author(), rooms };
+        self.end = self.cluster.connect(node, self.number, request, self.rng.fork());
         if self.end.is_none() {
-            self.connects_at = Instant::now() + self.dice.ms(50, 400);
+            self.connects_at = Instant::now() + self.rng.ms(50, 400);
         }
     }
 
     fn author(&self) -> Author {
-        if self.dialect == Dialect::Tutorial {
+        if self.protocol == Protocol::Tutorial {
             return Author::anonymous();
         }
         let id = format!("u{}", self.number).parse().expect("an id");
@@ -163,20 +165,20 @@ impl Client {
     fn send(&mut self) {
         let Some(end) = &self.end else { return };
         let now = Instant::now().into_std();
-        for (room, seat) in self.seats.iter_mut().enumerate() {
-            seat.outbox.expire(now);
-            while let Some((ack, said)) = seat.outbox.next(now) {
-                seat.tries += 1;
+        for (room, state) in self.rooms.iter_mut().enumerate() {
+            state.outbox.expire(now);
+            while let Some((ack, said)) = state.outbox.next(now) {
+                state.tries += 1;
                 let text = self.texts.write(said);
                 let offset = self.texts.nonce(said.id);
-                let nonce = match self.dialect {
-                    Dialect::Tutorial => Nonce::of_tutorial(&offset, &text),
-                    Dialect::Native | Dialect::Api => offset.parse().expect("a nonce"),
+                let nonce = match self.protocol {
+                    Protocol::Tutorial => Nonce::of_tutorial(&offset, &text),
+                    Protocol::Native | Protocol::Api => offset.parse().expect("a nonce"),
                 };
-                let event = Event::Sent { member: seat.member, number: said.id.number };
-                self.cluster.ground().history.note(event);
-                let of = seat.edits.get(&said.id.number).copied();
-                end.send(Post { room, name: seat.room.clone(), nonce, of, text, ack });
+                let event = Event::Sent { member: state.member, number: said.id.number };
+                self.cluster.environment().history.record(event);
+                let target = state.edits.get(&said.id.number).copied();
+                end.send(Post { room, name: state.name.clone(), nonce, target, text, ack });
             }
         }
     }
@@ -185,18 +187,19 @@ impl Client {
         let far = Instant::now() + Duration::from_secs(60);
         let due = self.plan.front().map(|(due, _)| *due);
         let connects = self.end.is_none().then_some(self.connects_at);
-        let sends = self.seats.iter().filter_map(|seat| seat.outbox.wake_at()).map(Instant::from_std);
+        let sends = self.rooms.iter().filter_map(|room| room.outbox.wake_at()).map(Instant::from_std);
         let sends = sends.filter(|_| self.end.is_some());
         due.into_iter().chain(connects).chain(sends).min().unwrap_or(far)
     }
 
-    fn take(&mut self, packet: Packet) {
+    fn handle(&mut self, packet: Packet) {
         match packet {
             Packet::Session(recovered) => {
-                self.history().note(Event::Resumed { client: self.number });
+                self.history().record(Event::Resumed { client: self.number });
                 if recovered.contains(&false) {
                     let number = self.number;
-                    self.history().wrong(format!("client {number} was told that it was not recovered"));
+                    self.history()
+                        .violation(format!("client {number} was told that its recovery is incomplete"));
                 }
             }
             Packet::Messages(room, messages) => self.show(&room, &messages),
@@ -206,60 +209,60 @@ impl Client {
                     end.connection.ack_page();
                 }
             }
-            Packet::Members(room, people) => {
-                self.history().note(Event::PeopleKnown { client: self.number, count: people.count });
-                self.cluster.ground().roll.answer(self.number, &room, &people);
+            Packet::Members(room, list) => {
+                self.history().record(Event::MembersListed { client: self.number, count: list.count });
+                self.cluster.environment().oracle.listed(self.number, &room, &list);
             }
-            Packet::Presence(news) => self.learn(&news),
-            Packet::Answer { room, ack, outcome } => {
-                self.answered(room, ack, outcome.map(|receipt| receipt.seq))
+            Packet::Presence(event) => self.handle_event(&event),
+            Packet::Response { room, ack, outcome } => {
+                self.handle_response(room, ack, outcome.map(|receipt| receipt.seq))
             }
         }
     }
 
-    fn learn(&self, news: &PresenceEvent) {
-        if let PresenceEvent::Members(room, change) = news {
+    fn handle_event(&self, event: &PresenceEvent) {
+        if let PresenceEvent::Members(room, change) = event {
             let (joined, left) = (change.joined.len(), change.left.len());
-            self.history().note(Event::PeopleTold { client: self.number, joined, left });
-            self.cluster.ground().roll.tell(self.number, room, change);
+            self.history().record(Event::PresenceChanged { client: self.number, joined, left });
+            self.cluster.environment().oracle.changed(self.number, room, change);
         }
     }
 
     fn show(&mut self, room: &RoomName, messages: &[Arc<Message>]) {
-        let seat = self.seats.iter_mut().find(|seat| seat.room == *room).expect("a room that it is in");
+        let state = self.rooms.iter_mut().find(|state| state.name == *room).expect("a room that it is in");
         for message in messages {
             let shown = match self.texts.read(message.draft.text.as_str()) {
                 Heard::Ours(said) => Shown::Ours(said.id),
                 Heard::Foreign => Shown::Foreign,
                 Heard::Broken => Shown::Broken,
             };
-            self.cluster.ground().history.show(seat.member, message.seq, shown);
-            seat.shown = seat.shown.max(message.seq);
+            self.cluster.environment().history.show(state.member, message.seq, shown);
+            state.shown = state.shown.max(message.seq);
         }
     }
 
-    fn answered(&mut self, room: usize, ack: u64, outcome: Result<Seq, PostError>) {
-        let (now, history) = (Instant::now().into_std(), &self.cluster.ground().history);
-        let seat = &mut self.seats[room];
+    fn handle_response(&mut self, room: usize, ack: u64, outcome: Result<Seq, PostError>) {
+        let (now, history) = (Instant::now().into_std(), &self.cluster.environment().history);
+        let state = &mut self.rooms[room];
         match outcome {
             Ok(seq) => {
-                if let Some(said) = seat.outbox.answered(ack, now, Outcome::Settled) {
-                    seat.tries = 0;
-                    let is_edit = seat.edits.contains_key(&said.id.number);
-                    seat.own = if is_edit { seat.own } else { Some(seq) };
+                if let Some(said) = state.outbox.answered(ack, now, Outcome::Settled) {
+                    state.tries = 0;
+                    let is_edit = state.edits.contains_key(&said.id.number);
+                    state.own = if is_edit { state.own } else { Some(seq) };
                     history.ack(said.id, seq);
                 }
             }
-            Err(error) if !error.is_retryable() => history.wrong(format!("a post was refused: {error}")),
+            Err(error) if !error.is_retryable() => history.violation(format!("a post was refused: {error}")),
             Err(error) => {
                 let surely_not_stored = matches!(error, PostError::Busy | PostError::Unavailable);
-                let gives_up = self.dialect == Dialect::Api && seat.tries == 1 && surely_not_stored;
+                let gives_up = self.protocol == Protocol::Api && state.tries == 1 && surely_not_stored;
                 let again = if gives_up { Outcome::Settled } else { Outcome::Again(pause_after(&error)) };
-                let Some(said) = seat.outbox.answered(ack, now, again) else { return };
-                let (member, number) = (seat.member, said.id.number);
-                history.note(Event::Refused { member, number, why: name_of(&error) });
+                let Some(said) = state.outbox.answered(ack, now, again) else { return };
+                let (member, number) = (state.member, said.id.number);
+                history.record(Event::Refused { member, number, why: name_of(&error) });
                 if gives_up {
-                    seat.tries = 0;
+                    state.tries = 0;
                     history.give_up(said.id);
                 }
             }
@@ -267,15 +270,15 @@ impl Client {
     }
 
     fn disconnected(&mut self) {
-        self.history().note(Event::Disconnected { client: self.number });
-        self.cluster.ground().roll.forget(self.number);
+        self.history().record(Event::Disconnected { client: self.number });
+        self.cluster.environment().oracle.disconnected(self.number);
         self.end = None;
-        self.connects_at = Instant::now() + self.dice.ms(20, 800);
-        self.seats.iter_mut().for_each(|seat| seat.outbox.disconnected());
+        self.connects_at = Instant::now() + self.rng.ms(20, 800);
+        self.rooms.iter_mut().for_each(|room| room.outbox.disconnected());
     }
 
     fn vanish(&mut self) {
-        let Some(Vanishing { away, noticed }) = self.orders.take() else { return };
+        let Some(Vanish { away, noticed }) = self.vanish_signal.take() else { return };
         if let Some(end) = self.end.as_ref().filter(|_| noticed) {
             end.connection.close();
         }
@@ -291,7 +294,7 @@ async fn receive(end: Option<&ClientEnd>) -> Option<Vec<Packet>> {
     }
 }
 
-/// How long a client waits before it sends a refused post again.
+/// How long a client waits before it repeats a refused post.
 fn pause_after(error: &PostError) -> Duration {
     match error {
         PostError::RetryFirst => Duration::from_millis(20),
@@ -303,7 +306,7 @@ fn name_of(error: &PostError) -> &'static str {
     match error {
         PostError::NonceConflict => "nonce conflict",
         PostError::NoSuchMessage => "no such message",
-        PostError::NotAuthor => "not its author",
+        PostError::NotAuthor => "not the author",
         PostError::RetryFirst => "retry first",
         PostError::RateLimited { .. } => "rate limited",
         PostError::Overloaded => "overloaded",

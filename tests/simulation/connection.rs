@@ -1,4 +1,4 @@
-//! A connection between a client and a node: what is under way, and how slowly.
+//! A connection between a client and a node, with its buffers and delays.
 
 use std::{
     collections::VecDeque,
@@ -20,45 +20,42 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{dice::Dice, history::History, tally::Effect, weather::Weather};
+use crate::{active_faults::ActiveFaults, effects::Effect, history::History, rng::SeededRng};
 
-/// Packets that wait for the client; further ones are not taken.
+/// Packets that wait for the client. When it is full, it takes no more.
 const BUFFER_MAX: usize = 16;
-/// Posts that wait for the node; further ones are refused.
+/// Posts that wait for the node. Further ones are refused.
 pub(crate) const QUEUE_MAX: usize = 6;
-/// Pages that a client has not acked.
+/// Pages that may be unacked at any time.
 const PAGES_UNACKED: usize = 2;
 
-/// A request for a room of the client's, numbered as the client numbers its rooms.
+/// A client's post. `room` is the room's index among the client's rooms.
 #[derive(Clone)]
 pub(crate) struct Post {
     pub(crate) room: usize,
     pub(crate) name: RoomName,
     pub(crate) nonce: Nonce,
     /// The message that it edits.
-    pub(crate) of: Option<Seq>,
+    pub(crate) target: Option<Seq>,
     pub(crate) text: String,
-    /// What the answer is for.
+    /// Identifies the response.
     pub(crate) ack: u64,
 }
 
-/// What a node tells a client.
+/// What a node sends to a client.
 pub(crate) enum Packet {
-    /// Its rooms are joined, and whether each was recovered.
+    /// All rooms are joined; whether each was recovered.
     Session(Vec<bool>),
-    /// What follows its place in a room.
+    /// Messages that follow its position in a room.
     Messages(RoomName, Vec<Arc<Message>>),
-    /// The same, to be acked.
+    /// The same as a page, which must be acked.
     Page(RoomName, Vec<Arc<Message>>),
-    /// Who is in a room.
+    /// The member list of a room.
     Members(RoomName, MemberList),
-    /// Who came to a room, and left it.
+    /// A presence event of a room.
     Presence(Arc<PresenceEvent>),
-    Answer {
-        room: usize,
-        ack: u64,
-        outcome: Result<Receipt, PostError>,
-    },
+    /// The response to a post.
+    Response { room: usize, ack: u64, outcome: Result<Receipt, PostError> },
 }
 
 /// One connection.
@@ -68,28 +65,33 @@ pub(crate) struct Connection {
     readable: Notify,
     drains: watch::Sender<()>,
     closed: CancellationToken,
-    weather: Arc<Weather>,
+    faults: Arc<ActiveFaults>,
     history: Arc<History>,
 }
 
 struct State {
     buffer: VecDeque<Packet>,
     pages_unacked: usize,
-    /// When the client gets what waits.
+    /// When the buffered packets reach the client.
     arrives_at: Option<Instant>,
-    dice: Dice,
+    rng: SeededRng,
 }
 
 impl Connection {
-    pub(crate) fn new(client: usize, weather: Arc<Weather>, history: Arc<History>, dice: Dice) -> Arc<Self> {
-        let state = State { buffer: VecDeque::new(), pages_unacked: 0, arrives_at: None, dice };
+    pub(crate) fn new(
+        client: usize,
+        faults: Arc<ActiveFaults>,
+        history: Arc<History>,
+        rng: SeededRng,
+    ) -> Arc<Self> {
+        let state = State { buffer: VecDeque::new(), pages_unacked: 0, arrives_at: None, rng };
         Arc::new(Self {
             client,
             state: Mutex::new(state),
             readable: Notify::new(),
             drains: watch::Sender::new(()),
             closed: CancellationToken::new(),
-            weather,
+            faults,
             history,
         })
     }
@@ -102,15 +104,15 @@ impl Connection {
         &self.history
     }
 
-    /// Ends it; what was under way is gone.
+    /// Closes it and drops what is buffered.
     pub(crate) fn close(&self) {
         self.closed.cancel();
     }
 
-    /// The node gives the client up.
+    /// The node cuts the client.
     pub(crate) fn cut(&self) {
         if !self.closed.is_cancelled() {
-            self.history.struck(Effect::SessionCut, self.client);
+            self.history.took_effect(Effect::SessionCut, self.client);
         }
         self.close();
     }
@@ -119,23 +121,23 @@ impl Connection {
         &self.closed
     }
 
-    /// Told whenever there may be more room.
+    /// Changes whenever there may be more free slots.
     pub(crate) fn drains(&self) -> watch::Receiver<()> {
         self.drains.subscribe()
     }
 
-    /// For how many packets there is room.
-    pub(crate) fn room(&self) -> usize {
+    /// How many packets it takes now.
+    pub(crate) fn free_slots(&self) -> usize {
         BUFFER_MAX - self.state().buffer.len()
     }
 
-    /// Whether one more page may be under way.
+    /// Whether it takes another page now.
     pub(crate) fn takes_page(&self) -> bool {
         let state = self.state();
         state.pages_unacked < PAGES_UNACKED && state.buffer.len() < BUFFER_MAX
     }
 
-    /// Takes a packet if there is room for it.
+    /// Buffers a packet; returns false if it is full.
     pub(crate) fn push(&self, packet: Packet) -> bool {
         let mut state = self.state();
         if BUFFER_MAX <= state.buffer.len() {
@@ -152,14 +154,14 @@ impl Connection {
         self.drains.send_replace(());
     }
 
-    /// What has come to the client; `None` once the connection is gone.
+    /// Waits for the next packets; `None` once the connection is closed.
     pub(crate) async fn receive(&self) -> Option<Vec<Packet>> {
         loop {
             let Some(at) = self.arrival() else {
                 self.closed.run_until_cancelled(self.readable.notified()).await?;
                 continue;
             };
-            let at = at.max(self.weather.end(Effect::SocketStalled, self.client));
+            let at = at.max(self.faults.end(Effect::SocketStalled, self.client));
             if Instant::now() < at {
                 self.closed.run_until_cancelled(sleep_until(at)).await?;
                 continue;
@@ -173,7 +175,7 @@ impl Connection {
         }
     }
 
-    /// When what waits will have come; `None` if nothing waits.
+    /// When the buffered packets arrive; `None` if there are none.
     fn arrival(&self) -> Option<Instant> {
         let mut state = self.state();
         if state.buffer.is_empty() {
@@ -182,13 +184,13 @@ impl Connection {
         if let Some(at) = state.arrives_at {
             return Some(at);
         }
-        for what in [Effect::SocketSlow, Effect::SocketStalled] {
-            if self.weather.rages(what, self.client) {
-                self.history.struck(what, self.client);
+        for effect in [Effect::SocketSlow, Effect::SocketStalled] {
+            if self.faults.is_active(effect, self.client) {
+                self.history.took_effect(effect, self.client);
             }
         }
-        let slow = self.weather.rages(Effect::SocketSlow, self.client);
-        let latency = if slow { state.dice.ms(50, 400) } else { state.dice.ms(1, 6) };
+        let slow = self.faults.is_active(Effect::SocketSlow, self.client);
+        let latency = if slow { state.rng.ms(50, 400) } else { state.rng.ms(1, 6) };
         state.arrives_at = Some(Instant::now() + latency);
         state.arrives_at
     }
@@ -196,8 +198,8 @@ impl Connection {
     fn take(&self) -> Vec<Packet> {
         let mut state = self.state();
         state.arrives_at = None;
-        let slow = self.weather.rages(Effect::SocketSlow, self.client);
-        let count = if slow { state.dice.between(1, 3) as usize } else { BUFFER_MAX };
+        let slow = self.faults.is_active(Effect::SocketSlow, self.client);
+        let count = if slow { state.rng.between(1, 3) as usize } else { BUFFER_MAX };
         let count = count.min(state.buffer.len());
         state.buffer.drain(..count).collect()
     }
@@ -207,33 +209,33 @@ impl Connection {
 pub(crate) struct ClientEnd {
     pub(crate) connection: Arc<Connection>,
     queue: mpsc::Sender<(PostIndex, Post)>,
-    /// Numbers what is read; the sender's own, if it keeps the order across refusals.
+    /// Numbers the posts; shared with the sender if that keeps the order across refusals.
     order: Arc<Mutex<SenderOrder>>,
-    /// Whether the socket's protocol tells of a refusal that may pass.
-    tells: bool,
+    /// Whether the protocol reports retryable errors.
+    reports_retryable: bool,
 }
 
 impl ClientEnd {
-    /// A client's end, and the queue that the node takes from.
+    /// The client's end, and the queue that the node reads from.
     pub(crate) fn new(
         connection: Arc<Connection>,
         order: Option<Arc<Mutex<SenderOrder>>>,
-        tells: bool,
+        reports_retryable: bool,
     ) -> (Self, mpsc::Receiver<(PostIndex, Post)>) {
         let (to_queue, queue) = mpsc::channel(QUEUE_MAX);
-        (Self { connection, queue: to_queue, order: order.unwrap_or_default(), tells }, queue)
+        (Self { connection, queue: to_queue, order: order.unwrap_or_default(), reports_retryable }, queue)
     }
 
-    /// Sends a post. As the gateway does, the node numbers it as it reads it, and refuses it
-    /// there and then if its queue is full.
+    /// Sends a post. Like the gateway, the node numbers it when it reads it, and refuses it at once if its queue is
+    /// full.
     pub(crate) fn send(&self, post: Post) {
         let index = self.order().number();
         if let Err(mpsc::error::TrySendError::Full((index, post))) = self.queue.try_send((index, post)) {
-            self.connection.history.struck(Effect::QueueFull, self.connection.client);
+            self.connection.history.took_effect(Effect::QueueFull, self.connection.client);
             self.order().refused(index, &post.name, &post.nonce, Instant::now());
-            if self.tells {
+            if self.reports_retryable {
                 let outcome = Err(PostError::Overloaded);
-                self.connection.push(Packet::Answer { room: post.room, ack: post.ack, outcome });
+                self.connection.push(Packet::Response { room: post.room, ack: post.ack, outcome });
             }
         }
     }

@@ -1,20 +1,20 @@
-//! What goes wrong in a world, and when.
+//! Draws the schedule of faults, and injects them.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    client::{Orders, Vanishing},
+    client::{Vanish, VanishSignal},
     clock::JUMP_MS_MAX,
-    dice::Dice,
+    effects::Effect,
     history::Event,
     node::Cluster,
-    tally::Effect,
+    rng::SeededRng,
 };
 
-/// How often each fault is drawn, beside the others.
-const DRAWN: [(Effect, u64); 18] = [
+/// The faults and their relative frequencies.
+const WEIGHTS: [(Effect, u64); 18] = [
     (Effect::HintLost, 8),
     (Effect::HintLate, 6),
     (Effect::HintRepeated, 6),
@@ -32,109 +32,114 @@ const DRAWN: [(Effect, u64); 18] = [
     (Effect::ClientVanishedUnnoticed, 8),
     (Effect::ClockForward, 4),
     (Effect::ClockBack, 4),
-    (Effect::ClockRestless, 6),
+    (Effect::ClockErratic, 6),
 ];
 
-/// A node that is doomed dies at one of its next so many polls.
+/// A crash kills its node at one of this many next polls.
 const POLLS_MAX: u64 = 600;
-/// The same after a commit, so that it is among those that answer and publish it.
+/// A crash after a commit: few polls, so that it falls between the commit and its ack and publish.
 const POLLS_AFTER_COMMIT_MAX: u64 = 6;
 
 /// One fault of a schedule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
-    what: Effect,
+    effect: Effect,
     at: Duration,
-    /// For how long, where it is something that lasts.
-    time: Duration,
+    /// How long it lasts, if it does.
+    duration: Duration,
     target: usize,
-    /// By how much, where that is a number.
-    much: u64,
+    /// Its amount: polls, or milliseconds.
+    amount: u64,
 }
 
-/// Draws what goes wrong within `span`, in its order.
-pub(crate) fn schedule(dice: &mut Dice, span: Duration, nodes: usize, clients: usize) -> Vec<Fault> {
-    let count = dice.between(12, 18);
-    let mut faults: Vec<_> = (0..count).map(|_| draw(dice, span, nodes, clients)).collect();
+/// Draws the faults within `span`, in the order of their times.
+pub(crate) fn schedule(rng: &mut SeededRng, span: Duration, nodes: usize, clients: usize) -> Vec<Fault> {
+    let count = rng.between(12, 18);
+    let mut faults: Vec<_> = (0..count).map(|_| draw(rng, span, nodes, clients)).collect();
     faults.sort_by_key(|fault| fault.at);
     faults
 }
 
-fn draw(dice: &mut Dice, span: Duration, nodes: usize, clients: usize) -> Fault {
-    let mut place = dice.between(1, DRAWN.iter().map(|(_, weight)| weight).sum());
-    let drawn = DRAWN.into_iter().find(|(_, weight)| {
-        let here = place <= *weight;
-        place = place.saturating_sub(*weight);
-        here
+fn draw(rng: &mut SeededRng, span: Duration, nodes: usize, clients: usize) -> Fault {
+    let mut point = rng.between(1, WEIGHTS.iter().map(|(_, weight)| weight).sum());
+    let drawn = WEIGHTS.into_iter().find(|(_, weight)| {
+        let is_hit = point <= *weight;
+        point = point.saturating_sub(*weight);
+        is_hit
     });
-    let (what, _) = drawn.expect("a place below the sum of the weights");
-    let of_client = matches!(
-        what,
+    let (effect, _) = drawn.expect("a point within the sum of the weights");
+    let hits_client = matches!(
+        effect,
         Effect::SocketSlow | Effect::SocketStalled | Effect::ClientVanished | Effect::ClientVanishedUnnoticed
     );
-    let much = match what {
-        Effect::Crash => dice.between(1, POLLS_MAX),
-        Effect::CrashAtCommit => dice.between(0, POLLS_AFTER_COMMIT_MAX),
-        _ => dice.between(1_000, JUMP_MS_MAX),
+    let amount = match effect {
+        Effect::Crash => rng.between(1, POLLS_MAX),
+        Effect::CrashAtCommit => rng.between(0, POLLS_AFTER_COMMIT_MAX),
+        _ => rng.between(1_000, JUMP_MS_MAX),
     };
-    let time = match what {
-        Effect::SocketStalled => dice.ms(500, 8_000),
-        Effect::ClientVanished | Effect::ClientVanishedUnnoticed => dice.ms(0, 4_000),
-        _ => dice.ms(300, 4_000),
+    let duration = match effect {
+        Effect::SocketStalled => rng.ms(500, 8_000),
+        Effect::ClientVanished | Effect::ClientVanishedUnnoticed => rng.ms(0, 4_000),
+        _ => rng.ms(300, 4_000),
     };
-    let target = dice.below(if of_client { clients } else { nodes });
-    Fault { what, at: dice.ms(0, span.as_millis() as u64), time, target, much }
+    let target = rng.below(if hits_client { clients } else { nodes });
+    Fault { effect, at: rng.ms(0, span.as_millis() as u64), duration, target, amount }
 }
 
-/// Lets everything go wrong in its time, and returns when all of it is over.
-pub(crate) async fn befall(
+/// Injects each fault at its time, and returns when all of them are over.
+pub(crate) async fn inject(
     faults: Vec<Fault>,
     began: Instant,
     cluster: Arc<Cluster>,
-    orders: Vec<Arc<Orders>>,
+    vanish_signals: Vec<Arc<VanishSignal>>,
 ) {
     let mut over = Instant::now();
     for fault in faults {
         sleep_until(began + fault.at).await;
-        begin(fault, &cluster, &orders);
-        over = over.max(Instant::now() + fault.time);
+        begin(fault, &cluster, &vanish_signals);
+        over = over.max(Instant::now() + fault.duration);
     }
     sleep_until(over).await;
     for node in (0..cluster.count()).filter_map(|number| cluster.node(number)) {
-        node.life.spare();
+        node.instance.cancel_kill();
     }
-    cluster.ground().history.note(Event::Healed);
+    cluster.environment().history.record(Event::Healed);
 }
 
-fn begin(fault: Fault, cluster: &Arc<Cluster>, orders: &[Arc<Orders>]) {
-    let Fault { what, time, target, much, .. } = fault;
-    let ground = cluster.ground();
-    ground.history.note(Event::Fault { what, target });
-    match what {
+fn begin(fault: Fault, cluster: &Arc<Cluster>, vanish_signals: &[Arc<VanishSignal>]) {
+    let Fault { effect, duration, target, amount, .. } = fault;
+    let environment = cluster.environment();
+    environment.history.record(Event::FaultBegan { effect, target });
+    match effect {
         Effect::Crash | Effect::CrashAtCommit => {
-            // One that is dead is as dead as it can be.
+            // A node that is down already cannot crash.
             let Some(node) = cluster.node(target) else { return };
-            ground.history.struck(what, target);
-            if what == Effect::Crash { node.life.doom(much) } else { node.life.doom_at_commit(much) }
+            environment.history.took_effect(effect, target);
+            if effect == Effect::Crash {
+                node.instance.kill_after(amount);
+            } else {
+                node.instance.kill_after_commit(amount);
+            }
         }
         Effect::ClientVanished | Effect::ClientVanishedUnnoticed => {
-            ground.history.struck(what, target);
-            orders[target].vanish(Vanishing { away: time, noticed: what == Effect::ClientVanished });
+            environment.history.took_effect(effect, target);
+            let noticed = effect == Effect::ClientVanished;
+            vanish_signals[target].send(Vanish { away: duration, noticed });
         }
         Effect::ClockForward | Effect::ClockBack => {
-            ground.history.struck(what, target);
-            let by = much as i64;
-            ground.clocks[target].jump(if what == Effect::ClockForward { by } else { -by });
+            environment.history.took_effect(effect, target);
+            let by = amount as i64;
+            environment.clocks[target].jump(if effect == Effect::ClockForward { by } else { -by });
         }
         Effect::BusDown => {
-            ground.weather.begin(what, target, time);
-            ground.network.disconnect(target);
-            let (network, up_at) = (ground.network.clone(), ground.weather.end(what, target));
-            ground.tracker.spawn(async move {
+            environment.faults.begin(effect, target, duration);
+            environment.network.disconnect(target);
+            let (network, up_at) = (environment.network.clone(), environment.faults.end(effect, target));
+            environment.tracker.spawn(async move {
                 sleep_until(up_at).await;
                 network.reconnect(target);
             });
         }
-        _ => ground.weather.begin(what, target, time),
+        _ => environment.faults.begin(effect, target, duration),
     }
 }

@@ -1,4 +1,4 @@
-//! What happened in a world, in its order: judged, counted, and summed up in one number that two runs of a seed share.
+//! Records the events of a simulation in order: judges them, counts faults, and hashes all of it to compare two runs.
 
 use std::{
     fs::File,
@@ -16,31 +16,31 @@ use chorus_load::{
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use crate::tally::{Effect, Tally};
+use crate::effects::{Effect, EffectCounts};
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Event {
     NodeStarted { node: usize },
-    NodeDied { node: usize },
+    NodeKilled { node: usize },
     Connected { client: usize, node: usize },
     Resumed { client: usize },
     Disconnected { client: usize },
     Offered { member: usize, number: u32 },
     Sent { member: usize, number: u32 },
     Refused { member: usize, number: u32, why: &'static str },
-    GivenUp { member: usize, number: u32 },
+    GaveUp { member: usize, number: u32 },
     Acked { member: usize, number: u32, seq: u64 },
     Committed { node: usize, room: usize, seq: u64 },
     Shown { member: usize, seq: u64 },
-    PeopleKnown { client: usize, count: usize },
-    PeopleTold { client: usize, joined: usize, left: usize },
-    Fault { what: Effect, target: usize },
-    Struck { what: Effect, target: usize },
+    MembersListed { client: usize, count: usize },
+    PresenceChanged { client: usize, joined: usize, left: usize },
+    FaultBegan { effect: Effect, target: usize },
+    TookEffect { effect: Effect, target: usize },
     Healed,
 }
 
-/// All that happened so far.
+/// All events so far.
 pub(crate) struct History {
     began: Instant,
     state: Mutex<State>,
@@ -49,32 +49,32 @@ pub(crate) struct History {
 struct State {
     judge: Judge,
     hash: DefaultHasher,
-    /// Where each event is written as it happens.
+    /// Where each event is also written, for a replay.
     file: Option<BufWriter<File>>,
-    tally: Tally,
-    /// What broke a rule that the judge does not know.
-    wrong: Vec<String>,
+    effects: EffectCounts,
+    /// Violations of rules that the judge does not know.
+    violations: Vec<String>,
 }
 
-/// How a world's run ended.
+/// The outcome of a simulation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
-    pub(crate) wrong: Vec<String>,
-    pub(crate) tally: Tally,
-    /// Of all events and their times.
+    pub(crate) violations: Vec<String>,
+    pub(crate) effects: EffectCounts,
+    /// The hash of all events and their times.
     pub(crate) hash: u64,
 }
 
 impl Outcome {
-    /// What was wrong, in words; empty if nothing was.
-    pub(crate) fn complaints(&self) -> Vec<String> {
+    /// All violations in words; empty if there were none.
+    pub(crate) fn violations(&self) -> Vec<String> {
         let verdict = &self.verdict;
         let unacked =
-            (0 < verdict.unacked()).then(|| format!("{} messages were never answered", verdict.unacked()));
+            (0 < verdict.unacked()).then(|| format!("{} messages were never acked", verdict.unacked()));
         let more = verdict.violations().saturating_sub(verdict.examples.len() as u64);
         let more = (0 < more).then(|| format!("and {more} more"));
-        self.wrong
+        self.violations
             .iter()
             .cloned()
             .chain(unacked)
@@ -90,8 +90,8 @@ impl History {
             judge: Judge::new(rooms, members),
             hash: DefaultHasher::new(),
             file: file.map(BufWriter::new),
-            tally: Tally::default(),
-            wrong: Vec::new(),
+            effects: EffectCounts::default(),
+            violations: Vec::new(),
         };
         Self { began, state: Mutex::new(state) }
     }
@@ -100,8 +100,8 @@ impl History {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down what happened.
-    pub(crate) fn note(&self, event: Event) {
+    /// Records an event.
+    pub(crate) fn record(&self, event: Event) {
         self.write(&mut self.state(), event);
     }
 
@@ -109,8 +109,8 @@ impl History {
         let passed = self.began.elapsed();
         (passed, event).hash(&mut state.hash);
         match event {
-            Event::Fault { what, .. } => state.tally.begun(what),
-            Event::Struck { what, .. } => state.tally.struck(what),
+            Event::FaultBegan { effect, .. } => state.effects.count_begun(effect),
+            Event::TookEffect { effect, .. } => state.effects.count_effect(effect),
             _ => {}
         }
         if let Some(file) = &mut state.file {
@@ -118,20 +118,20 @@ impl History {
         }
     }
 
-    /// A fault did something.
-    pub(crate) fn struck(&self, what: Effect, target: usize) {
-        self.note(Event::Struck { what, target });
+    /// Records that a fault took effect.
+    pub(crate) fn took_effect(&self, effect: Effect, target: usize) {
+        self.record(Event::TookEffect { effect, target });
     }
 
-    /// Something that must not be.
-    pub(crate) fn wrong(&self, what: String) {
-        self.state().wrong.push(what);
+    /// Records something that must not happen.
+    pub(crate) fn violation(&self, text: String) {
+        self.state().violations.push(text);
     }
 
-    /// Does a task's work; a panic of it is wrong.
+    /// Runs a task; a panic is a violation.
     pub(crate) async fn watch<T>(&self, task: impl Future<Output = T>) -> Option<T> {
         let done = AssertUnwindSafe(task).catch_unwind().await;
-        done.inspect_err(|_| self.wrong("a task panicked".to_owned())).ok()
+        done.inspect_err(|_| self.violation("a task panicked".to_owned())).ok()
     }
 
     pub(crate) fn offer(&self, member: usize) -> Identity {
@@ -147,10 +147,10 @@ impl History {
         state.judge.ack(id, Some(seq.0));
     }
 
-    /// A client gives a message up that was surely not stored.
+    /// A client gives up a message that was surely not stored.
     pub(crate) fn give_up(&self, id: Identity) {
         let mut state = self.state();
-        self.write(&mut state, Event::GivenUp { member: id.sender as usize, number: id.number });
+        self.write(&mut state, Event::GaveUp { member: id.sender as usize, number: id.number });
         state.judge.refuse(id);
     }
 
@@ -160,19 +160,19 @@ impl History {
         state.judge.show(member, seq.0, shown);
     }
 
-    /// Whether everything was answered, and everybody has all.
+    /// Whether every post was acked and every member has every message.
     pub(crate) fn is_complete(&self) -> bool {
         self.state().judge.is_complete()
     }
 
-    /// The verdict on all of it; what follows counts no more.
+    /// Returns the outcome. Later events are ignored.
     pub(crate) fn finish(&self) -> Outcome {
         let state = &mut *self.state();
         let judge = std::mem::replace(&mut state.judge, Judge::new(&[], &[]));
         Outcome {
             verdict: judge.finish(),
-            wrong: std::mem::take(&mut state.wrong),
-            tally: std::mem::take(&mut state.tally),
+            violations: std::mem::take(&mut state.violations),
+            effects: std::mem::take(&mut state.effects),
             hash: state.hash.finish(),
         }
     }

@@ -1,27 +1,27 @@
-//! The domain under every fault, in virtual time: from a seed, the same each time.
+//! Runs the domain under every kind of fault, in virtual time. The same seed gives the same history each time.
 
 #![cfg(test)]
 
-mod dice;
+mod active_faults;
+mod effects;
 mod history;
-mod tally;
-mod weather;
+mod rng;
 
 mod bus;
 mod clock;
-mod life;
+mod instance;
 mod log;
 mod presence;
 
 mod client;
 mod connection;
 mod node;
-mod roll;
+mod presence_oracle;
 mod server;
-mod visitor;
+mod transient_client;
 
 mod faults;
-mod world;
+mod simulation;
 
 mod progress;
 mod seeds;

@@ -1,4 +1,4 @@
-//! Where nodes leave word of their people: the product's memory presence, behind what Redis does to it.
+//! The presence store that all nodes share: the product's memory store, with the faults of Redis.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,116 +17,116 @@ use chorus::{
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::task::TaskTracker;
 
-use crate::{dice::Dice, history::History, tally::Effect, weather::Weather};
+use crate::{active_faults::ActiveFaults, effects::Effect, history::History, rng::SeededRng};
 
-/// Whispers under way to one node.
-const WHISPERS_MAX: usize = 64;
+/// Updates on their way to one node.
+const UPDATES_MAX: usize = 64;
 
-/// What all nodes share.
+/// The store that all nodes share.
 pub(crate) struct Registry {
     memory: MemoryPresenceCluster,
-    weather: Arc<Weather>,
+    faults: Arc<ActiveFaults>,
     history: Arc<History>,
-    dice: Mutex<Dice>,
+    rng: Mutex<SeededRng>,
     tracker: TaskTracker,
 }
 
 impl Registry {
     pub(crate) fn new(
-        weather: Arc<Weather>,
+        faults: Arc<ActiveFaults>,
         history: Arc<History>,
-        dice: Dice,
+        rng: SeededRng,
         tracker: TaskTracker,
     ) -> Arc<Self> {
-        let (memory, dice) = (MemoryPresenceCluster::default(), Mutex::new(dice));
-        Arc::new(Self { memory, weather, history, dice, tracker })
+        let (memory, rng) = (MemoryPresenceCluster::default(), Mutex::new(rng));
+        Arc::new(Self { memory, faults, history, rng, tracker })
     }
 
-    /// A node's way to it for one life; what the others whisper comes to `presence_updates`.
-    pub(crate) fn join(self: &Arc<Self>, node: usize, presence_updates: PresenceUpdates) -> Arc<Desk> {
-        let (to_inner, inner) = mpsc::channel(WHISPERS_MAX);
+    /// Connects a node instance; updates of the others go to `presence_updates`.
+    pub(crate) fn join(self: &Arc<Self>, node: usize, presence_updates: PresenceUpdates) -> Arc<StoreHandle> {
+        let (to_inner, inner) = mpsc::channel(UPDATES_MAX);
         let store = self.memory.join(to_inner);
-        self.tracker.spawn(self.clone().carry(node, inner, presence_updates));
-        Arc::new(Desk { registry: self.clone(), node, store })
+        self.tracker.spawn(self.clone().forward(node, inner, presence_updates));
+        Arc::new(StoreHandle { registry: self.clone(), node, store })
     }
 
     fn ms(&self, low: u64, high: u64) -> Duration {
-        self.dice.lock().unwrap_or_else(PoisonError::into_inner).ms(low, high)
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).ms(low, high)
     }
 
-    fn strikes(&self, what: Effect, node: usize, percent: u64) -> bool {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        let strikes = self.weather.rages(what, node) && dice.percent(percent);
-        if strikes {
-            self.history.struck(what, node);
+    fn applies(&self, effect: Effect, node: usize, percent: u64) -> bool {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let applies = self.faults.is_active(effect, node) && rng.percent(percent);
+        if applies {
+            self.history.took_effect(effect, node);
         }
-        strikes
+        applies
     }
 
-    /// Carries whispers to a node: they travel as hints do.
-    async fn carry(
+    /// Forwards updates to a node, subject to the same faults as hints.
+    async fn forward(
         self: Arc<Self>,
         node: usize,
         mut from: mpsc::Receiver<PresenceUpdate>,
         to: PresenceUpdates,
     ) {
-        while let Some(whisper) = from.recv().await {
-            if self.strikes(Effect::BusDown, node, 100) || self.strikes(Effect::HintLost, node, 60) {
+        while let Some(update) = from.recv().await {
+            if self.applies(Effect::BusDown, node, 100) || self.applies(Effect::HintLost, node, 60) {
                 continue;
             }
-            let late = self.strikes(Effect::HintLate, node, 60);
+            let late = self.applies(Effect::HintLate, node, 60);
             let (pause, to) = (self.ms(0, if late { 2_000 } else { 2 }), to.clone());
             self.tracker.spawn(async move {
                 sleep(pause).await;
-                let _ = to.try_send(whisper);
+                let _ = to.try_send(update);
             });
         }
     }
 }
 
-/// One node's way to the registry, for one life.
-pub(crate) struct Desk {
+/// One node instance's handle to the store.
+pub(crate) struct StoreHandle {
     registry: Arc<Registry>,
     node: usize,
     store: MemoryPresence,
 }
 
-impl Desk {
-    /// Asks, and is answered a little later, unless the bus is down.
-    async fn ask<T>(
+impl StoreHandle {
+    /// Runs a request with a short delay before and after it; fails while the bus is down.
+    async fn call<T>(
         &self,
-        question: impl Future<Output = Result<T, PresenceError>>,
+        request: impl Future<Output = Result<T, PresenceError>>,
     ) -> Result<T, PresenceError> {
         sleep(self.registry.ms(0, 3)).await;
-        if self.registry.strikes(Effect::BusDown, self.node, 100) {
-            return Err(PresenceError(anyhow!("it cannot be reached")));
+        if self.registry.applies(Effect::BusDown, self.node, 100) {
+            return Err(PresenceError(anyhow!("the store cannot be reached")));
         }
-        let answer = question.await;
+        let result = request.await;
         sleep(self.registry.ms(0, 3)).await;
-        answer
+        result
     }
 }
 
 #[async_trait]
-impl PresenceStore for Desk {
+impl PresenceStore for StoreHandle {
     async fn renew(&self, status: &NodeStatus, lease: Duration) -> Result<bool, PresenceError> {
-        self.ask(self.store.renew(status, lease)).await
+        self.call(self.store.renew(status, lease)).await
     }
 
     async fn nodes(&self) -> Result<Vec<(NodeInstance, NodeStatus)>, PresenceError> {
-        self.ask(self.store.nodes()).await
+        self.call(self.store.nodes()).await
     }
 
     async fn publish(&self, rosters: &[(RoomName, Roster)]) -> Result<(), PresenceError> {
-        self.ask(self.store.publish(rosters)).await
+        self.call(self.store.publish(rosters)).await
     }
 
     async fn fetch(&self, rooms: &[RoomName]) -> Result<Vec<Vec<(NodeInstance, Roster)>>, PresenceError> {
-        self.ask(self.store.fetch(rooms)).await
+        self.call(self.store.fetch(rooms)).await
     }
 
     async fn withdraw(&self) -> Result<(), PresenceError> {
-        self.ask(self.store.withdraw()).await
+        self.call(self.store.withdraw()).await
     }
 
     fn publish_typing(&self, room: &RoomName, author: &Author) {

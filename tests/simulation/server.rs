@@ -1,4 +1,4 @@
-//! A node's end of a connection: what the gateway does, without Socket.IO.
+//! The node's end of a connection: what the gateway does, without Socket.IO.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,33 +27,33 @@ use tokio::{
 
 use crate::{
     connection::{Connection, Packet, Post},
-    tally::Effect,
+    effects::Effect,
 };
 
-/// How long a client may take nothing.
+/// How long a client may take nothing before it is cut.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// Posts of one run.
-const RUN_MAX: usize = 4;
-/// Messages of a page, as the session is told, and those that fit when it is written.
+/// Posts in one batch.
+const BATCH_MAX: usize = 4;
+/// The capacity for a page that the session is told, and how many messages then really fit.
 const PAGE_MESSAGES: usize = 40;
 const PAGE_FITS: usize = 12;
-/// Places in the buffer that news of people leave to messages and answers.
-const PLACES_LEFT: usize = 4;
+/// Buffer slots that presence events leave to messages and responses.
+const RESERVED_SLOTS: usize = 4;
 
-/// How a client speaks.
+/// The protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// `/chat`: many posts at one time, in their order across refusals; catches up in pages.
+pub(crate) enum Protocol {
+    /// `/chat`: several posts in flight, ordered across refusals; catches up in pages.
     Native,
-    /// `/`: one post at a time, and no answer to one that may pass later.
+    /// `/`: one post at a time, and no response to a retryable error.
     Tutorial,
-    /// The HTTP API, one post at a time; it listens as `/chat` does.
+    /// The HTTP API: one post at a time; receives messages as on `/chat`.
     Api,
 }
 
-/// What a client brings.
-pub(crate) struct Hello {
-    pub(crate) dialect: Dialect,
+/// What a client sends when it connects.
+pub(crate) struct ConnectRequest {
+    pub(crate) protocol: Protocol,
     pub(crate) author: Author,
     pub(crate) rooms: Vec<(RoomName, Epoch, Seq)>,
 }
@@ -81,22 +81,22 @@ impl AnySender {
     }
 }
 
-/// The node's end.
+/// The node's end of a connection.
 pub(crate) struct Server {
     pub(crate) chat: Arc<ChatService>,
     pub(crate) presence: Arc<PresenceTracker>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) sender: AnySender,
-    pub(crate) hello: Hello,
+    pub(crate) connect: ConnectRequest,
 }
 
 impl Server {
-    /// Lives as long as the connection. What was read of it before it went is still stored.
+    /// Runs until the connection is closed. Posts that were read before that are still stored.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<(PostIndex, Post)>) {
         let ended = self.connection.closed().clone();
         let (chat, connection, paged) =
-            (self.chat.clone(), self.connection.clone(), self.hello.dialect != Dialect::Tutorial);
-        let participant = paged.then(|| Participant::new(&self.presence, self.hello.author.clone()));
+            (self.chat.clone(), self.connection.clone(), self.connect.protocol != Protocol::Tutorial);
+        let participant = paged.then(|| Participant::new(&self.presence, self.connect.author.clone()));
         let session = chat.session(participant.clone(), ended.clone());
         let events_connection = connection.clone();
         let out = Sink { drains: AsyncMutex::new(connection.drains()), connection, paged };
@@ -110,9 +110,9 @@ impl Server {
             loop {
                 tokio::select! {
                     biased;
-                    taken = queue.recv_many(&mut batch, RUN_MAX) => match taken {
+                    taken = queue.recv_many(&mut batch, BATCH_MAX) => match taken {
                         0 => break,
-                        _ => self.take(std::mem::take(&mut batch), &mut drains).await,
+                        _ => self.post_batch(std::mem::take(&mut batch), &mut drains).await,
                     },
                     () = &mut closing, if !queue.is_closed() => queue.close(),
                 }
@@ -128,8 +128,8 @@ impl Server {
 
     async fn begin(&mut self, session: &Arc<Session>, drains: &mut watch::Receiver<()>) {
         let mut entered = Vec::new();
-        for (room, epoch, seq) in std::mem::take(&mut self.hello.rooms) {
-            let epoch = Some(epoch).filter(|_| self.hello.dialect != Dialect::Tutorial);
+        for (room, epoch, seq) in std::mem::take(&mut self.connect.rooms) {
+            let epoch = Some(epoch).filter(|_| self.connect.protocol != Protocol::Tutorial);
             let start = Start::After { epoch, seq, or_newest: 0 };
             match self.join(session, &room, start).await {
                 Some(room) => entered.push(room),
@@ -140,14 +140,14 @@ impl Server {
         self.push(Packet::Session(recovered), drains).await;
         let rooms: Vec<_> = entered.iter().map(|entered| entered.name().clone()).collect();
         entered.into_iter().for_each(Entered::follow);
-        // What clients ask when they have joined.
-        for room in rooms.into_iter().filter(|_| self.hello.dialect != Dialect::Tutorial) {
+        // Clients ask for the members once they have joined.
+        for room in rooms.into_iter().filter(|_| self.connect.protocol != Protocol::Tutorial) {
             let members = self.presence.members(&room).await;
             self.push(Packet::Members(room, members.list), drains).await;
         }
     }
 
-    /// Joins as soon as the log can be read, or has the client come back.
+    /// Joins as soon as the log can be read, or cuts the client, which then reconnects.
     async fn join(&self, session: &Arc<Session>, room: &RoomName, start: Start) -> Option<Entered> {
         let tries = async {
             loop {
@@ -165,18 +165,19 @@ impl Server {
         })
     }
 
-    async fn take(&mut self, batch: Vec<(PostIndex, Post)>, drains: &mut watch::Receiver<()>) {
+    /// Stores a batch of posts and responds to each.
+    async fn post_batch(&mut self, batch: Vec<(PostIndex, Post)>, drains: &mut watch::Receiver<()>) {
         let acks: Vec<_> = batch.iter().map(|(_, post)| (post.room, post.ack)).collect();
-        let run = batch.into_iter().map(|(index, post)| (index, parsed(post)));
-        let outcomes = if self.hello.dialect == Dialect::Api {
-            self.post_each(run.map(|(_, post)| post).collect()).await
+        let posts = batch.into_iter().map(|(index, post)| (index, parse(post)));
+        let outcomes = if self.connect.protocol == Protocol::Api {
+            self.post_each(posts.map(|(_, post)| post).collect()).await
         } else {
-            self.sender.post(run.collect()).await
+            self.sender.post(posts.collect()).await
         };
         for ((room, ack), outcome) in acks.into_iter().zip(outcomes) {
-            let passes = outcome.as_ref().is_err_and(PostError::is_retryable);
-            if self.hello.dialect != Dialect::Tutorial || !passes {
-                self.push(Packet::Answer { room, ack, outcome }, drains).await;
+            let is_retryable = outcome.as_ref().is_err_and(PostError::is_retryable);
+            if self.connect.protocol != Protocol::Tutorial || !is_retryable {
+                self.push(Packet::Response { room, ack, outcome }, drains).await;
             }
         }
     }
@@ -184,19 +185,19 @@ impl Server {
     async fn post_each(&self, posts: Vec<post::Post>) -> Vec<Result<Receipt, PostError>> {
         let mut outcomes = Vec::new();
         for post in posts {
-            outcomes.push(self.chat.post(&self.hello.author, post).await);
+            outcomes.push(self.chat.post(&self.connect.author, post).await);
         }
         outcomes
     }
 
-    /// Sends a packet when there is room for it. A client that makes none is cut.
+    /// Sends a packet once there is a free slot. A client that frees none in time is cut.
     async fn push(&self, packet: Packet, drains: &mut watch::Receiver<()>) {
-        let room = async {
-            while self.connection.room() == 0 {
+        let free_slot = async {
+            while self.connection.free_slots() == 0 {
                 let _ = drains.changed().await;
             }
         };
-        match self.connection.closed().run_until_cancelled(timeout(PATIENCE, room)).await {
+        match self.connection.closed().run_until_cancelled(timeout(PATIENCE, free_slot)).await {
             Some(Ok(())) => drop(self.connection.push(packet)),
             Some(Err(_)) => self.connection.cut(),
             None => {}
@@ -204,25 +205,26 @@ impl Server {
     }
 }
 
-/// Tells a client the news of its rooms' people, when messages leave room for it. It does not end.
+/// Sends presence events to a client when messages leave slots for them. It never returns.
 async fn emit_events(connection: &Connection, participant: &Participant) {
     let mut drains = connection.drains();
     loop {
         let event = participant.next_event().await;
-        while connection.room() <= PLACES_LEFT || !connection.push(Packet::Presence(event.clone())) {
+        while connection.free_slots() <= RESERVED_SLOTS || !connection.push(Packet::Presence(event.clone())) {
             let _ = drains.changed().await;
         }
     }
 }
 
-fn parsed(post: Post) -> post::Post {
-    let kind = post.of.map(|_| Kind::Edit);
+fn parse(post: Post) -> post::Post {
+    let kind = post.target.map(|_| Kind::Edit);
     let kind = kind.as_ref().map(Kind::as_str);
-    let body = PostBody::new(kind, post.of.map(|of| of.0), &post.text, 1_000).expect("a short text");
+    let body =
+        PostBody::new(kind, post.target.map(|target| target.0), &post.text, 1_000).expect("a short text");
     post::Post { room: post.name, nonce: Some(post.nonce), body, trace: None }
 }
 
-/// A socket that has what its client reads, and no more.
+/// The session's socket: the connection's buffer.
 struct Sink {
     connection: Arc<Connection>,
     drains: AsyncMutex<watch::Receiver<()>>,
@@ -235,7 +237,7 @@ impl MessageSink for Sink {
         match pace {
             Pace::CatchUp if self.paged && self.connection.takes_page() => PAGE_MESSAGES,
             Pace::CatchUp if self.paged => 0,
-            Pace::Live | Pace::CatchUp => self.connection.room(),
+            Pace::Live | Pace::CatchUp => self.connection.free_slots(),
         }
     }
 
@@ -252,15 +254,15 @@ impl MessageSink for Sink {
             messages.iter().take_while(push).count()
         };
         if taken < messages.len() {
-            self.connection.history().struck(Effect::BufferFull, 0);
+            self.connection.history().took_effect(Effect::BufferFull, 0);
         }
         taken
     }
 
     fn history_truncated(&self, room: &RoomName, after: Seq, upto: Seq) -> bool {
-        self.connection
-            .history()
-            .wrong(format!("a client was told that {room} has lost what is after {after} up to {upto}"));
+        self.connection.history().violation(format!(
+            "a client was told that history of {room} after {after} up to {upto} is gone"
+        ));
         true
     }
 

@@ -1,4 +1,4 @@
-//! A small Socket.IO client over a websocket: it reads only when it is asked to.
+//! A small Socket.IO client over a websocket. It reads only when a test asks for something.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::within;
 
-/// The connection is gone.
+/// The connection was closed.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
@@ -36,9 +36,9 @@ pub(crate) fn texts(shown: &[Shown]) -> Vec<&str> {
     shown.iter().map(|message| message.text.as_str()).collect()
 }
 
-/// The rooms of an answer, each with its head: `lobby 10`.
-pub(crate) fn heads(answer: &Value) -> Vec<String> {
-    let rooms = answer["rooms"].as_array().expect("a list of rooms").iter();
+/// The rooms of a response, each with its head: `lobby 10`.
+pub(crate) fn heads(response: &Value) -> Vec<String> {
+    let rooms = response["rooms"].as_array().expect("a list of rooms").iter();
     rooms.map(|room| format!("{} {}", room["room"].as_str().unwrap(), room["head"])).collect()
 }
 
@@ -46,17 +46,17 @@ pub(crate) fn heads(answer: &Value) -> Vec<String> {
 pub(crate) struct Client {
     ws: WebSocketStream<TcpStream>,
     namespace: &'static str,
-    /// What the node said first on `/chat`.
+    /// The `session` event, the first on `/chat`.
     pub(crate) session: Value,
-    /// Heard, and not asked for yet.
+    /// Received, but not asked for yet.
     events: VecDeque<(String, Vec<Value>)>,
     shown: VecDeque<Shown>,
     acks: HashMap<u64, Vec<Value>>,
-    asked: u64,
+    ack_number: u64,
 }
 
 impl Client {
-    /// Connects; the error is what a refused client is told, or null if the connection failed.
+    /// Connects. The error is the refusal's payload, or null if the connection failed.
     pub(crate) async fn connect(
         addr: SocketAddr,
         namespace: &'static str,
@@ -65,7 +65,7 @@ impl Client {
         Self::connect_with_buffer(addr, namespace, auth, None).await
     }
 
-    /// With a receive buffer of so many bytes, so that a node soon notices that the client does not read.
+    /// Connects with a receive buffer of this size, so that a node soon notices that the client does not read.
     pub(crate) async fn connect_with_buffer(
         addr: SocketAddr,
         namespace: &'static str,
@@ -76,7 +76,7 @@ impl Client {
         Self::connect_over(tcp, namespace, auth).await
     }
 
-    /// Over a connection that is there.
+    /// Connects over an existing TCP connection.
     pub(crate) async fn connect_over(
         tcp: TcpStream,
         namespace: &'static str,
@@ -84,23 +84,23 @@ impl Client {
     ) -> Result<Self, Value> {
         let ws = websocket(tcp).await.map_err(|_| Value::Null)?;
         let (events, shown, acks) = Default::default();
-        let mut client = Self { ws, namespace, session: Value::Null, events, shown, acks, asked: 0 };
+        let mut client = Self { ws, namespace, session: Value::Null, events, shown, acks, ack_number: 0 };
         let connected = async {
             client.send(&format!("40{}{auth}", client.prefix())).await?;
             client.read_text().await
         };
-        let answer = within("a socket is connected", connected).await.map_err(|Gone| Value::Null)?;
-        if let Some(error) = answer.strip_prefix(&format!("44{}", client.prefix())) {
+        let response = within("a socket is connected", connected).await.map_err(|Gone| Value::Null)?;
+        if let Some(error) = response.strip_prefix(&format!("44{}", client.prefix())) {
             return Err(serde_json::from_str(error).unwrap());
         }
-        assert!(answer.starts_with("40"), "{answer}");
+        assert!(response.starts_with("40"), "{response}");
         if namespace == "/chat" {
             client.session = client.next("session").await.map_err(|Gone| Value::Null)?.remove(0);
         }
         Ok(client)
     }
 
-    /// A packet's namespace, which `/` leaves out.
+    /// The namespace's prefix in a packet; empty for `/`.
     fn prefix(&self) -> String {
         if self.namespace == "/" { String::new() } else { format!("{},", self.namespace) }
     }
@@ -116,27 +116,27 @@ impl Client {
 
     /// Emits an event that asks for an ack, and returns the ack's number.
     pub(crate) async fn emit(&mut self, event: &str, mut args: Vec<Value>) -> Result<u64, Gone> {
-        self.asked += 1;
+        self.ack_number += 1;
         args.insert(0, event.into());
-        let packet = format!("42{}{}{}", self.prefix(), self.asked, Value::Array(args));
+        let packet = format!("42{}{}{}", self.prefix(), self.ack_number, Value::Array(args));
         self.send(&packet).await?;
-        Ok(self.asked)
+        Ok(self.ack_number)
     }
 
-    /// The arguments of an ack.
+    /// Waits for an ack and returns its arguments.
     pub(crate) async fn try_ack(&mut self, number: u64) -> Result<Vec<Value>, Gone> {
         loop {
             if let Some(args) = self.acks.remove(&number) {
                 return Ok(args);
             }
-            within(&format!("ack {number} comes"), self.hear()).await?;
+            within(&format!("ack {number} comes"), self.read_packet()).await?;
         }
     }
 
-    /// The arguments of those acks that come before nothing comes for `patience`.
+    /// The arguments of each of these acks; `None` for those that have not come once nothing came for `patience`.
     pub(crate) async fn acks(&mut self, numbers: &[u64], patience: Duration) -> Vec<Option<Vec<Value>>> {
         while !numbers.iter().all(|number| self.acks.contains_key(number)) {
-            if !matches!(timeout(patience, self.hear()).await, Ok(Ok(()))) {
+            if !matches!(timeout(patience, self.read_packet()).await, Ok(Ok(()))) {
                 break;
             }
         }
@@ -147,7 +147,7 @@ impl Client {
         self.try_ack(number).await.expect("the connection holds")
     }
 
-    /// Asks on `/chat` and returns the answer.
+    /// Sends a request on `/chat` and returns the response.
     pub(crate) async fn ask(&mut self, event: &str, request: Value) -> Value {
         let number = self.emit(event, vec![request]).await.expect("the connection holds");
         self.ack(number).await.remove(0)
@@ -159,14 +159,14 @@ impl Client {
         self.try_ack(number).await
     }
 
-    /// Posts to the lobby, and expects that it is stored.
+    /// Posts to the lobby and checks that it is stored.
     pub(crate) async fn say(&mut self, text: &str) {
         let nonce: String = text.chars().take(100).collect();
         let args = self.try_say(text, &nonce).await.expect("the connection holds");
         assert!(args.is_empty() || args[0]["ok"]["seq"].is_u64(), "{args:?}");
     }
 
-    /// Posts to the lobby and does not wait.
+    /// Posts to the lobby without waiting, and returns the ack's number.
     pub(crate) async fn post(&mut self, text: &str, nonce: &str) -> Result<u64, Gone> {
         match self.namespace {
             "/" => self.emit("chat message", vec![text.into(), nonce.into()]).await,
@@ -174,25 +174,25 @@ impl Client {
         }
     }
 
-    /// The arguments of the next event of this name, other than a message.
+    /// The arguments of the next event of this name, which is not a message.
     pub(crate) async fn next(&mut self, event: &str) -> Result<Vec<Value>, Gone> {
         loop {
-            if let Some(place) = self.events.iter().position(|(name, _)| name == event) {
-                return Ok(self.events.remove(place).unwrap().1);
+            if let Some(index) = self.events.iter().position(|(name, _)| name == event) {
+                return Ok(self.events.remove(index).unwrap().1);
             }
-            within(&format!("event {event:?} comes"), self.hear()).await?;
+            within(&format!("event {event:?} comes"), self.read_packet()).await?;
         }
     }
 
-    /// The next message, alone or out of a page.
+    /// The next message, by itself or from a page.
     pub(crate) async fn try_message(&mut self) -> Result<Shown, Gone> {
         while self.shown.is_empty() {
-            within("a message comes", self.hear()).await?;
+            within("a message comes", self.read_packet()).await?;
         }
         Ok(self.shown.pop_front().unwrap())
     }
 
-    /// The next so many messages.
+    /// The next `count` messages.
     pub(crate) async fn messages(&mut self, count: usize) -> Vec<Shown> {
         let mut messages = Vec::new();
         while messages.len() < count {
@@ -201,7 +201,7 @@ impl Client {
         messages
     }
 
-    /// All messages that come before the connection ends.
+    /// All messages until the connection is closed.
     pub(crate) async fn messages_until_gone(&mut self) -> Vec<Shown> {
         let mut messages = Vec::new();
         while let Ok(message) = self.try_message().await {
@@ -210,20 +210,20 @@ impl Client {
         messages
     }
 
-    /// Expects that no message comes for a while.
+    /// Checks that no message comes for a while.
     pub(crate) async fn expect_silence(&mut self, duration: Duration) {
         let message = timeout(duration, self.try_message()).await;
-        assert!(message.is_err(), "nothing was to come: {message:?}");
+        assert!(message.is_err(), "unexpected: {message:?}");
     }
 
-    /// Waits until the node ends the connection; events that come before are stepped over.
+    /// Waits until the node closes the connection, and skips the events before that.
     pub(crate) async fn closed(&mut self, why: &str) {
         let what = format!("the connection is closed, because of {why}");
-        within(&what, async { while self.hear().await.is_ok() {} }).await;
+        within(&what, async { while self.read_packet().await.is_ok() {} }).await;
     }
 
-    /// Takes one packet from the socket: pages and heartbeats are answered at once.
-    async fn hear(&mut self) -> Result<(), Gone> {
+    /// Reads one packet, and acks a page or answers a heartbeat at once.
+    async fn read_packet(&mut self) -> Result<(), Gone> {
         let packet = self.read_text().await?;
         if packet == "1" {
             return Err(Gone);
@@ -244,7 +244,7 @@ impl Client {
                     self.send(&format!("43{}{number}[]", self.prefix())).await?;
                 }
                 let event = args.remove(0).as_str().expect("an event has a name").to_owned();
-                self.take(event, args);
+                self.sort_event(event, args);
             }
             "3" => {
                 self.acks.insert(number.expect("an ack has a number"), args);
@@ -254,9 +254,10 @@ impl Client {
         Ok(())
     }
 
-    fn take(&mut self, event: String, args: Vec<Value>) {
+    /// Queues an event: messages for themselves, others by name.
+    fn sort_event(&mut self, event: String, args: Vec<Value>) {
         let native = |message: &Value| Shown {
-            seq: message["seq"].as_u64().expect("a message has a place"),
+            seq: message["seq"].as_u64().expect("a message has a seq"),
             text: message["text"].as_str().expect("a message has a text").to_owned(),
         };
         match (event.as_str(), args.as_slice()) {
@@ -270,7 +271,7 @@ impl Client {
         }
     }
 
-    /// The next packet that is no heartbeat.
+    /// The next packet that is not a heartbeat.
     async fn read_text(&mut self) -> Result<String, Gone> {
         loop {
             match self.ws.next().await {

@@ -1,4 +1,4 @@
-//! A real OTLP receiver: what nodes export over gRPC, as it came.
+//! A real OTLP receiver over gRPC, which records the spans that nodes export.
 
 use std::{
     net::SocketAddr,
@@ -19,7 +19,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 
-/// A span and the node that sent it.
+/// A span, and the node that sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) node: String,
@@ -27,7 +27,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// A whole number that the span was given.
+    /// An integer attribute of the span.
     pub(crate) fn number(&self, key: &str) -> Option<i64> {
         match value(&self.span.attributes, key)? {
             Value::IntValue(number) => Some(*number),
@@ -60,7 +60,7 @@ impl Collector {
         format!("http://{}", self.addr)
     }
 
-    /// All spans so far.
+    /// All spans received so far.
     pub(crate) fn spans(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! A small file system of a test's own, which it may fill.
+//! A small file system for one test, which can be filled.
 
 use std::{
     fs::{self, File},
@@ -10,13 +10,13 @@ use std::{
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-/// A tmpfs; it goes with its test.
+/// A tmpfs, unmounted when this is dropped.
 pub(crate) struct Disk {
     dir: TempDir,
 }
 
 impl Disk {
-    /// A disk of so many mebibytes.
+    /// A disk of this many mebibytes.
     pub(crate) fn of(mib: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={mib}m");
@@ -34,7 +34,7 @@ impl Disk {
         self.dir.path().join("filler")
     }
 
-    /// Leaves no room at all.
+    /// Fills it to the last byte.
     pub(crate) fn fill(&self) {
         let mut filler = File::options().create(true).append(true).open(self.filler()).unwrap();
         for size in [64 * 1_024, 4_096, 1] {
@@ -42,7 +42,7 @@ impl Disk {
         }
     }
 
-    /// Makes room again.
+    /// Frees the space that [`fill`](Self::fill) took.
     pub(crate) fn empty(&self) {
         fs::remove_file(self.filler()).unwrap();
     }
@@ -50,7 +50,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: a node that is being killed may still hold a file.
+        // Lazily, because a node that is being killed may still hold a file.
         let _ = as_root("umount").arg("--lazy").arg(self.dir.path()).status();
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP request a connection.
+//! An HTTP client with one connection per request.
 
 use std::{io, net::SocketAddr};
 
@@ -22,13 +22,13 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The refusal's code.
+    /// The error code of a refusal.
     pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("a refusal has a code").to_owned()
     }
 }
 
-/// Sends a request and reads the answer to its end; HTTP/1.0, so that it comes in one piece.
+/// Sends a request and reads the whole response. It speaks HTTP/1.0, so that the response is not chunked.
 pub(crate) async fn request(
     addr: SocketAddr,
     method: &str,
@@ -38,15 +38,15 @@ pub(crate) async fn request(
 ) -> io::Result<Response> {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("{method} {path} HTTP/1.0\r\nHost: chorus\r\nContent-Length: {}\r\n", body.len());
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let exchange = async {
         let mut tcp = TcpStream::connect(addr).await?;
         tcp.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).await?;
-        tcp.read_to_end(&mut answer).await
+        tcp.read_to_end(&mut response).await
     };
-    within("an HTTP answer comes", exchange).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    within("an HTTP response comes", exchange).await?;
+    let response = String::from_utf8_lossy(&response);
+    let (head, body) = response.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
     Ok(Response { status, head: head.to_lowercase(), body: body.to_owned() })

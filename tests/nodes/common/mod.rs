@@ -13,7 +13,7 @@ pub(crate) mod polling;
 pub(crate) mod redis;
 pub(crate) mod traffic;
 
-/// The longest that anything may take on a busy machine.
+/// How long anything may take, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `condition` holds.
@@ -26,12 +26,12 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     .await;
 }
 
-/// Waits for what must come.
+/// Waits for something that must happen, and panics if it takes too long.
 pub(crate) async fn within<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"))
 }
 
-/// Waits until an asynchronous question is answered with yes.
+/// Waits until an asynchronous condition holds.
 pub(crate) async fn until_async(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     within(what, async {
         while !condition().await {

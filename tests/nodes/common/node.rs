@@ -1,4 +1,4 @@
-//! Real `chorus` processes, and clusters of them on one file and one Redis.
+//! Real `chorus` processes, and clusters of them that share a log file and a Redis.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -24,15 +24,15 @@ use super::{
     until, within,
 };
 
-/// Tests run beside each other, but not beside one that needs the whole machine.
+/// Tests run in parallel, except beside one that needs the whole machine.
 static MACHINE: RwLock<()> = RwLock::const_new(());
 
 enum Machine {
-    Shared { _place: RwLockReadGuard<'static, ()> },
-    Alone { _place: RwLockWriteGuard<'static, ()> },
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
-/// The program with nothing set but what the test sets, in a folder without a chorus.toml.
+/// The program with these settings alone, in a folder without a chorus.toml.
 pub(crate) fn chorus(dir: &Path, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
     command.env_clear().current_dir(dir).stdin(Stdio::null());
@@ -40,7 +40,7 @@ pub(crate) fn chorus(dir: &Path, settings: &[(String, String)]) -> Command {
     command
 }
 
-/// The same without root's right to pass over a file's permissions, as in a container.
+/// The same command without root's power to ignore file permissions, as in a container.
 fn unprivileged(command: &Command) -> Command {
     let mut less = Command::new("/usr/bin/setpriv");
     less.arg("--bounding-set=-dac_override,-dac_read_search").arg(command.get_program());
@@ -54,7 +54,7 @@ fn variable(setting: &str) -> String {
     format!("CHORUS_{}", setting.replace('.', "__").to_uppercase())
 }
 
-/// One process. It is killed when this is dropped.
+/// One node's process, killed when this is dropped.
 pub(crate) struct Node {
     child: Child,
     addr: SocketAddr,
@@ -87,7 +87,7 @@ impl Node {
         node
     }
 
-    /// What it says it listens on.
+    /// The port that it logs once it is ready.
     fn port(&self) -> Option<u16> {
         let log = self.log.lock().unwrap();
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -99,12 +99,12 @@ impl Node {
         self.addr
     }
 
-    /// All that it wrote so far.
+    /// Everything that it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Ends it as a power cut would end the process.
+    /// Kills it by SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -115,23 +115,23 @@ impl Node {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    /// Stops it where it is, as a paused container.
+    /// Stops it where it is, like a paused container.
     pub(crate) fn freeze(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
     }
 
-    /// Lets it go on.
+    /// Continues it after a freeze.
     pub(crate) fn thaw(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
 
-    /// Waits until it stands still, frozen by whomever.
+    /// Waits until it is frozen, by whatever means.
     pub(crate) async fn frozen(&self) {
         let stat = format!("/proc/{}/stat", self.child.id());
         until("a node is frozen", || std::fs::read_to_string(&stat).unwrap().contains(") T ")).await;
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has exited by itself.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let mut status = None;
         until("a node ends", || {
@@ -142,7 +142,7 @@ impl Node {
         status.unwrap()
     }
 
-    /// The memory that it occupies now.
+    /// Its resident memory.
     pub(crate) fn rss_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -157,19 +157,19 @@ impl Node {
         request(self.addr, "POST", path, headers, body).await.expect("the node answers")
     }
 
-    /// The sum of a metric's series whose names begin so.
+    /// The sum of all series that begin with `series`.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         let text = self.get("/metrics").await.body;
         let values = text.lines().filter(|line| line.starts_with(series));
         values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     }
 
-    /// A connected client of `/chat`.
+    /// A connected client on `/chat`.
     pub(crate) async fn native(&self, auth: Value) -> Client {
-        Client::connect(self.addr, "/chat", auth).await.expect("the node lets the client in")
+        Client::connect(self.addr, "/chat", auth).await.expect("the node accepts the client")
     }
 
-    /// A connected client of `/chat` that is in the lobby, from its first message on.
+    /// A connected client on `/chat` that has joined the lobby with its whole history.
     pub(crate) async fn in_lobby(&self) -> Client {
         let mut client = self.native(json!({})).await;
         let joined = client.ask("join", json!({ "room": "lobby", "history": 1_000 })).await;
@@ -177,13 +177,13 @@ impl Node {
         client
     }
 
-    /// A connected client of `/` with all messages from the first one on.
+    /// A connected client on `/` that gets the whole history.
     pub(crate) async fn tutorial(&self) -> Client {
         self.tutorial_after(json!({ "serverOffset": 0 })).await
     }
 
     pub(crate) async fn tutorial_after(&self, auth: Value) -> Client {
-        Client::connect(self.addr, "/", auth).await.expect("the node lets the client in")
+        Client::connect(self.addr, "/", auth).await.expect("the node accepts the client")
     }
 }
 
@@ -197,13 +197,13 @@ impl Drop for Node {
     }
 }
 
-/// What a cluster is made of, before it starts.
+/// A cluster's configuration, before it starts.
 pub(crate) struct Plan {
     nodes: usize,
     settings: Vec<(String, String)>,
     redis: Redis,
     alone: bool,
-    /// Where the cluster's folder is, if not where temporary files are.
+    /// Where the cluster's folder is made, if not in the default temporary folder.
     within: Option<PathBuf>,
     unprivileged: bool,
 }
@@ -222,31 +222,31 @@ impl Plan {
         self
     }
 
-    /// Redis is set and does not run yet.
+    /// Redis is configured and does not run yet.
     pub(crate) fn with_redis_down(mut self) -> Self {
         self.redis = Redis::Down;
         self
     }
 
-    /// No Redis is set.
+    /// No Redis is configured.
     pub(crate) fn without_redis(mut self) -> Self {
         self.redis = Redis::Unset;
         self
     }
 
-    /// With its folder, and so its log, in this one.
+    /// Puts its folder, and so its log, in this one.
     pub(crate) fn within(mut self, folder: &Path) -> Self {
         self.within = Some(folder.to_owned());
         self
     }
 
-    /// A file's permissions hold for its nodes, whoever runs the tests.
+    /// File permissions apply to its nodes, even if root runs the tests.
     pub(crate) fn without_privileges(mut self) -> Self {
         self.unprivileged = true;
         self
     }
 
-    /// No other cluster runs meanwhile.
+    /// No other cluster runs at the same time.
     pub(crate) fn alone(mut self) -> Self {
         self.alone = true;
         self
@@ -254,8 +254,8 @@ impl Plan {
 
     pub(crate) async fn start(self) -> Cluster {
         let machine = match self.alone {
-            true => Machine::Alone { _place: MACHINE.write().await },
-            false => Machine::Shared { _place: MACHINE.read().await },
+            true => Machine::Alone { _guard: MACHINE.write().await },
+            false => Machine::Shared { _guard: MACHINE.read().await },
         };
         let dir = self.within.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
         let redis = match self.redis {
@@ -292,7 +292,7 @@ impl Plan {
     }
 }
 
-/// Nodes that share a file and a Redis; both are their test's own.
+/// Nodes that share a log file and a Redis, which belong to one test.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) redis: RedisServer,
@@ -334,12 +334,12 @@ impl Cluster {
         self.nodes.last().unwrap()
     }
 
-    /// A file in the cluster's folder, which is every node's current one.
+    /// A file in the cluster's folder, the working directory of all nodes.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Runs the program once more with the cluster's settings.
+    /// A command that runs the program with the cluster's settings.
     pub(crate) fn chorus(&self) -> Command {
         chorus(self.dir.path(), &self.settings)
     }

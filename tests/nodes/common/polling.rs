@@ -1,4 +1,4 @@
-//! The polling transport, request by request.
+//! A client on the polling transport, driven request by request.
 
 use std::net::SocketAddr;
 
@@ -8,45 +8,45 @@ use super::http::request;
 
 const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// A session that polls, and nothing else.
+/// An Engine.IO session that only polls.
 pub(crate) struct Polling {
     pub(crate) addr: SocketAddr,
     pub(crate) path: String,
-    /// Heard, and not asked for yet.
-    heard: Vec<String>,
+    /// Received, but not asked for yet.
+    received: Vec<String>,
 }
 
 impl Polling {
-    /// Opens a session, connects its socket and hears of that.
+    /// Opens a session and connects its socket with the packet `connect`.
     pub(crate) async fn open(addr: SocketAddr, connect: &str) -> Self {
         let opened = request(addr, "GET", OPEN, &[], "").await.unwrap();
-        let hello: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
-        let path = format!("{OPEN}&sid={}", hello["sid"].as_str().unwrap());
-        let mut session = Self { addr, path, heard: Vec::new() };
+        let handshake: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
+        let path = format!("{OPEN}&sid={}", handshake["sid"].as_str().unwrap());
+        let mut session = Self { addr, path, received: Vec::new() };
         session.send(connect).await;
         let connected = &connect[..connect.find('{').unwrap_or(connect.len())];
-        let mut heard = Vec::new();
-        while !heard.iter().any(|packet: &String| packet.starts_with(connected)) {
-            heard.extend(session.poll().await);
+        let mut received = Vec::new();
+        while !received.iter().any(|packet: &String| packet.starts_with(connected)) {
+            received.extend(session.poll().await);
         }
-        heard.retain(|packet| !packet.starts_with(connected));
-        session.heard = heard;
+        received.retain(|packet| !packet.starts_with(connected));
+        session.received = received;
         session
     }
 
     pub(crate) async fn send(&self, packet: &str) {
-        let answer = request(self.addr, "POST", &self.path, &[], packet).await.unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = request(self.addr, "POST", &self.path, &[], packet).await.unwrap();
+        assert_eq!(response.status, 200, "{response:?}");
     }
 
-    /// The packets of one poll, or what was heard before; heartbeats are answered.
+    /// The packets of one poll, or those received earlier. A heartbeat is answered.
     pub(crate) async fn poll(&mut self) -> Vec<String> {
-        if !self.heard.is_empty() {
-            return std::mem::take(&mut self.heard);
+        if !self.received.is_empty() {
+            return std::mem::take(&mut self.received);
         }
-        let answer = request(self.addr, "GET", &self.path, &[], "").await.unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let packets: Vec<String> = answer.body.split('\u{1e}').map(str::to_owned).collect();
+        let response = request(self.addr, "GET", &self.path, &[], "").await.unwrap();
+        assert_eq!(response.status, 200, "{response:?}");
+        let packets: Vec<String> = response.body.split('\u{1e}').map(str::to_owned).collect();
         if packets.iter().any(|packet| packet == "2") {
             self.send("3").await;
         }
@@ -65,7 +65,7 @@ impl Polling {
         }
     }
 
-    /// Polls until so many messages of `/` came, and returns their places.
+    /// Polls until `count` messages on `/` have come, and returns their seqs.
     pub(crate) async fn seqs(&mut self, count: usize) -> Vec<u64> {
         let mut seqs = Vec::new();
         while seqs.len() < count {

@@ -1,4 +1,4 @@
-//! A real Redis server for one test, which it may stop, freeze and start again.
+//! A real Redis server for one test, which can be killed, frozen and started again.
 
 use std::{
     net::TcpListener,
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::within;
 
-/// A server on a port of its own, with nothing on disk; it ends with its test.
+/// A server on a port of its own, without persistence; killed when this is dropped.
 pub(crate) struct RedisServer {
     port: u16,
     dir: TempDir,
@@ -22,12 +22,12 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// A place for a server that does not run yet.
+    /// Reserves a port for a server that does not run yet.
     pub(crate) fn reserve() -> Self {
         Self { port: free_port(), dir: tempfile::tempdir().unwrap(), child: None }
     }
 
-    /// A server that runs.
+    /// A running server.
     pub(crate) async fn started() -> Self {
         let mut server = Self::reserve();
         server.start().await;
@@ -46,20 +46,20 @@ impl RedisServer {
             .expect("redis-server is installed");
         let id = format!("process_id:{}\r\n", child.id());
         self.child = Some(child);
-        // Its process id, since another test's server may have taken the port.
-        let answers = async || match self.try_client().await {
+        // Checks the process id, because another test's server may have taken the port.
+        let info = async || match self.try_client().await {
             Ok(mut client) => redis::cmd("INFO").query_async(&mut client).await.unwrap_or_default(),
             Err(_) => String::new(),
         };
         within("Redis answers", async {
-            while !answers().await.contains(&id) {
+            while !info().await.contains(&id) {
                 sleep(Duration::from_millis(10)).await;
             }
         })
         .await;
     }
 
-    /// Ends it without a farewell.
+    /// Kills it by SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -67,17 +67,17 @@ impl RedisServer {
         }
     }
 
-    /// Makes it silent: its connections stay open, and the kernel takes new ones.
+    /// Stops it where it is: its connections stay open, and the kernel accepts new ones.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on after [`freeze`](Self::freeze).
+    /// Continues it after [`freeze`](Self::freeze).
     pub(crate) fn thaw(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// The settings of a bus over this server.
+    /// Bus settings for this server.
     pub(crate) fn settings(&self) -> config::Bus {
         let timeout = Duration::from_millis(300);
         config::Bus { url: Some(self.url().as_str().into()), timeout, ..config::Bus::default() }
@@ -88,7 +88,7 @@ impl RedisServer {
         self.try_client().await.unwrap()
     }
 
-    /// The address that a plain client opens.
+    /// The server's address.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -109,8 +109,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port that is free now, below those that the kernel gives to connections:
-/// nothing takes it while the server is down.
+/// A free port below the kernel's ephemeral range, so that no connection takes it while the server is down.
 fn free_port() -> u16 {
     let mut ports = std::iter::repeat_with(|| 10_000 + (getrandom::u32().unwrap() % 20_000) as u16);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()

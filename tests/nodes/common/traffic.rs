@@ -1,4 +1,4 @@
-//! Clients as they should be: they come back wherever a node is, and resume.
+//! Well-behaved clients: they reconnect to any node and resume.
 
 use std::{
     net::SocketAddr,
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::client::{Client, Gone, Shown};
 
-/// Where nodes are now; a client that lost its node tries the next one.
+/// The nodes' current addresses. A client that lost its node tries the next one.
 #[derive(Clone)]
 pub(crate) struct Nodes(Arc<Mutex<Vec<SocketAddr>>>);
 
@@ -28,7 +28,7 @@ impl Nodes {
         self.0.lock().unwrap().retain(|known| *known != addr);
     }
 
-    /// Connects to the node of this number, or to one of the next ones.
+    /// Connects to the node with this number or, if that fails, to the next ones.
     async fn connect(&self, number: &mut usize, namespace: &'static str, auth: &Value) -> Client {
         loop {
             let addr = {
@@ -45,10 +45,10 @@ impl Nodes {
     }
 }
 
-/// The last text of a run: its followers are done when they show it.
+/// The last text of a test: followers are done when they show it.
 pub(crate) const END: &str = "end";
 
-/// What a follower saw, and what it cost.
+/// What a follower saw.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
     pub(crate) shown: Vec<Shown>,
@@ -57,7 +57,7 @@ pub(crate) struct Followed {
     pub(crate) reconnects: usize,
 }
 
-/// Shows the lobby from its first message to [`END`], on whichever nodes there are.
+/// Reads the lobby from its first message to [`END`], on any nodes.
 pub(crate) async fn follow(nodes: Nodes, mut number: usize, namespace: &'static str) -> Followed {
     let mut followed = Followed::default();
     let mut epoch = Value::Null;
@@ -75,8 +75,8 @@ pub(crate) async fn follow(nodes: Nodes, mut number: usize, namespace: &'static 
                 continue;
             }
             if !epoch.is_null() {
-                let place = &client.session["rooms"]["lobby"];
-                assert_eq!(place["recovered"], json!(true), "{}", client.session);
+                let joined = &client.session["rooms"]["lobby"];
+                assert_eq!(joined["recovered"], json!(true), "{}", client.session);
             }
             epoch = client.session["epoch"].clone();
         }
@@ -92,8 +92,8 @@ pub(crate) async fn follow(nodes: Nodes, mut number: usize, namespace: &'static 
     }
 }
 
-/// Posts `NAME-0`, `NAME-1`, … to the lobby, each until it is acked, as long as `more` says so.
-/// Returns how many were acked.
+/// Posts `NAME-0`, `NAME-1`, … to the lobby, each until it is acked, while `more` holds for the number of acks so far.
+/// Returns that number.
 pub(crate) async fn post_while(
     nodes: Nodes,
     mut number: usize,
@@ -108,9 +108,9 @@ pub(crate) async fn post_while(
         token = client.session["token"].clone();
         while more(count) {
             let text = format!("{name}-{count}");
-            // The ack may be lost with its node, or be late: the retry settles it.
-            let answer = timeout(Duration::from_secs(5), client.try_say(&text, &text)).await;
-            match answer {
+            // The ack may be late, or lost with its node: the retry settles it.
+            let response = timeout(Duration::from_secs(5), client.try_say(&text, &text)).await;
+            match response {
                 Ok(Ok(args)) if args[0]["ok"].is_object() => count += 1,
                 Ok(Ok(args)) => assert!(args[0]["error"]["retryAfterMs"].is_u64(), "{args:?}"),
                 Ok(Err(Gone)) | Err(_) => {
@@ -124,7 +124,7 @@ pub(crate) async fn post_while(
     }
 }
 
-/// Posts [`END`], until it is acked.
+/// Posts [`END`] until it is acked.
 pub(crate) async fn post_end(nodes: Nodes) {
     loop {
         let mut client = nodes.connect(&mut 0, "/chat", &json!({})).await;

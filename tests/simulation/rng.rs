@@ -1,12 +1,13 @@
-//! Numbers that look random, and are the same for the same seed on every machine.
+//! Seeded random numbers, the same on every machine.
 
 use std::time::Duration;
 
-/// A generator of numbers, by splitmix64. Each part of a world has its own, so that none disturbs another's.
+/// A random number generator: splitmix64. Each part of a simulation has its own, so that no part's draws shift those
+/// of another.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct SeededRng(u64);
 
-impl Dice {
+impl SeededRng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,27 +19,27 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Another generator, which goes its own way.
+    /// An independent generator.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number from `low` to `high`, inclusive.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    /// A time in milliseconds, both ends included.
+    /// A duration from `low` to `high` milliseconds, inclusive.
     pub(crate) fn ms(&mut self, low: u64, high: u64) -> Duration {
         Duration::from_millis(self.between(low, high))
     }
 
-    /// A place below `count`.
+    /// An index below `count`.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         self.between(0, count as u64 - 1) as usize
     }
 
-    /// Whether something happens that does so this often.
+    /// True in `chance` of 100 cases.
     pub(crate) fn percent(&mut self, chance: u64) -> bool {
         self.between(1, 100) <= chance
     }
