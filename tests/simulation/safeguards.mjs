@@ -44,7 +44,7 @@ const SAFEGUARDS = [
   },
   {
     name: "the nonce that stores once",
-    edits: [["src/store/memory.rs", "self.nonces.get(scope)", "self.nonces.get(scope).filter(|_| false)"]],
+    edits: [["src/store/memory/state.rs", "self.nonces.get(key)", "self.nonces.get(key).filter(|_| false)"]],
   },
   {
     name: "a sender's order across refusals",

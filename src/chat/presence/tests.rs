@@ -276,10 +276,7 @@ async fn who_types_is_told_to_the_others_and_not_too_often() {
     }
     ada.publish_typing(&red());
     seconds(0.1).await;
-    assert_eq!(
-        [&ada, &again, &bob].map(told),
-        [vec![], vec![], vec!["red: ada types".to_owned()]]
-    );
+    assert_eq!([&ada, &again, &bob].map(told), [vec![], vec![], vec!["red: ada types".to_owned()]]);
     for _ in 0..100 {
         ada.publish_typing(&red());
     }

@@ -44,6 +44,8 @@ pub(super) fn server_offset(auth: &Value) -> Option<Seq> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
