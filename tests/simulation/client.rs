@@ -12,7 +12,7 @@ use chorus::chat::{
     publish::post::PostError,
 };
 use chorus_load::{
-    identity::{Heard, Said, Texts},
+    identity::{ParsedText, StampedMessage, Texts},
     judge::Shown,
     outbox::{Outbox, Outcome},
 };
@@ -137,7 +137,7 @@ impl Client {
             let edits = self.protocol != Protocol::Tutorial && self.rng.percent(20);
             let state = &mut self.rooms[room];
             state.edits.extend(state.own.filter(|_| edits).map(|own| (id.number, own)));
-            state.outbox.push(Said { id, due_us: 0 });
+            state.outbox.push(StampedMessage { id, due_us: 0 });
         }
     }
 
@@ -167,17 +167,17 @@ impl Client {
         let now = Instant::now().into_std();
         for (room, state) in self.rooms.iter_mut().enumerate() {
             state.outbox.expire(now);
-            while let Some((ack, said)) = state.outbox.next(now) {
+            while let Some((ack, message)) = state.outbox.next(now) {
                 state.tries += 1;
-                let text = self.texts.write(said);
-                let offset = self.texts.nonce(said.id);
+                let text = self.texts.write(message);
+                let offset = self.texts.nonce(message.id);
                 let nonce = match self.protocol {
                     Protocol::Tutorial => Nonce::of_tutorial(&offset, &text),
                     Protocol::Native | Protocol::Api => offset.parse().expect("a nonce"),
                 };
-                let event = Event::Sent { member: state.member, number: said.id.number };
+                let event = Event::Sent { member: state.member, number: message.id.number };
                 self.cluster.environment().history.record(event);
-                let target = state.edits.get(&said.id.number).copied();
+                let target = state.edits.get(&message.id.number).copied();
                 end.send(Post { room, name: state.name.clone(), nonce, target, text, ack });
             }
         }
@@ -232,9 +232,9 @@ impl Client {
         let state = self.rooms.iter_mut().find(|state| state.name == *room).expect("a room that it is in");
         for message in messages {
             let shown = match self.texts.read(message.draft.text.as_str()) {
-                Heard::Ours(said) => Shown::Ours(said.id),
-                Heard::Foreign => Shown::Foreign,
-                Heard::Broken => Shown::Broken,
+                ParsedText::Ours(message) => Shown::Ours(message.id),
+                ParsedText::Foreign => Shown::Foreign,
+                ParsedText::Broken => Shown::Broken,
             };
             self.cluster.environment().history.show(state.member, message.seq, shown);
             state.shown = state.shown.max(message.seq);
@@ -246,24 +246,25 @@ impl Client {
         let state = &mut self.rooms[room];
         match outcome {
             Ok(seq) => {
-                if let Some(said) = state.outbox.answered(ack, now, Outcome::Settled) {
+                if let Some(message) = state.outbox.answered(ack, now, Outcome::Settled) {
                     state.tries = 0;
-                    let is_edit = state.edits.contains_key(&said.id.number);
+                    let is_edit = state.edits.contains_key(&message.id.number);
                     state.own = if is_edit { state.own } else { Some(seq) };
-                    history.ack(said.id, seq);
+                    history.ack(message.id, seq);
                 }
             }
             Err(error) if !error.is_retryable() => history.violation(format!("a post was refused: {error}")),
             Err(error) => {
                 let surely_not_stored = matches!(error, PostError::Busy | PostError::Unavailable);
                 let gives_up = self.protocol == Protocol::Api && state.tries == 1 && surely_not_stored;
-                let again = if gives_up { Outcome::Settled } else { Outcome::Again(pause_after(&error)) };
-                let Some(said) = state.outbox.answered(ack, now, again) else { return };
-                let (member, number) = (state.member, said.id.number);
+                let again =
+                    if gives_up { Outcome::Settled } else { Outcome::RetryAfter(pause_after(&error)) };
+                let Some(message) = state.outbox.answered(ack, now, again) else { return };
+                let (member, number) = (state.member, message.id.number);
                 history.record(Event::Refused { member, number, why: name_of(&error) });
                 if gives_up {
                     state.tries = 0;
-                    history.give_up(said.id);
+                    history.give_up(message.id);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::{fs::File, sync::Arc, time::Duration};
 
 use chorus::chat::model::{Epoch, RoomName, Seq};
 use chorus_load::{
-    identity::{Heard, Texts},
+    identity::{ParsedText, Texts},
     judge::{Member, Shown},
 };
 use tokio::{
@@ -205,8 +205,8 @@ impl Simulation {
         for (room, auditor) in self.auditors.iter_mut().enumerate() {
             for message in disk.audit(room, auditor.seen).await {
                 let shown = match self.texts.read(message.draft.text.as_str()) {
-                    Heard::Ours(said) => Shown::Ours(said.id),
-                    Heard::Foreign | Heard::Broken => Shown::Broken,
+                    ParsedText::Ours(said) => Shown::Ours(said.id),
+                    ParsedText::Foreign | ParsedText::Broken => Shown::Broken,
                 };
                 history.show(auditor.member, message.seq, shown);
                 auditor.seen = message.seq;

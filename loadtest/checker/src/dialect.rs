@@ -122,7 +122,8 @@ impl Dialect {
         let response = response.and_then(|response| serde_json::from_value::<Response>(response).ok());
         let refusal = response.as_ref().and_then(|response| response.error.as_ref());
         let retry_after_ms = refusal.and_then(|refusal| refusal.retry_after_ms);
-        let outcome = retry_after_ms.map_or(Outcome::Settled, |ms| Outcome::Again(Duration::from_millis(ms)));
+        let outcome =
+            retry_after_ms.map_or(Outcome::Settled, |ms| Outcome::RetryAfter(Duration::from_millis(ms)));
         match (self, refusal, response.as_ref().and_then(|response| response.ok.as_ref())) {
             (_, Some(refusal), _) => Reply::Refused(refusal.code.clone(), outcome),
             (Self::Tutorial, None, _) => Reply::Stored(None),
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn answers_are_read_in_both_dialects() {
         let refused = |code: &str, outcome| Reply::Refused(code.to_owned(), outcome);
-        let retry = Outcome::Again(Duration::from_millis(250));
+        let retry = Outcome::RetryAfter(Duration::from_millis(250));
         for (dialect, args, wanted) in [
             (Dialect::Tutorial, "[]", Reply::Stored(None)),
             (Dialect::Tutorial, "[null]", Reply::Stored(None)),

@@ -19,7 +19,7 @@ impl fmt::Display for Identity {
 
 /// A message of this run and its due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct StampedMessage {
     /// The message.
     pub id: Identity,
     /// Microseconds since sending started; latencies count from here.
@@ -28,9 +28,9 @@ pub struct Said {
 
 /// A text that was read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum ParsedText {
     /// A message of this run.
-    Ours(Said),
+    Ours(StampedMessage),
     /// A message of another run or another client.
     Foreign,
     /// It has this run's prefix and is damaged.
@@ -54,8 +54,8 @@ impl Texts {
 
     /// The text of a message. Deterministic, so retries need no copy.
     #[must_use]
-    pub fn write(&self, said: Said) -> String {
-        let Said { id, due_us } = said;
+    pub fn write(&self, message: StampedMessage) -> String {
+        let StampedMessage { id, due_us } = message;
         let mut text = format!("{}{} {} {due_us} ", self.prefix, id.sender, id.number);
         text.extend(std::iter::repeat_n('.', self.bytes.saturating_sub(text.len())));
         text
@@ -70,17 +70,18 @@ impl Texts {
 
     /// Parses a text.
     #[must_use]
-    pub fn read(&self, text: &str) -> Heard {
-        let Some(rest) = text.strip_prefix(self.prefix.as_str()) else { return Heard::Foreign };
+    pub fn read(&self, text: &str) -> ParsedText {
+        let Some(rest) = text.strip_prefix(self.prefix.as_str()) else { return ParsedText::Foreign };
         let mut numbers = rest.split(' ');
-        let said = (|| {
+        let message = (|| {
             let (sender, number) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
-            let said = Said { id: Identity { sender, number }, due_us: numbers.next()?.parse().ok()? };
+            let message =
+                StampedMessage { id: Identity { sender, number }, due_us: numbers.next()?.parse().ok()? };
             let padding = numbers.next()?;
             let whole = self.bytes <= text.len() && numbers.next().is_none();
-            (whole && padding.bytes().all(|byte| byte == b'.')).then_some(said)
+            (whole && padding.bytes().all(|byte| byte == b'.')).then_some(message)
         })();
-        said.map_or(Heard::Broken, Heard::Ours)
+        message.map_or(ParsedText::Broken, ParsedText::Ours)
     }
 }
 
@@ -88,24 +89,25 @@ impl Texts {
 mod tests {
     use super::*;
 
-    const SAID: Said = Said { id: Identity { sender: 12, number: 345 }, due_us: 67_890 };
+    const MESSAGE: StampedMessage =
+        StampedMessage { id: Identity { sender: 12, number: 345 }, due_us: 67_890 };
 
     #[test]
     fn a_text_is_read_back_as_it_was_written() {
         for bytes in [0, 20, 200] {
             let texts = Texts::new("ab12", bytes);
-            let text = texts.write(SAID);
+            let text = texts.write(MESSAGE);
             assert!(bytes <= text.len(), "{text}");
-            assert_eq!(texts.read(&text), Heard::Ours(SAID));
+            assert_eq!(texts.read(&text), ParsedText::Ours(MESSAGE));
         }
     }
 
     #[test]
     fn what_others_say_is_foreign_and_what_is_damaged_is_broken() {
         let texts = Texts::new("ab12", 60);
-        let text = texts.write(SAID);
-        assert_eq!(Texts::new("cd34", 60).read(&text), Heard::Foreign);
-        assert_eq!(texts.read("hello"), Heard::Foreign);
+        let text = texts.write(MESSAGE);
+        assert_eq!(Texts::new("cd34", 60).read(&text), ParsedText::Foreign);
+        assert_eq!(texts.read("hello"), ParsedText::Foreign);
         let damaged = [
             &text[..text.len() - 1],
             &text.replace("345", "34x"),
@@ -113,7 +115,7 @@ mod tests {
             "chorus-load ab12 ",
         ];
         for damaged in damaged {
-            assert_eq!(texts.read(damaged), Heard::Broken, "{damaged}");
+            assert_eq!(texts.read(damaged), ParsedText::Broken, "{damaged}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::identity::Said;
+use crate::identity::StampedMessage;
 
 /// What an answer means for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +15,11 @@ pub enum Outcome {
     /// Final: acked or refused for good.
     Settled,
     /// Retryable: send it again after this time.
-    Again(Duration),
+    RetryAfter(Duration),
 }
 
 struct Entry {
-    said: Said,
+    message: StampedMessage,
     in_flight: Option<InFlight>,
 }
 
@@ -49,8 +49,8 @@ impl Outbox {
     }
 
     /// Appends a message.
-    pub fn push(&mut self, said: Said) {
-        self.entries.push_back(Entry { said, in_flight: None });
+    pub fn push(&mut self, message: StampedMessage) {
+        self.entries.push_back(Entry { message, in_flight: None });
     }
 
     /// Messages without a final answer.
@@ -72,7 +72,7 @@ impl Outbox {
     }
 
     /// Returns the next message to send now, with its ack id.
-    pub fn next(&mut self, now: Instant) -> Option<(u64, Said)> {
+    pub fn next(&mut self, now: Instant) -> Option<(u64, StampedMessage)> {
         if let Some(pause) = self.pause {
             if 0 < self.in_flight || now < pause {
                 return None;
@@ -85,23 +85,23 @@ impl Outbox {
         let ack = self.last_ack + 1;
         let entry = self.entries.iter_mut().find(|entry| entry.in_flight.is_none())?;
         entry.in_flight = Some(InFlight { ack, since: now });
-        let said = entry.said;
+        let message = entry.message;
         self.in_flight += 1;
         self.last_ack = ack;
-        Some((ack, said))
+        Some((ack, message))
     }
 
     /// Handles an answer and returns its message; `None` if no message waits for that ack.
-    pub fn answered(&mut self, ack: u64, now: Instant, outcome: Outcome) -> Option<Said> {
+    pub fn answered(&mut self, ack: u64, now: Instant, outcome: Outcome) -> Option<StampedMessage> {
         let waits = |entry: &Entry| entry.in_flight.as_ref().is_some_and(|in_flight| in_flight.ack == ack);
         let index = self.entries.iter().position(waits)?;
-        let said = self.entries[index].said;
+        let message = self.entries[index].message;
         self.in_flight -= 1;
         match outcome {
             Outcome::Settled => drop(self.entries.remove(index)),
-            Outcome::Again(after) => self.retry(index, now + after),
+            Outcome::RetryAfter(after) => self.retry(index, now + after),
         }
-        Some(said)
+        Some(message)
     }
 
     /// Puts a message back in line and pauses sending until `until`.
@@ -151,14 +151,14 @@ mod tests {
     fn outbox(window: usize, count: u32) -> Outbox {
         let mut outbox = Outbox::new(window, TIMEOUT);
         for number in 0..count {
-            outbox.push(Said { id: Identity { sender: 0, number }, due_us: 0 });
+            outbox.push(StampedMessage { id: Identity { sender: 0, number }, due_us: 0 });
         }
         outbox
     }
 
     /// Sends as much as possible; returns the messages' numbers and ack ids.
     fn sent(outbox: &mut Outbox, now: Instant) -> (Vec<u32>, Vec<u64>) {
-        std::iter::from_fn(|| outbox.next(now)).map(|(ack, said)| (said.id.number, ack)).unzip()
+        std::iter::from_fn(|| outbox.next(now)).map(|(ack, message)| (message.id.number, ack)).unzip()
     }
 
     #[test]
@@ -176,9 +176,9 @@ mod tests {
     fn after_a_refusal_all_is_sent_again_in_its_order_once_all_was_answered() {
         let (mut outbox, now) = (outbox(3, 5), Instant::now());
         let (_, acks) = sent(&mut outbox, now);
-        outbox.answered(acks[0], now, Outcome::Again(SECOND));
+        outbox.answered(acks[0], now, Outcome::RetryAfter(SECOND));
         assert!(sent(&mut outbox, now + TIMEOUT / 2).0.is_empty(), "two are in flight");
-        outbox.answered(acks[1], now, Outcome::Again(Duration::ZERO));
+        outbox.answered(acks[1], now, Outcome::RetryAfter(Duration::ZERO));
         outbox.answered(acks[2], now, Outcome::Settled);
         assert_eq!(outbox.wake_at(), Some(now + SECOND));
         assert!(sent(&mut outbox, now).0.is_empty(), "the server asked to wait");
@@ -202,7 +202,7 @@ mod tests {
     fn on_a_new_connection_all_is_sent_again() {
         let (mut outbox, now) = (outbox(2, 3), Instant::now());
         let (_, acks) = sent(&mut outbox, now);
-        outbox.answered(acks[0], now, Outcome::Again(SECOND));
+        outbox.answered(acks[0], now, Outcome::RetryAfter(SECOND));
         outbox.disconnected();
         assert_eq!(sent(&mut outbox, now).0, [0, 1]);
     }

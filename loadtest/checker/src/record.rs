@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    identity::{Heard, Identity, Said},
+    identity::{Identity, ParsedText, StampedMessage},
     judge::{Judge, Member, Shown},
     latency::{Latency, NodeIndex, UNKNOWN},
 };
@@ -41,7 +41,7 @@ pub(crate) struct Record {
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) seq: u64,
-    pub(crate) heard: Heard,
+    pub(crate) text: ParsedText,
     /// The node that stored it, if the message names one.
     pub(crate) origin: Option<NodeIndex>,
 }
@@ -64,34 +64,34 @@ impl Record {
     }
 
     /// Registers a message that became due.
-    pub(crate) fn offer(&mut self, sender: usize, due_us: u64) -> Said {
+    pub(crate) fn offer(&mut self, sender: usize, due_us: u64) -> StampedMessage {
         let sender = u32::try_from(sender).expect("client numbers fit in 32 bits");
         self.latency.offered(due_us);
         self.origins[sender as usize].push(UNKNOWN);
-        Said { id: self.judge.offer(sender), due_us }
+        StampedMessage { id: self.judge.offer(sender), due_us }
     }
 
     pub(crate) fn sent(&mut self, id: Identity, node: NodeIndex) {
         self.origins[id.sender as usize][id.number as usize] = node;
     }
 
-    pub(crate) fn acked(&mut self, said: Said, seq: Option<u64>, now_us: u64) {
-        self.latency.acked(said.due_us, now_us);
-        self.judge.ack(said.id, seq);
+    pub(crate) fn acked(&mut self, message: StampedMessage, seq: Option<u64>, now_us: u64) {
+        self.latency.acked(message.due_us, now_us);
+        self.judge.ack(message.id, seq);
     }
 
     /// Registers that a client connected to node `on` showed a message.
     pub(crate) fn show(&mut self, client: usize, delivery: &Delivery, on: NodeIndex, now_us: u64) {
-        let Heard::Ours(said) = delivery.heard else {
-            let broken = delivery.heard == Heard::Broken;
+        let ParsedText::Ours(message) = delivery.text else {
+            let broken = delivery.text == ParsedText::Broken;
             self.judge.show(client, delivery.seq, if broken { Shown::Broken } else { Shown::Foreign });
             return;
         };
-        if self.judge.show(client, delivery.seq, Shown::Ours(said.id)) {
-            let origin = &mut self.origins[said.id.sender as usize][said.id.number as usize];
+        if self.judge.show(client, delivery.seq, Shown::Ours(message.id)) {
+            let origin = &mut self.origins[message.id.sender as usize][message.id.number as usize];
             // Prefer the message's own field: a retry may reach a node other than the one that stored it.
             *origin = delivery.origin.unwrap_or(*origin);
-            self.latency.shown(said.due_us, now_us, *origin, on);
+            self.latency.shown(message.due_us, now_us, *origin, on);
         }
     }
 

@@ -266,8 +266,8 @@ impl Client {
         }
         let (now_us, duration) = (self.us_since_begin(now), self.shared.options.duration);
         while let Some(due_us) = self.role.schedule.take_due(now_us, self.outbox.len(), duration) {
-            let said = self.shared.record().offer(self.role.number, due_us);
-            self.outbox.push(said);
+            let message = self.shared.record().offer(self.role.number, due_us);
+            self.outbox.push(message);
         }
         if self.role.schedule.is_finished(now_us, duration) {
             self.finished = true;
@@ -280,14 +280,14 @@ impl Client {
         if !self.joined {
             return;
         }
-        while let Some((ack, said)) = self.outbox.next(now) {
+        while let Some((ack, message)) = self.outbox.next(now) {
             let mut record = self.shared.record();
             let node = self.node.unwrap_or_else(|| record.node_at(self.url));
-            record.sent(said.id, node);
+            record.sent(message.id, node);
             drop(record);
             let texts = &self.shared.texts;
             let (room, nonce, text) =
-                (&self.shared.rooms[self.role.room].room, texts.nonce(said.id), texts.write(said));
+                (&self.shared.rooms[self.role.room].room, texts.nonce(message.id), texts.write(message));
             self.to_send.push(self.role.dialect.post(room, &nonce, &text, ack));
         }
     }

@@ -133,7 +133,7 @@ impl Client {
         for (seq, text, origin) in messages {
             self.shown = self.shown.max(seq);
             let origin = origin.map(|name| record.latency.node(name));
-            let delivery = Delivery { seq, heard: self.shared.texts.read(text), origin };
+            let delivery = Delivery { seq, text: self.shared.texts.read(text), origin };
             self.faults.pass(delivery, |delivery| record.show(client, &delivery, node, now_us));
         }
         drop(record);
@@ -153,15 +153,15 @@ impl Client {
             Reply::Stored(_) => Outcome::Settled,
             Reply::Refused(_, outcome) => *outcome,
         };
-        let Some(said) = self.outbox.answered(ack, now, outcome) else { return Ok(()) };
+        let Some(message) = self.outbox.answered(ack, now, outcome) else { return Ok(()) };
         let now_us = self.us_since_begin(now);
         let mut record = self.shared.record();
         match reply {
-            Reply::Stored(seq) => record.acked(said, seq, now_us),
+            Reply::Stored(seq) => record.acked(message, seq, now_us),
             Reply::Refused(code, _) => {
                 count(&mut record.refusals, code);
                 if outcome == Outcome::Settled {
-                    record.judge.refuse(said.id);
+                    record.judge.refuse(message.id);
                 }
             }
         }
