@@ -2,12 +2,19 @@
 //!
 //! The environment variable `CHORUS_FAILPOINT` names one. A group reaches it if one of its texts contains the name.
 
+#[cfg(feature = "failpoints")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::store::sqlite::write::queue::QueuedBatch;
 
-/// In the transaction, before its commit, while the locks are held.
+#[cfg(feature = "failpoints")]
+static HAS_FROZEN: AtomicBool = AtomicBool::new(false);
+
+/// In the transaction, before its commit, while the locks are held. Freezes the process once: the client's retry of the
+/// message passes.
 pub(crate) fn in_commit(group: &[QueuedBatch]) {
     #[cfg(feature = "failpoints")]
-    if is_reached("stop_in_commit", group) {
+    if is_reached("stop_in_commit", group) && !HAS_FROZEN.swap(true, Ordering::Relaxed) {
         let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         stopped.expect("a process may stop itself");
         // The signal may reach another thread first: this one waits until it is stopped with the process.
