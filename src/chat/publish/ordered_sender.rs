@@ -1,4 +1,4 @@
-//! One socket's posts on `/chat`: stored in the order in which it sent them, also across refusals and retries.
+//! A client's posts, stored in the order in which it sent them even across refusals and retries.
 
 use std::sync::{Arc, Mutex};
 

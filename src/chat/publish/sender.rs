@@ -1,4 +1,4 @@
-//! One socket's posts on `/`: stored in the order in which it sent them.
+//! A client's posts, stored in the order in which it sent them.
 
 use std::sync::Arc;
 
