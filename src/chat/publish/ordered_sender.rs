@@ -53,14 +53,16 @@ impl OrderedSender {
             let mut admitted = Vec::with_capacity(batch.len());
             let mut indices = Vec::with_capacity(batch.len());
             for (index, post) in batch {
-                let (index, verdict) = self.admit(*index, post).await;
-                indices.push(index);
-                admitted.push(verdict);
+                let index = self.admit(*index, post).await;
+                indices.push(index.as_ref().ok().copied());
+                admitted.push(index.map(|_| ()));
             }
             let outcomes_of_batch = self.sender.append(batch.iter().map(|(_, post)| post), admitted).await;
-            // Those that were not admitted are noted already, and to note them twice changes nothing.
             for ((index, (_, post)), outcome) in indices.into_iter().zip(batch).zip(&outcomes_of_batch) {
-                if outcome.as_ref().is_err_and(PostError::is_retryable) {
+                // A post that was not admitted is noted already, and may have returned and been stored since.
+                if let (Some(index), Err(error)) = (index, outcome)
+                    && error.is_retryable()
+                {
                     self.note_refused(index, post);
                 }
             }
@@ -70,20 +72,20 @@ impl OrderedSender {
     }
 
     /// Checks the order, then what any sender checks. Returns the post's index: a retry has that of its first try.
-    async fn admit(&mut self, index: PostIndex, post: &Post) -> (PostIndex, Result<(), PostError>) {
+    async fn admit(&mut self, index: PostIndex, post: &Post) -> Result<PostIndex, PostError> {
         let admitted = match &post.nonce {
             Some(nonce) => lock(&self.order).admits(index, &post.room, nonce, Instant::now()),
             None => Some(index),
         };
         let Some(index) = admitted else {
             self.note_refused(index, post);
-            return (index, Err(PostError::RetryFirst));
+            return Err(PostError::RetryFirst);
         };
         let verdict = self.sender.admit(post).await;
         if verdict.as_ref().is_err_and(PostError::is_retryable) {
             self.note_refused(index, post);
         }
-        (index, verdict)
+        verdict.map(|()| index)
     }
 
     /// Holds back later posts until this one returns. One without a nonce cannot be recognised when it does.
@@ -129,12 +131,17 @@ mod tests {
         Post { room: RoomName::lobby(), nonce: Some(nonce.parse().unwrap()), body, trace: None }
     }
 
+    /// A sender of one author, whose log is empty.
+    fn sender(clock: Arc<SetClock>, per_second: u32) -> OrderedSender {
+        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
+        let appender = Appender::new(log, clock, "n1".parse().unwrap(), Arc::default());
+        OrderedSender::new(Sender::new(Arc::new(appender), draft("lobby", "x").author, per_second))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_forward_lets_no_post_overtake_a_refused_one() {
         let clock = Arc::new(SetClock::default());
-        let log = Arc::new(MemoryLog::new(Epoch::from_random(1), [0; 32], mpsc::channel(1).0));
-        let appender = Appender::new(log, clock.clone(), "n1".parse().unwrap(), Arc::default());
-        let mut sender = OrderedSender::new(Sender::new(Arc::new(appender), draft("lobby", "x").author, 1));
+        let mut sender = sender(clock.clone(), 1);
         let order = sender.order();
         let numbered = |nonce| vec![(lock(&order).number(), post(nonce))];
 
@@ -157,5 +164,22 @@ mod tests {
             sender.post(numbered("e")).await[0].is_ok(),
             "a minute has passed, by no clock that can be set"
         );
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_post_that_returns_twice_in_one_batch_is_not_waited_for_once_it_is_stored() {
+        let mut sender = sender(Arc::default(), 2);
+        let order = sender.order();
+        let numbered = |nonces: &[&str]| -> Vec<_> {
+            nonces.iter().map(|nonce| (lock(&order).number(), post(nonce))).collect()
+        };
+
+        let outcomes = sender.post(numbered(&["x", "y", "a"])).await;
+        assert_eq!(outcomes[2], Err(PostError::RateLimited { retry_after_ms: 500 }));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let outcomes = sender.post(numbered(&["b", "a", "b"])).await;
+        assert_eq!(outcomes[0], Err(PostError::RetryFirst), "`a` was refused before it");
+        assert!(outcomes[1].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(sender.post(numbered(&["c"])).await[0].is_ok(), "nothing is missing any more");
     }
 }
