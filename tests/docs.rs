@@ -1,6 +1,6 @@
 //! The documents say what the program does: settings, metrics, and the tests and files they name.
 //!
-//! `UPDATE=1 cargo test --test docs` writes the table of docs/SETTINGS.md anew.
+//! `UPDATE=1 cargo test --test docs` rewrites the table of docs/SETTINGS.md.
 
 #![cfg(test)]
 

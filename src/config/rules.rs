@@ -79,7 +79,7 @@ impl Settings {
             return Err(SettingsError::RetentionTooSmall(self.log.retention_bytes));
         }
         let (payload, message) = (self.socketio.max_payload, self.limits.max_message_bytes);
-        // JSON may write each byte of a text as two.
+        // Texts that JSON writes as up to twice their bytes: quotes and line breaks are escaped.
         let min = POLLED_MESSAGES * (message as u64 * 2 + ENVELOPE_BYTES);
         if payload < min {
             return Err(SettingsError::PayloadTooSmall { payload, min, message });

@@ -195,8 +195,8 @@ pub struct Limits {
     pub rooms_per_session: usize,
     /// Maximum number of unanswered requests per socket; further ones are refused.
     pub requests_in_flight: usize,
-    /// How long a session may accept none of its waiting messages. After that, plus up to a quarter as random jitter, it is
-    /// disconnected, so that it reconnects and catches up.
+    /// How long a session may accept none of its waiting messages. After that, plus up to a quarter more that differs
+    /// between sessions, it is disconnected, so that it reconnects and catches up.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
     /// Number of recent messages per room that a node keeps in memory.

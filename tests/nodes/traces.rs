@@ -167,7 +167,7 @@ async fn a_drain_sends_the_last_spans() {
     assert!(collector.spans().iter().any(|received| received.span.name == "post"));
 }
 
-/// With a collector that does not response at `endpoint`, spans are lost and nothing else.
+/// With a collector that does not respond at `endpoint`, spans are lost and nothing else.
 async fn goes_on_without(endpoint: String) {
     let plan = Cluster::of(2).set("telemetry.otlp_endpoint", endpoint);
     let mut cluster = plan.set("telemetry.trace_sample_ratio", 1).start().await;

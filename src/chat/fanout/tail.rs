@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(after(&tail, 3, 1), Some(vec![4]));
         assert_eq!(after(&tail, 5, 9), None, "6 is not here yet");
         tail.push(message("lobby", 9));
-        assert_eq!(after(&tail, 4, 9), None, "a skip starts anew");
+        assert_eq!(after(&tail, 4, 9), None, "the tail starts again after a skip");
         assert_eq!(after(&tail, 8, 9), Some(vec![9]));
     }
 

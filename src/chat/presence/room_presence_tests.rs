@@ -93,7 +93,7 @@ fn who_is_away_for_a_moment_has_not_left() {
     assert_eq!(scene.after(1_999).change("ada"), "-");
     assert_eq!(scene.update(1, "bob").change("ada"), "-", "Bob came back on another node");
     assert_eq!(scene.update(1, "").change("ada"), "-");
-    assert_eq!(scene.after(1_999).change("ada"), "-", "the grace began anew");
+    assert_eq!(scene.after(1_999).change("ada"), "-", "the grace period began again");
     assert_eq!(scene.after(1).change("ada"), "-bob =1");
     assert_eq!(scene.members("ada"), "ada =1");
     assert_eq!(scene.change("ada bob"), "+bob =2");

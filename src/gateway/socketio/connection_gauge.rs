@@ -52,7 +52,7 @@ impl Drop for ConnectionGauge {
             Some(DisconnectReason::PacketParsingError | DisconnectReason::MultipleHttpPollingError) => {
                 "protocol"
             }
-            // It said so, or its connection is gone and nothing more is known.
+            // The client disconnected, or its connection is gone and nothing more is known.
             _ => "left",
         };
         metrics::session_ended(

@@ -37,7 +37,7 @@ pub fn append_seconds(seconds: f64) {
     histogram!("chorus_append_seconds").record(seconds);
 }
 
-/// A transaction was committed.
+/// A transaction ended, committed or not.
 pub fn commit_seconds(seconds: f64) {
     histogram!("chorus_commit_seconds").record(seconds);
 }

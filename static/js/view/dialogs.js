@@ -56,7 +56,7 @@ export class Dialogs {
       "Help",
       html`<h3>Keys</h3>
         <dl class="keys">${SHORTCUTS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${action}</dd></div>`)}</dl>
-        <h3>ComposerState</h3>
+        <h3>Formatting</h3>
         <dl class="keys">${MARKUP.map(([written, shown]) => html`<div><dt><code>${written}</code></dt><dd>${shown}</dd></div>`)}</dl>
         <form method="dialog"><button class="primary">Close</button></form>`,
     );

@@ -19,8 +19,8 @@ use crate::load::connections::connect;
 /// Runs so far; makes the nonces of different runs distinct.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// The answers that the senders got.
-pub(crate) struct Answers {
+/// What became of the senders' messages.
+pub(crate) struct Outcomes {
     /// Messages acked within the duration.
     pub(crate) acked: u64,
     pub(crate) refused: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Answers {
     pub(crate) ack_times: Times,
 }
 
-impl Default for Answers {
+impl Default for Outcomes {
     fn default() -> Self {
         let ack_times = Times::new(3).expect("three digits are allowed");
         Self { acked: 0, refused: 0, unanswered: 0, ack_times }
@@ -44,12 +44,12 @@ pub(crate) struct SenderLoad {
     pub(crate) senders: usize,
     /// Unanswered messages per sender.
     pub(crate) in_flight: usize,
-    /// Messages per second of all senders; `None` sends as answers come.
+    /// Messages per second of all senders; `None` sends as responses come.
     pub(crate) rate: Option<f64>,
     pub(crate) duration: Duration,
 }
 
-/// How long to wait for answers after the end; the slowest ones must not be left out.
+/// How long to wait for responses after the end; the slowest ones must not be left out.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// The time that [`store_messages`] may take.
@@ -60,7 +60,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// # Errors
 ///
 /// A sender cannot connect, or loses its connection.
-pub(crate) async fn run_senders(urls: &[String], load: SenderLoad) -> anyhow::Result<Answers> {
+pub(crate) async fn run_senders(urls: &[String], load: SenderLoad) -> anyhow::Result<Outcomes> {
     let mut engines = Vec::new();
     for number in 0..load.senders {
         let target: Target = urls[number % urls.len()].parse().map_err(anyhow::Error::msg)?;
@@ -79,7 +79,7 @@ pub(crate) async fn run_senders(urls: &[String], load: SenderLoad) -> anyhow::Re
             Sender { name, load, sent: 0, due: HashMap::new(), begin: Instant::now(), count_max: u64::MAX };
         tasks.spawn(sender.run(engine, end));
     }
-    let mut all = Answers::default();
+    let mut all = Outcomes::default();
     while let Some(one) = tasks.join_next().await {
         let one = one?.context("a sender")?;
         all.acked += one.acked;
@@ -133,8 +133,8 @@ struct Sender {
 }
 
 impl Sender {
-    async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Answers> {
-        let mut answers = Answers::default();
+    async fn run(mut self, mut engine: Engine, end: Instant) -> anyhow::Result<Outcomes> {
+        let mut outcomes = Outcomes::default();
         let mut packets = Vec::new();
         // Reused, because the loop handles millions of packets.
         let (mut over, mut last) = (pin!(sleep_until(end)), pin!(sleep_until(end + LAST_ANSWERS)));
@@ -147,7 +147,7 @@ impl Sender {
             }
             engine.send(&mut packets).await?;
             if self.due.is_empty() && (self.sent == self.count_max || is_over) {
-                return Ok(answers);
+                return Ok(outcomes);
             }
             tokio::select! {
                 packet = engine.next() => {
@@ -156,19 +156,19 @@ impl Sender {
                         packets.push("3".to_owned());
                     } else if let Some(due) = ack_id(&packet).and_then(|ack| self.due.remove(&ack)) {
                         if packet.contains("error") {
-                            answers.refused += 1;
+                            outcomes.refused += 1;
                             continue;
                         }
-                        answers.acked += u64::from(!is_over);
+                        outcomes.acked += u64::from(!is_over);
                         let ack_us = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
-                        answers.ack_times.record(ack_us)?;
+                        outcomes.ack_times.record(ack_us)?;
                     }
                 }
                 () = &mut due, if !due.is_elapsed() && !is_over => {}
                 () = &mut over, if !is_over => {}
                 () = &mut last => {
-                    answers.unanswered = self.due.len() as u64;
-                    return Ok(answers);
+                    outcomes.unanswered = self.due.len() as u64;
+                    return Ok(outcomes);
                 }
             }
         }

@@ -77,8 +77,8 @@ pub(super) fn end_of_oldest(log: &Connection) -> rusqlite::Result<Option<i64>> {
 
 /// Deletes the messages before a position.
 ///
-/// The oldest part of the log is the oldest part of each room, so that what remains of a room has no hole, whatever
-/// the nodes' clocks said.
+/// The oldest part of the log is the oldest part of each room, so that what remains of a room has no hole, even if
+/// the nodes' clocks disagreed.
 pub(super) fn prune(log: &Transaction<'_>, end: Option<i64>) -> rusqlite::Result<()> {
     // NOT INDEXED: by position, rather than through the whole index of rooms to group by.
     let mut mark = log.prepare_cached(
