@@ -28,6 +28,7 @@ pub(crate) fn message(room: &RoomName, row: &Row<'_>) -> anyhow::Result<Message>
 
 fn draft(room: &RoomName, row: &Row<'_>) -> anyhow::Result<Draft> {
     let color = get::<Option<i64>>(row, 9)?.map(|hue| Hue::try_from(from_sql(hue))).transpose();
+    let nonce = row.get_ref(5)?.as_str_or_null().with_context(|| column(row, 5))?.map(str::parse);
     Ok(Draft {
         room: room.clone(),
         kind: parse(row, 2)?,
@@ -37,10 +38,7 @@ fn draft(room: &RoomName, row: &Row<'_>) -> anyhow::Result<Draft> {
             name: parse(row, 4)?,
             color: color.with_context(|| column(row, 9))?,
         },
-        nonce: get::<Option<String>>(row, 5)?
-            .map(|nonce| nonce.parse())
-            .transpose()
-            .with_context(|| column(row, 5))?,
+        nonce: nonce.transpose().with_context(|| column(row, 5))?,
         text: MessageText::from_log(get(row, 7)?),
         at: UnixMs(from_sql(get(row, 1)?)),
         node: parse(row, 6)?,
