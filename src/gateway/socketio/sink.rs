@@ -26,7 +26,7 @@ use crate::{
     server::connection::Connection,
 };
 
-/// Pause between two looks at a transport that is being upgraded, which takes a round trip or two.
+/// Pause between two polls of a transport that is being upgraded, which takes a round trip or two.
 const UPGRADE_POLL: Duration = Duration::from_millis(10);
 
 /// One socket's way out.
